@@ -1,0 +1,372 @@
+//! The typed stack: what `sysndd.toml` and the environment say, checked and resolved.
+//!
+//! Whoever holds a [`Stack`] may rely on it: every reference leads somewhere, the dependency graph
+//! has no cycle, and no two services want one host port. It does no I/O.
+
+use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+
+use serde::Serialize;
+
+use super::text::Text;
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub(crate) struct $name(String);
+
+        impl $name {
+            pub(crate) fn new(name: impl Into<String>) -> Self {
+                Self(name.into())
+            }
+
+            pub(crate) fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// Prefix of every name the engine gets from us, and the value of the project label.
+    ProjectName
+}
+name! {
+    /// A key of `[services]`; also the DNS name of its replicas on the project's network.
+    ServiceName
+}
+name! {
+    /// A key of `[volumes]`; the engine's name is `‹project›-‹volume›`.
+    VolumeName
+}
+name! {
+    /// A key of `[bases.images]`.
+    BaseName
+}
+
+/// A whole stack.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Stack {
+    pub(crate) project: ProjectName,
+    /// Directory of `sysndd.toml`; relative paths in the file are relative to it.
+    #[serde(skip)]
+    pub(crate) root: PathBuf,
+    pub(crate) bases: Bases,
+    pub(crate) secrets: BTreeMap<String, SecretSpec>,
+    pub(crate) deploy: Deploy,
+    pub(crate) services: BTreeMap<ServiceName, Service>,
+    pub(crate) volumes: BTreeMap<VolumeName, Volume>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) edge: Option<Edge>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) migrations: Option<Migrations>,
+    pub(crate) verify: Verify,
+}
+
+/// `[bases]`: images that others are built on or run from.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Bases {
+    pub(crate) source: BaseSource,
+    /// How long the registry may take to answer in `auto` mode.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) registry_timeout: Duration,
+    pub(crate) images: BTreeMap<BaseName, BaseImage>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum BaseSource {
+    Auto,
+    Registry,
+    Distro,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct BaseImage {
+    /// Reference to pull.
+    pub(crate) registry: Option<String>,
+    /// Directory of the recipe that makes it from distribution packages.
+    pub(crate) recipe: Option<PathBuf>,
+}
+
+/// `[secrets]`: what `quickstart` writes into `.env` when it is missing.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct SecretSpec {
+    /// Characters.
+    pub(crate) length: usize,
+}
+
+/// `[deploy]`.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Deploy {
+    /// From a container's start to ready; longer is a failed deploy.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) ready_timeout: Duration,
+}
+
+/// One entry of `[services]`.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Service {
+    #[serde(skip)]
+    pub(crate) name: ServiceName,
+    pub(crate) image: ImageSource,
+    pub(crate) replicas: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) entrypoint: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) command: Option<Vec<String>>,
+    pub(crate) environment: BTreeMap<String, Text>,
+    pub(crate) volumes: Vec<Mount>,
+    pub(crate) ports: Vec<Port>,
+    pub(crate) depends_on: Vec<ServiceName>,
+    pub(crate) healthcheck: Healthcheck,
+    pub(crate) restart: Restart,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) stop_grace_period: Duration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) stop_signal: Option<String>,
+    pub(crate) resources: Resources,
+    /// `uid`, `uid:gid` or a name, as in Compose.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    pub(crate) labels: BTreeMap<String, Text>,
+    pub(crate) read_only: bool,
+    pub(crate) tmpfs: Vec<String>,
+    pub(crate) cap_add: Vec<String>,
+    pub(crate) cap_drop: Vec<String>,
+    pub(crate) no_new_privileges: bool,
+    /// Regular expressions that find startup events in plain log text, by event name, for
+    /// applications that do not speak the protocol. Named groups become the event's fields.
+    pub(crate) events: BTreeMap<String, String>,
+}
+
+/// Where a service's image comes from.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ImageSource {
+    /// Built from source.
+    Build(Build),
+    /// One of `[bases.images]`, as it is.
+    Base(BaseName),
+    /// Any other reference; pulled when it is missing.
+    Reference(Text),
+}
+
+/// `build` of a service.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Build {
+    pub(crate) context: PathBuf,
+    /// Relative to `context`, as in Compose.
+    pub(crate) dockerfile: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) target: Option<String>,
+    pub(crate) args: BTreeMap<String, Text>,
+    /// Base images handed in as build-args `‹NAME›_IMAGE`.
+    pub(crate) bases: Vec<BaseName>,
+    /// Build-args `UID` and `GID`: who the application runs as in the image. `"host"` is resolved
+    /// to the caller's when the file is read.
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+    /// Whether `uid = "host"` was written, which a remote engine refuses.
+    pub(crate) host_user: bool,
+}
+
+/// One mount of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Mount {
+    pub(crate) source: MountSource,
+    pub(crate) target: String,
+    pub(crate) read_only: bool,
+    /// Bind mounts only: give the directory to the service's user instead of refusing.
+    pub(crate) chown: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum MountSource {
+    Volume(VolumeName),
+    /// Absolute path on the engine's host.
+    Bind(PathBuf),
+}
+
+/// One published port.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Port {
+    /// Host address; all when absent.
+    pub(crate) host_ip: Option<String>,
+    /// Host port; 0 lets the engine pick one.
+    pub(crate) host: u16,
+    pub(crate) container: u16,
+    pub(crate) protocol: Protocol,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Protocol {
+    Tcp,
+    Udp,
+}
+
+/// `healthcheck` of a service: `test` is run by the engine for ever, `http` or `tcp` is what
+/// readiness is asked of directly.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Healthcheck {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) probe: Option<Probe>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) engine: Option<EngineHealthcheck>,
+}
+
+/// How readiness is asked of a replica directly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Probe {
+    /// Ready when `GET path` answers 2xx.
+    Http { port: u16, path: String },
+    /// Ready when a connection stands and the server sends a first byte, or holds it open for 50 ms.
+    Tcp { port: u16 },
+}
+
+/// The engine's own periodic check.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct EngineHealthcheck {
+    /// As in Compose: `["CMD", …]` or `["CMD-SHELL", "…"]`.
+    pub(crate) test: Vec<String>,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) interval: Duration,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) timeout: Duration,
+    pub(crate) retries: u32,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) start_period: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Restart {
+    No,
+    Always,
+    OnFailure,
+    UnlessStopped,
+}
+
+/// `resources` of one replica.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Resources {
+    /// Bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) memory: Option<u64>,
+    /// Cores, fractions allowed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpus: Option<f64>,
+    /// Processes and threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pids: Option<u32>,
+}
+
+/// One entry of `[volumes]`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Volume {
+    /// Who the volume belongs to before anything is started: the user of the services that write
+    /// to it, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<Owner>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Owner {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+/// `[edge]`: the service that proxies to the ready replicas of another.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Edge {
+    pub(crate) service: ServiceName,
+    pub(crate) upstream: ServiceName,
+    /// Where the upstream's replicas listen.
+    pub(crate) port: u16,
+    /// Template of the upstream list.
+    pub(crate) template: PathBuf,
+    /// The volume that the list is written into, and the file's name in it.
+    pub(crate) volume: VolumeName,
+    pub(crate) file: String,
+    /// Run inside the edge before a reload; anything but exit 0 keeps the old list.
+    pub(crate) test: Vec<String>,
+    pub(crate) reload_signal: String,
+    /// Answers with the generation number of the list that is in force.
+    pub(crate) generation: Endpoint,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Endpoint {
+    pub(crate) port: u16,
+    pub(crate) path: String,
+}
+
+/// `[migrations]`: who applies the schema, and where its ledger can be read.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Migrations {
+    pub(crate) service: ServiceName,
+    pub(crate) dir: PathBuf,
+    /// A `mysql://` URL whose host is a service of the stack.
+    pub(crate) database: Text,
+    /// Run inside a replica where the database cannot be reached from here.
+    pub(crate) status_command: Vec<String>,
+}
+
+/// `[verify]`: what the checks expect of this stack.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Verify {
+    #[serde(serialize_with = "as_text")]
+    pub(crate) startup_budget: Duration,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) start_spread: Duration,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<VerifyData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) web: Option<VerifyWeb>,
+}
+
+/// The directory that all replicas of a service share.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifyData {
+    pub(crate) service: ServiceName,
+    pub(crate) path: String,
+}
+
+/// Paths that the edge must serve.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifyWeb {
+    pub(crate) index: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) favicon: Option<Favicon>,
+    /// A path that reaches the upstream through the edge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) health: Option<String>,
+}
+
+/// A PNG picture and its size in pixels.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Favicon {
+    pub(crate) path: String,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+}
+
+/// Durations are written as in the file: `1500ms`, `30s`.
+fn as_text<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    let millis = duration.as_millis();
+    if millis.is_multiple_of(1000) {
+        serializer.collect_str(&format_args!("{}s", millis / 1000))
+    } else {
+        serializer.collect_str(&format_args!("{millis}ms"))
+    }
+}
