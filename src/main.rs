@@ -1,3 +1,5 @@
 //! Placeholder.
 mod config;
+mod docker;
+mod images;
 fn main() {}
