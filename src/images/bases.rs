@@ -397,48 +397,11 @@ fn base_ref(reference: &str, image: Image, origin: Origin) -> BaseRef {
 
 #[cfg(test)]
 mod tests {
-    use tokio::sync::mpsc;
-
     use super::*;
-    use crate::config::BaseImage;
 
     #[test]
     fn a_base_is_handed_over_under_its_name_in_capitals() {
         assert_eq!(image_argument("rust"), "RUST_IMAGE");
         assert_eq!(image_argument("debian-unstable"), "DEBIAN_UNSTABLE_IMAGE");
-    }
-
-    #[tokio::test]
-    #[ignore = "needs a Docker engine"]
-    async fn the_shipped_recipes_make_their_images_once() {
-        let engine = Engine::connect(None).await.unwrap();
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let names = ["debian", "rust", "node", "nginx", "mysql"].map(BaseName::new);
-        let image = |name: &BaseName| BaseImage {
-            registry: None,
-            recipe: Some(Path::new("images").join(name.as_str())),
-        };
-        let bases = Bases {
-            source: BaseSource::Distro,
-            registry_timeout: Duration::from_secs(3),
-            images: names.iter().map(|name| (name.clone(), image(name))).collect(),
-        };
-        let names: BTreeSet<_> = names.into_iter().collect();
-        let (events, mut told) = mpsc::unbounded_channel();
-        let printer = tokio::spawn(async move {
-            while let Some(event) = told.recv().await {
-                eprintln!("{:?} {event:?}", Instant::now());
-            }
-        });
-        let first = resolve(&engine, &bases, root, &names, &events).await.unwrap();
-        let began = Instant::now();
-        let second = resolve(&engine, &bases, root, &names, &events).await.unwrap();
-        assert!(began.elapsed() < Duration::from_secs(2), "the second time nothing is made");
-        assert!(second.values().all(|image| image.origin == Origin::Present));
-        for (name, image) in &first {
-            assert_eq!(second[name].id, image.id, "{name}");
-        }
-        drop(events);
-        printer.await.unwrap();
     }
 }

@@ -23,7 +23,7 @@ use super::{
     progress::{BuildEvent, FailedStep, Progress},
 };
 use crate::{
-    config::{BaseName, Build, ServiceName, Stack},
+    config::{BaseName, Build, ProjectName, ServiceName},
     docker::{BuildRequest, Engine, EngineError, Image, ImageId, labels},
 };
 
@@ -65,6 +65,8 @@ pub(crate) enum BuildError {
     Dockerfile { path: PathBuf, source: std::io::Error },
     #[error("the base image `{0}` was not prepared before the build")]
     NoBase(BaseName),
+    #[error("reading the build context was aborted: {0}")]
+    Aborted(tokio::task::JoinError),
     #[error(transparent)]
     Context(#[from] ContextError),
     #[error(transparent)]
@@ -106,28 +108,38 @@ impl fmt::Display for FailedBuild {
     }
 }
 
-/// Builds the image of `service`, or finds that nothing changed. `bases` must hold the build's
-/// base images. `no_cache` runs every step again.
+/// The image of one service, to be built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ServiceBuild<'a> {
+    pub(crate) project: &'a ProjectName,
+    pub(crate) service: &'a ServiceName,
+    /// The directory of `sysndd.toml`.
+    pub(crate) root: &'a Path,
+    pub(crate) build: &'a Build,
+    /// At least those that `build` names.
+    pub(crate) bases: &'a BaseRefs,
+    /// Run every step again, even if nothing changed.
+    pub(crate) no_cache: bool,
+}
+
+/// Builds a service's image, or finds that nothing changed. Several may run at a time.
 pub(crate) async fn build_service(
     engine: &Engine,
-    stack: &Stack,
-    service: &ServiceName,
-    build: &Build,
-    bases: &BaseRefs,
-    no_cache: bool,
+    job: ServiceBuild<'_>,
     on_event: impl FnMut(BuildEvent),
 ) -> Result<BuiltImage, BuildError> {
     let began = Instant::now();
-    let prepared = {
-        let (root, build, bases) = (stack.root.clone(), build.clone(), bases.clone());
-        let prepare = move || Prepared::new(&root, &build, &bases);
-        tokio::task::spawn_blocking(prepare).await.map_err(std::io::Error::other).map_err(
-            |source| BuildError::Dockerfile { path: stack.root.clone(), source },
-        )??
+    let ServiceBuild { project, service, root, build, bases, no_cache } = job;
+    let prepare = {
+        let (root, build, bases) = (root.to_path_buf(), build.clone(), bases.clone());
+        move || Prepared::new(&root, &build, &bases)
     };
-    let repository = format!("{}-{service}", stack.project);
+    let prepared = tokio::task::spawn_blocking(prepare).await.map_err(BuildError::Aborted)??;
+    let repository = format!("{project}-{service}");
     let reference = format!("{repository}:{}", prepared.inputs);
-    if !no_cache && let Some(image) = engine.find_image(&reference).await? {
+    if !no_cache
+        && let Some(image) = engine.find_image(&reference).await?
+    {
         let Image { id, size, .. } = image;
         let outcome = Outcome::Unchanged;
         return Ok(BuiltImage { id, reference, outcome, size, took: began.elapsed() });
@@ -139,7 +151,7 @@ pub(crate) async fn build_service(
             args.entry(name.to_owned()).or_insert(value);
         }
     }
-    let labels = [(labels::PROJECT, stack.project.as_str()), (labels::SERVICE, service.as_str())];
+    let labels = [(labels::PROJECT, project.as_str()), (labels::SERVICE, service.as_str())];
     let build = ImageBuild {
         what: format!("`{service}`"),
         context: prepared.context,

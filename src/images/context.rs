@@ -185,38 +185,39 @@ impl Entry {
     }
 
     fn append(&self, path: &Path, archive: &mut tar::Builder<impl Write>) -> io::Result<()> {
-        // Owner and group stay 0: who owns the files here means nothing there.
-        let mut header = tar::Header::new_gnu();
         match self {
             Self::Directory { mode, mtime } => {
-                header.set_entry_type(tar::EntryType::Directory);
-                header.set_mode(*mode);
-                header.set_mtime(*mtime);
-                header.set_size(0);
+                let mut header = header(tar::EntryType::Directory, *mode, *mtime, 0);
                 archive.append_data(&mut header, path, io::empty())
             }
             Self::File { source, mode, mtime } => {
                 let file = File::open(source)?;
                 let size = file.metadata()?.len();
-                header.set_mode(*mode);
-                header.set_mtime(*mtime);
-                header.set_size(size);
+                let mut header = header(tar::EntryType::Regular, *mode, *mtime, size);
                 archive.append_data(&mut header, path, Exactly { file, left: size })
             }
             Self::Symlink { target, mtime } => {
-                header.set_entry_type(tar::EntryType::Symlink);
-                header.set_mode(0o777);
-                header.set_mtime(*mtime);
-                header.set_size(0);
+                let mut header = header(tar::EntryType::Symlink, 0o777, *mtime, 0);
                 archive.append_link(&mut header, path, target)
             }
             Self::Bytes(bytes) => {
-                header.set_mode(0o644);
-                header.set_size(bytes.len() as u64);
+                let mut header = header(tar::EntryType::Regular, 0o644, 0, bytes.len() as u64);
                 archive.append_data(&mut header, path, bytes.as_slice())
             }
         }
     }
+}
+
+/// Owner and group are 0: who owns the files here means nothing there.
+fn header(kind: tar::EntryType, mode: u32, mtime: u64, size: u64) -> tar::Header {
+    let mut header = tar::Header::new_gnu();
+    header.set_entry_type(kind);
+    header.set_mode(mode);
+    header.set_mtime(mtime);
+    header.set_size(size);
+    header.set_uid(0);
+    header.set_gid(0);
+    header
 }
 
 /// A file that must have the length that the header promised: a file that grows or shrinks
@@ -260,4 +261,159 @@ fn file_digest(path: &Path) -> Result<Vec<u8>, ContextError> {
     let mut digest = Sha256::new();
     io::copy(&mut File::open(path).map_err(failed)?, &mut digest).map_err(failed)?;
     Ok(digest.finalize().to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::{fs::symlink, net::UnixListener},
+        time::{Duration, SystemTime},
+    };
+
+    use futures::TryStreamExt;
+
+    use super::*;
+
+    fn tree() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path();
+        fs::create_dir_all(path.join("src/empty")).unwrap();
+        fs::write(path.join("src/main.rs"), "fn main() {}").unwrap();
+        fs::write(path.join("run.sh"), "#!/bin/sh").unwrap();
+        fs::set_permissions(path.join("run.sh"), fs::Permissions::from_mode(0o750)).unwrap();
+        symlink("src/main.rs", path.join("link")).unwrap();
+        symlink("/nowhere", path.join("dangling")).unwrap();
+        root
+    }
+
+    fn context(root: &Path, ignore: &str) -> Context {
+        let ignore = Ignore::parse(ignore, Path::new(".dockerignore")).unwrap();
+        Context::of_directory(root, &ignore).unwrap()
+    }
+
+    async fn archive(context: Context) -> Vec<u8> {
+        let chunks: Vec<Bytes> = context.into_stream().try_collect().await.unwrap();
+        chunks.concat()
+    }
+
+    /// Path, kind, mode and link target of each entry.
+    fn listing(archive: &[u8]) -> Vec<String> {
+        let mut archive = tar::Archive::new(archive);
+        let entries = archive.entries().unwrap().map(|entry| {
+            let entry = entry.unwrap();
+            let header = entry.header();
+            let kind = match header.entry_type() {
+                tar::EntryType::Directory => 'd',
+                tar::EntryType::Symlink => 'l',
+                _ => '-',
+            };
+            let path = entry.path().unwrap().display().to_string();
+            let link = entry.link_name().unwrap().map(|to| format!(" -> {}", to.display()));
+            let mode = header.mode().unwrap();
+            assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0), "{path}");
+            format!("{kind}{mode:o} {path}{}", link.unwrap_or_default())
+        });
+        entries.collect()
+    }
+
+    #[tokio::test]
+    async fn everything_is_sent_sorted_with_its_mode_and_links_as_links() {
+        let root = tree();
+        let _socket = UnixListener::bind(root.path().join("socket")).unwrap();
+        assert_eq!(listing(&archive(context(root.path(), "")).await), [
+            "l777 dangling -> /nowhere",
+            "l777 link -> src/main.rs",
+            "-750 run.sh",
+            "d755 src",
+            "d755 src/empty",
+            "-644 src/main.rs",
+        ]);
+    }
+
+    #[tokio::test]
+    async fn a_kept_file_brings_the_ignored_directories_above_it() {
+        let root = tree();
+        fs::create_dir_all(root.path().join("target/a/b")).unwrap();
+        fs::write(root.path().join("target/a/b/keep"), "").unwrap();
+        fs::write(root.path().join("target/a/drop"), "").unwrap();
+        let context = context(root.path(), "*\n!target/a/b/keep\n");
+        let expected = ["d755 target", "d755 target/a", "d755 target/a/b", "-644 target/a/b/keep"];
+        assert_eq!(listing(&archive(context).await), expected);
+    }
+
+    #[test]
+    fn a_context_that_is_not_there_is_an_error_with_its_path() {
+        let error = Context::of_directory(Path::new("/not/there"), &Ignore::nothing()).unwrap_err();
+        assert!(error.to_string().contains("/not/there"), "{error}");
+    }
+
+    #[test]
+    fn the_digest_follows_content_name_mode_and_target_but_not_time() {
+        let root = tree();
+        let digest = || context(root.path(), "").digest().unwrap();
+        let (first, run, link) = (digest(), root.path().join("run.sh"), root.path().join("link"));
+
+        let later = SystemTime::now() + Duration::from_secs(1000);
+        File::options().write(true).open(&run).unwrap().set_modified(later).unwrap();
+        assert_eq!(digest(), first, "another time");
+
+        fs::set_permissions(&run, fs::Permissions::from_mode(0o700)).unwrap();
+        let second = digest();
+        assert_ne!(second, first, "another mode");
+        fs::write(&run, "#!/bin/bash").unwrap();
+        let third = digest();
+        assert_ne!(third, second, "another content");
+        fs::rename(&run, root.path().join("run2.sh")).unwrap();
+        let fourth = digest();
+        assert_ne!(fourth, third, "another name");
+        fs::remove_file(&link).unwrap();
+        symlink("elsewhere", &link).unwrap();
+        assert_ne!(digest(), fourth, "another target");
+    }
+
+    #[tokio::test]
+    async fn times_are_rounded_up_so_that_a_change_is_never_older_than_it_was() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("file");
+        fs::write(&path, "x").unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        for (time, expected) in [(Duration::from_millis(10_001), 11), (Duration::from_secs(10), 10)] {
+            file.set_modified(SystemTime::UNIX_EPOCH + time).unwrap();
+            let bytes = archive(context(root.path(), "")).await;
+            let mut archive = tar::Archive::new(bytes.as_slice());
+            let entry = archive.entries().unwrap().next().unwrap().unwrap();
+            assert_eq!(entry.header().mtime().unwrap(), expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn long_names_large_files_and_bytes_arrive_whole() {
+        let root = tempfile::tempdir().unwrap();
+        let long = format!("{}/{}", "d".repeat(120), "f".repeat(120));
+        fs::create_dir(root.path().join("d".repeat(120))).unwrap();
+        let content = vec![7; 3 * CHUNK + 1];
+        fs::write(root.path().join(&long), &content).unwrap();
+        let mut context = context(root.path(), "");
+        context.add_bytes("extra", "given");
+        let bytes = archive(context).await;
+        let mut archive = tar::Archive::new(bytes.as_slice());
+        let mut found = Vec::new();
+        for entry in archive.entries().unwrap() {
+            let mut entry = entry.unwrap();
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).unwrap();
+            found.push((entry.path().unwrap().display().to_string(), content));
+        }
+        assert_eq!(found[1], (long, content));
+        assert_eq!(found[2], ("extra".to_owned(), b"given".to_vec()));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_vanishes_ends_the_stream_with_its_name() {
+        let root = tree();
+        let context = context(root.path(), "");
+        fs::remove_file(root.path().join("run.sh")).unwrap();
+        let error = context.into_stream().try_collect::<Vec<_>>().await.unwrap_err();
+        assert!(error.to_string().contains("run.sh"), "{error}");
+    }
 }

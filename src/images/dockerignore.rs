@@ -189,3 +189,148 @@ fn class(
     regex.push(']');
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ignore(text: &str) -> Ignore {
+        Ignore::parse(text, Path::new(".dockerignore")).unwrap()
+    }
+
+    fn kept<'a>(rules: &str, paths: &[&'a str]) -> Vec<&'a str> {
+        let ignore = ignore(rules);
+        paths.iter().copied().filter(|path| !ignore.ignores(Path::new(path))).collect()
+    }
+
+    /// The cases of the reference documentation, each with what it says about them.
+    #[test]
+    fn patterns_mean_what_the_documentation_says() {
+        for (pattern, path, ignored) in [
+            // One level below the root, and only one.
+            ("*/temp*", "somedir/temporary.txt", true),
+            ("*/temp*", "somedir/temp", true),
+            ("*/temp*", "temp", false),
+            ("*/temp*", "a/b/temp", false),
+            ("*/*/temp*", "somedir/subdir/temporary.txt", true),
+            ("*/*/temp*", "somedir/temporary.txt", false),
+            // `?` is one character, which must be there and is no slash.
+            ("temp?", "tempa", true),
+            ("temp?", "temp", false),
+            ("temp?", "temp/", false),
+            ("temp?", "tempab", false),
+            // `**` is any number of directories, none included.
+            ("**/*.go", "main.go", true),
+            ("**/*.go", "a/b/c/main.go", true),
+            ("**/*.go", "main.gox", false),
+            ("a/**", "a/b/c", true),
+            ("a/**", "a", false),
+            ("a/**/z", "a/z", true),
+            ("a/**/z", "a/b/c/z", true),
+            ("a/**/z", "ab/z", false),
+            ("**", "anything/at/all", true),
+            ("**/foo", "foo", true),
+            ("**/foo", "a/foo/below", true),
+            // Anchored at the root, with or without a leading slash; a trailing one is nothing.
+            ("/foo/bar", "foo/bar", true),
+            ("foo/bar", "foo/bar", true),
+            ("foo", "a/foo", false),
+            ("foo/", "foo", true),
+            ("/foo", "foo", true),
+            ("./foo", "foo", true),
+            ("foo/../bar", "bar", true),
+            // What is below an ignored directory is ignored.
+            ("foo", "foo/bar/baz", true),
+            ("foo", "foobar", false),
+            // Names that look like patterns elsewhere.
+            ("a.b", "axb", false),
+            ("{a,b}", "a", false),
+            ("[a-c]x", "bx", true),
+            ("[^a-c]x", "bx", false),
+            ("[^a-c]x", "dx", true),
+            ("\\*", "*", true),
+            ("\\*", "x", false),
+            ("*.md", "docs/README.md", false),
+            // Case counts.
+            ("Readme", "README", false),
+        ] {
+            let got = ignore(pattern).ignores(Path::new(path));
+            assert_eq!(got, ignored, "{pattern} on {path}");
+        }
+    }
+
+    #[test]
+    fn comments_blank_lines_and_the_root_ignore_nothing() {
+        let rules = "\u{feff}# a comment\n\n   \n.\n/\n# foo\n";
+        assert_eq!(kept(rules, &["foo", "# foo", "."]), ["foo", "# foo", "."]);
+    }
+
+    #[test]
+    fn blanks_around_a_pattern_do_not_count_but_an_indented_hash_does() {
+        assert_eq!(kept("  foo \t\n #bar\n", &["foo", "#bar", "bar"]), ["bar"]);
+        assert_eq!(kept("foo\r\nbar\r\n", &["foo", "bar"]), [""; 0]);
+    }
+
+    #[test]
+    fn the_last_line_that_matches_decides() {
+        let files = ["README.md", "README-secret.md", "other.md", "a.txt"];
+        assert_eq!(kept("*.md\n!README.md\n", &files), ["README.md", "a.txt"]);
+        let both = "*.md\n!README*.md\nREADME-secret.md\n";
+        assert_eq!(kept(both, &files), ["README.md", "a.txt"]);
+        let undone = "*.md\nREADME-secret.md\n!README*.md\n";
+        assert_eq!(kept(undone, &files), ["README.md", "README-secret.md", "a.txt"]);
+    }
+
+    #[test]
+    fn an_exception_reaches_into_an_ignored_directory() {
+        let files = ["target", "target/debug", "target/keep/a", "target/keep", "src"];
+        assert_eq!(kept("target\n!target/keep\n", &files), ["target/keep/a", "target/keep", "src"]);
+        assert_eq!(kept("*\n! src \n", &["src/main.rs", "README"]), ["src/main.rs"]);
+    }
+
+    #[test]
+    fn an_ignored_directory_is_entered_only_where_an_exception_may_be() {
+        let rules = ignore("*\n!src/deep/file\n!docs/**/*.md\n");
+        for (directory, enter) in [
+            ("src", true),
+            ("src/deep", true),
+            ("src/other", false),
+            ("docs", true),
+            ("docs/a/b", true),
+            ("target", false),
+        ] {
+            assert_eq!(rules.may_keep_below(Path::new(directory)), enter, "{directory}");
+        }
+        assert!(ignore("*\n!**/x\n").may_keep_below(Path::new("anywhere")));
+        assert!(!ignore("*\n").may_keep_below(Path::new("anywhere")));
+    }
+
+    #[test]
+    fn a_line_that_is_no_pattern_is_refused_with_its_place() {
+        for (text, expected) in [
+            ("ok\n!\n", ".dockerignore:2: `!` is no pattern: nothing stands after the `!`"),
+            ("[a\n", ".dockerignore:1: `[a` is no pattern: the `[` is never closed"),
+            ("a\\\n", ".dockerignore:1: `a\\` is no pattern: nothing stands after the `\\`"),
+            ("[z-a]\n", ".dockerignore:1: `[z-a]` is no pattern: the range in `[…]` is not one"),
+        ] {
+            let error = Ignore::parse(text, Path::new(".dockerignore")).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn a_dockerfiles_own_ignore_file_goes_before_the_common_one() {
+        let root = tempfile::tempdir().unwrap();
+        let ignores = |name: &str, path: &str| {
+            let dockerfile = root.path().join(name);
+            Ignore::for_build(root.path(), &dockerfile).unwrap().ignores(Path::new(path))
+        };
+        assert!(!ignores("Dockerfile.api", "common"), "without files nothing is ignored");
+        fs::write(root.path().join(".dockerignore"), "common").unwrap();
+        fs::write(root.path().join("Dockerfile.api.dockerignore"), "own").unwrap();
+        assert!(ignores("Dockerfile.web", "common"));
+        assert!(!ignores("Dockerfile.web", "own"));
+        assert!(!ignores("Dockerfile.api", "common"));
+        assert!(ignores("Dockerfile.api", "own"));
+    }
+}

@@ -13,6 +13,9 @@ mod recipe;
 mod rootfs;
 mod toolchain;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use bases::{BaseError, BaseEvent, BaseRef, BaseRefs, Origin, missing_tools, needed, resolve};
-pub(crate) use build::{BuildError, BuiltImage, Outcome, build_service};
+pub(crate) use build::{BuildError, BuiltImage, Outcome, ServiceBuild, build_service};
 pub(crate) use progress::{BuildEvent, FailedStep, StepState};
