@@ -8,6 +8,8 @@ mod build;
 mod context;
 mod dockerfile;
 mod dockerignore;
+mod failure;
+mod kitchen;
 mod progress;
 mod recipe;
 mod rootfs;
@@ -16,6 +18,10 @@ mod toolchain;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bases::{BaseError, BaseEvent, BaseRef, BaseRefs, Origin, missing_tools, needed, resolve};
+pub(crate) use bases::{
+    BaseError, BaseEvent, BaseRef, BaseRefs, Origin, missing_tools, needed, resolve,
+};
 pub(crate) use build::{BuildError, BuiltImage, Outcome, ServiceBuild, build_service};
+pub(crate) use failure::FailedBuild;
 pub(crate) use progress::{BuildEvent, FailedStep, StepState};
+pub(crate) use rootfs::Tool;
