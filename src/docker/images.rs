@@ -1,0 +1,1 @@
+//! Placeholder until the branch with images is merged.
