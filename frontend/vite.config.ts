@@ -22,7 +22,6 @@ export default defineConfig({
     proxy: { '/api': { target: stack, changeOrigin: true } },
   },
   test: {
-    environment: 'happy-dom',
     include: ['tests/**/*.test.ts'],
     restoreMocks: true,
   },

@@ -1,12 +1,16 @@
 /** Numbers, durations and moments as the pages write them. Pure. */
 
-/** `850 µs`, `3.2 ms`, `240 ms`, `1.4 s`: two or three digits that matter. */
+/**
+ * `850 µs`, `3.2 ms`, `240 ms`, `1.4 s`: two or three digits that matter.
+ *
+ * The bounds lie where rounding would reach the next unit: 999.7 ms is `1 s`, not `1000 ms`.
+ */
 export function formatMillis(ms: number): string {
-  if (ms < 1) return `${Math.round(ms * 1000)} µs`
-  if (ms < 10) return `${trimZero(ms.toFixed(1))} ms`
-  if (ms < 1000) return `${Math.round(ms)} ms`
-  if (ms < 60_000) return `${trimZero((ms / 1000).toFixed(1))} s`
-  return formatDuration(ms / 1000)
+  if (ms < 0.9995) return `${Math.round(ms * 1000)} µs`
+  if (ms < 9.95) return `${trimZero(ms.toFixed(1))} ms`
+  if (ms < 999.5) return `${Math.round(ms)} ms`
+  if (ms < 59_950) return `${trimZero((ms / 1000).toFixed(1))} s`
+  return formatDuration(Math.round(ms / 1000))
 }
 
 /** `42 s`, `5 min 3 s`, `2 h 10 min`, `3 d 4 h`: the two largest units. */
