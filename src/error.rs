@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{docker::EngineError, exit::Exit};
+use crate::{config::ConfigErrors, docker::EngineError, exit::Exit};
 
 /// A failed command.
 #[derive(Debug)]
@@ -54,5 +54,11 @@ impl From<EngineError> for Error {
 impl From<std::io::Error> for Error {
     fn from(error: std::io::Error) -> Self {
         Self::deploy(error.to_string())
+    }
+}
+
+impl From<ConfigErrors> for Error {
+    fn from(errors: ConfigErrors) -> Self {
+        Self::usage(errors.to_string())
     }
 }

@@ -7,7 +7,6 @@ mod edge;
 mod error;
 mod execute;
 mod exit;
-mod images;
 mod observe;
 mod output;
 mod plan;

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Global, ProbeWay};
 use crate::{
-    config::{self, ProjectName, ServiceName, Stack},
+    config::{self, ConfigErrors, ProjectName, ServiceName, Stack},
     docker::Engine,
     error::Error,
-    exit::Exit,
     observe::{Observed, observe},
     output::Printer,
     probe::{Prober, Way},
@@ -23,26 +22,25 @@ pub(super) struct Session {
 
 /// Loads `sysndd.toml` without asking an engine.
 pub(super) fn load(global: &Global) -> Result<Stack, Error> {
-    let environment = config::Environment::of_process();
-    let path = match &global.config {
-        Some(path) => path.clone(),
-        None => {
-            let here = std::env::current_dir()?;
-            config::discover(&here).ok_or_else(|| {
-                Error::usage("there is no sysndd.toml here or in a directory above")
-                    .with_hint("go to the project's directory, or name the file with --config")
-            })?
-        }
-    };
-    let mut stack = config::load(&path, &environment).map_err(|faults| Error {
-        exit: Exit::Usage,
-        message: faults.to_string(),
-        hint: None,
-    })?;
+    let mut stack = read(global)??;
     if let Some(project) = &global.project {
-        stack.project = config::project_name(project).map_err(Error::usage)?;
+        stack.project = config::project_name(project)
+            .map_err(|cause| Error::usage(format!("--project {project}: {cause}")))?;
     }
     Ok(stack)
+}
+
+/// The stack, or its faults one by one.
+pub(super) fn read(global: &Global) -> Result<Result<Stack, ConfigErrors>, Error> {
+    let environment = config::Environment::of_process()?;
+    let path = match &global.config {
+        Some(path) => path.clone(),
+        None => config::discover(&environment.directory).ok_or_else(|| {
+            Error::usage("there is no sysndd.toml here or in a directory above")
+                .with_hint("go to the project's directory, or name the file with --config")
+        })?,
+    };
+    Ok(config::load(&path, &environment))
 }
 
 impl Session {
@@ -85,12 +83,7 @@ impl Session {
     pub(super) fn url(&self, observed: &Observed) -> Option<String> {
         let edge = self.stack.edge.as_ref()?;
         let replica = observed.replicas_of(&edge.service).find(|replica| replica.is_running())?;
-        let port = replica.ports.first()?;
-        let host = match port.host_ip.as_str() {
-            "" | "0.0.0.0" | "::" => self.engine.info().published_host(),
-            address => address.to_owned(),
-        };
-        Some(format!("http://{host}:{}", port.host))
+        replica.published(self.engine.info()).map(|address| format!("http://{address}"))
     }
 
     /// `4` or `api=4,web=1` → counts by service. A bare number means the service that is scaled.

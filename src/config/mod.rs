@@ -63,6 +63,15 @@ pub(crate) fn load(path: &Path, environment: &Environment) -> Result<Stack, Conf
     read(&source, dotenv.as_ref(), &path, environment, files::on_disk)
 }
 
+/// A project name from the command line.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn project_name(text: &str) -> Result<ProjectName, String> {
+    grammar::name(text).map_err(|problem| problem.message)?;
+    Ok(ProjectName::new(text))
+}
+
 /// JSON Schema (draft 2020-12) of the file.
 pub(crate) fn schema() -> Json {
     read::root_schema(&tables::file(), FILE_NAME)
@@ -116,6 +125,7 @@ fn read(
     );
     let stack = draft.map(|mut stack| {
         root.clone_into(&mut stack.root);
+        stack.image_prefix.clone_from(&stack.project);
         check::check(&mut stack, &mut pass);
         files::check(&stack, look, &mut pass);
         stack
@@ -178,3 +188,6 @@ fn shown(path: &Path, environment: &Environment) -> String {
 
 #[cfg(test)]
 mod tests;
+
+/// tmp
+pub(crate) fn show(_stack: &Stack) -> String { String::new() }

@@ -285,12 +285,15 @@ fn inspected(answer: ContainerInspectResponse) -> InspectedContainer {
     let state = answer.state.unwrap_or_default();
     let config = answer.config.unwrap_or_default();
     let host = answer.host_config.unwrap_or_default();
-    let networks = answer.network_settings.unwrap_or_default().networks.unwrap_or_default();
+    let network = answer.network_settings.unwrap_or_default();
+    let networks = network.networks.unwrap_or_default();
     let address = networks.values().find_map(|endpoint| {
         endpoint.ip_address.as_deref().and_then(|address| address.parse().ok())
     });
-    let mut ports: Vec<PublishedPort> = host
-        .port_bindings
+    // What is bound now; before a start, what was asked for.
+    let bindings = network.ports.filter(|ports| ports.values().any(Option::is_some));
+    let mut ports: Vec<PublishedPort> = bindings
+        .or(host.port_bindings)
         .unwrap_or_default()
         .into_iter()
         .flat_map(|(container, bindings)| {

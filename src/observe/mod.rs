@@ -10,7 +10,9 @@ use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use crate::{
     config::{ProjectName, ServiceName, Stack},
-    docker::{ContainerState, Engine, EngineError, InspectedContainer, PublishedPort, labels},
+    docker::{
+        ContainerState, Engine, EngineError, EngineInfo, InspectedContainer, PublishedPort, labels,
+    },
     edge,
     probe::{Prober, Readiness},
 };
@@ -41,6 +43,8 @@ pub(crate) struct Replica {
     /// Counted from 1 within the service.
     pub(crate) number: u32,
     pub(crate) release: ReleaseId,
+    /// The run of `up` that created it.
+    pub(crate) run: String,
     pub(crate) config_hash: String,
     /// Image ID.
     pub(crate) image: String,
@@ -59,6 +63,16 @@ pub(crate) struct Replica {
 impl Replica {
     pub(crate) fn is_running(&self) -> bool {
         self.state == ContainerState::Running
+    }
+
+    /// `host:port` under which its first published port is reached from here.
+    pub(crate) fn published(&self, engine: &EngineInfo) -> Option<String> {
+        let port = self.ports.first()?;
+        let host = match port.host_ip.as_str() {
+            "" | "0.0.0.0" | "::" => engine.published_host(),
+            address => address.to_owned(),
+        };
+        Some(format!("{host}:{}", port.host))
     }
 
     pub(crate) fn is_ready(&self) -> bool {
@@ -163,6 +177,7 @@ fn replica(container: InspectedContainer) -> Option<Replica> {
         service: ServiceName::new(label(labels::SERVICE)?),
         number: label(labels::REPLICA)?.parse().ok()?,
         release: ReleaseId::new(label(labels::RELEASE)?),
+        run: label(labels::RUN)?,
         config_hash: label(labels::CONFIG_HASH)?,
         name: ReplicaName::new(container.name),
         container: container.id,

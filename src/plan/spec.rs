@@ -24,7 +24,7 @@ pub(crate) fn volume_name(stack: &Stack, volume: &VolumeName) -> String {
 
 /// Repository of a service's own image.
 pub(crate) fn image_name(stack: &Stack, service: &ServiceName) -> String {
-    format!("{}-{service}", stack.project)
+    format!("{}-{service}", stack.image_prefix)
 }
 
 /// A service with its image: containers of any release and number can be made from it.
@@ -43,13 +43,18 @@ impl<'a> ContainerTemplate<'a> {
         template
     }
 
+    /// Image ID.
+    pub(crate) fn image(&self) -> &str {
+        self.image
+    }
+
     /// Hash of all that a container would be created with, but for its release and number.
     pub(crate) fn hash(&self) -> &str {
         &self.hash
     }
 
-    /// The container `number` of `release`.
-    pub(crate) fn instantiate(&self, release: &ReleaseId, number: u32) -> ContainerSpec {
+    /// The container `number` of `release`, created by `run`.
+    pub(crate) fn instantiate(&self, release: &ReleaseId, run: &str, number: u32) -> ContainerSpec {
         let name = ReplicaName::new(format!(
             "{}-{}-{release}-{number}",
             self.stack.project, self.service.name
@@ -60,6 +65,7 @@ impl<'a> ContainerTemplate<'a> {
             (labels::SERVICE.to_owned(), self.service.name.to_string()),
             (labels::REPLICA.to_owned(), number.to_string()),
             (labels::RELEASE.to_owned(), release.to_string()),
+            (labels::RUN.to_owned(), run.to_owned()),
             (labels::CONFIG_HASH.to_owned(), self.hash.clone()),
         ]);
         spec.name = name.to_string();

@@ -132,6 +132,11 @@ impl<'a> Planner<'a> {
         ReleaseId::new(format!("r{}-{digest}", self.intent.now.format("%Y%m%d-%H%M%S")))
     }
 
+    /// Tells containers of this run from those of others with the same release.
+    fn run_id(&self) -> String {
+        self.intent.now.format("%Y%m%d-%H%M%S%.3f").to_string()
+    }
+
     fn key(&self, name: &ServiceName) -> &'a ServiceName {
         &self.stack.services[name].name
     }
@@ -176,7 +181,7 @@ impl<'a> Planner<'a> {
             let action = Action::OwnVolume {
                 name: volume_name(self.stack, volume),
                 owner,
-                image: self.templates[&user.name].instantiate(&self.release, 1).image,
+                image: self.templates[&user.name].image().to_owned(),
             };
             let mut after: Vec<OpId> = volumes.get(volume).copied().into_iter().collect();
             after.extend(self.ground.get(&user.name).into_iter().flatten());
@@ -277,7 +282,7 @@ impl<'a> Planner<'a> {
 
     fn create(&mut self, service: &'a Service, number: u32, replaces: bool) -> (ReplicaName, OpId) {
         self.creates = true;
-        let spec = self.templates[&service.name].instantiate(&self.release, number);
+        let spec = self.templates[&service.name].instantiate(&self.release, &self.run_id(), number);
         let name = ReplicaName::new(spec.name.as_str());
         let after = self.ground[&service.name].clone();
         let cause = if replaces { "replaces the old one" } else { "missing" };

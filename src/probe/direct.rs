@@ -31,11 +31,19 @@ pub(super) async fn get(
 ) -> Result<Response, ProbeError> {
     let address = replica.address.ok_or(ProbeError::NotRunning)?;
     let authority = std::net::SocketAddr::new(address, port);
+    get_url(client, &authority.to_string(), path).await
+}
+
+pub(super) async fn get_url(
+    client: &reqwest::Client,
+    authority: &str,
+    path: &str,
+) -> Result<Response, ProbeError> {
     let answer = client.get(format!("http://{authority}{path}")).send().await.map_err(|error| {
         if error.is_connect() && error.is_timeout() {
-            ProbeError::NoRoute(authority.to_string())
+            ProbeError::NoRoute(authority.to_owned())
         } else if error.is_connect() {
-            ProbeError::Failed(format!("port {port} refuses connections"))
+            ProbeError::Failed(format!("{authority} refuses connections"))
         } else if error.is_timeout() {
             ProbeError::Failed(format!("no answer to GET {path} within {PROBE_TIMEOUT:?}"))
         } else {

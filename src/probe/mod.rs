@@ -119,6 +119,15 @@ impl Prober {
         answer
     }
 
+    /// `GET path` at a published `host:port`, the way a client comes.
+    pub(crate) async fn get_published(
+        &self,
+        address: &str,
+        path: &str,
+    ) -> Result<Response, ProbeError> {
+        direct::get_url(&self.client, address, path).await
+    }
+
     async fn connects(&self, replica: &Replica, port: u16) -> Result<(), ProbeError> {
         if self.way() != Way::Inside {
             match direct::connects(replica, port).await {

@@ -24,7 +24,12 @@ pub(crate) use ledger::Ledger;
 pub(crate) use report::{CheckReport, Report};
 pub(crate) use timeline::Timeline;
 
-use crate::{config::Stack, docker::Engine, observe::Observed, probe::Prober};
+use crate::{
+    config::{Probe, Stack},
+    docker::Engine,
+    observe::Observed,
+    probe::{Prober, Response},
+};
 
 /// Checks that belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
@@ -56,6 +61,29 @@ pub(crate) struct Context<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) prober: &'a Prober,
     pub(crate) evidence: &'a Evidence,
+}
+
+impl Context<'_> {
+    /// `GET path` through the edge, the way a browser comes: by the published port, or at the
+    /// edge's own address where none is published.
+    pub(crate) async fn edge_get(&self, path: &str) -> Result<Response, String> {
+        let edge = self.stack.edge.as_ref().ok_or("the stack has no [edge]")?;
+        let replica = self
+            .evidence
+            .observed
+            .replicas_of(&edge.service)
+            .find(|replica| replica.is_running())
+            .ok_or_else(|| format!("{} does not run", edge.service))?;
+        let answer = match replica.published(self.engine.info()) {
+            Some(address) => self.prober.get_published(&address, path).await,
+            None => {
+                let probe = self.stack.services[&edge.service].healthcheck.probe.as_ref();
+                let port = probe.map_or(edge.generation.port, Probe::port);
+                self.prober.get(replica, port, path).await
+            }
+        };
+        answer.map_err(|error| error.to_string())
+    }
 }
 
 /// What a check found.
@@ -108,7 +136,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    pub(crate) fn contains(&self, check: &Check) -> bool {
+    fn contains(&self, check: &Check) -> bool {
         (self.suites.is_empty() && self.ids.is_empty())
             || self.suites.contains(&check.suite)
             || self.ids.iter().any(|id| id == check.id)
@@ -119,6 +147,11 @@ impl Selection {
         let known = |id: &&String| checks::ALL.iter().any(|check| check.id == id.as_str());
         self.ids.iter().filter(|id| !known(id)).map(String::as_str).collect()
     }
+}
+
+/// Whether a selection holds the check of this id.
+pub(crate) fn wanted(selection: &Selection, id: &str) -> bool {
+    checks::ALL.iter().any(|check| check.id == id && selection.contains(check))
 }
 
 /// Ids of all checks.

@@ -70,11 +70,12 @@ impl Report {
         report
     }
 
-    /// Adds what was found later, on the same deployment.
-    pub(crate) fn absorb(&mut self, other: Self) {
-        self.checks.extend(other.checks);
+    /// Takes the answers of a later look in place of those given before.
+    pub(crate) fn replace(&mut self, later: Self) {
+        self.checks.retain(|check| later.checks.iter().all(|other| other.id != check.id));
+        self.checks.extend(later.checks);
         self.checks.sort_by_key(|check| (check.suite, check.id));
-        self.duration_ms += other.duration_ms;
+        self.duration_ms += later.duration_ms;
         self.conclude();
     }
 

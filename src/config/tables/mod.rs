@@ -83,6 +83,7 @@ fn stack(t: &mut Table<'_, '_>) -> Option<Stack> {
     );
     Some(Stack {
         project: project.unwrap_or_else(|| ProjectName::new("")),
+        image_prefix: ProjectName::new(""),
         root: PathBuf::new(),
         bases: bases.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),

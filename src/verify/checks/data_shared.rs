@@ -35,7 +35,8 @@ async fn check(context: &Context<'_>) -> Outcome {
 
     let mut faults = Vec::new();
     let written = future::join_all(replicas.iter().zip(&files).map(|(replica, file)| {
-        sh(context.engine, replica, WRITE, &[file, content(&nonce, replica).as_str()])
+        let content = content(&nonce, replica);
+        async move { sh(context.engine, replica, WRITE, &[file, &content]).await }
     }))
     .await;
     for (replica, result) in replicas.iter().zip(written) {
