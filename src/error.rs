@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::{config::ConfigErrors, docker::EngineError, exit::Exit};
+use crate::{config::ConfigErrors, docker::EngineError, exit::Exit, host::EngineSetupError};
 
 /// A failed command.
 #[derive(Debug)]
@@ -60,5 +60,11 @@ impl From<std::io::Error> for Error {
 impl From<ConfigErrors> for Error {
     fn from(errors: ConfigErrors) -> Self {
         Self::usage(errors.to_string())
+    }
+}
+
+impl From<EngineSetupError> for Error {
+    fn from(error: EngineSetupError) -> Self {
+        Self::new(Exit::EngineUnreachable, error.to_string())
     }
 }

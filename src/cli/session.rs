@@ -1,10 +1,10 @@
 //! What nearly every command begins with: the stack, the engine, a way to ask replicas.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{Global, ProbeWay};
 use crate::{
-    config::{self, ConfigErrors, ProjectName, ServiceName, Stack},
+    config::{self, ConfigErrors, Environment, ProjectName, ServiceName, Stack},
     docker::Engine,
     error::Error,
     observe::{Observed, observe},
@@ -33,36 +33,42 @@ pub(super) fn load(global: &Global) -> Result<Stack, Error> {
 /// The stack, or its faults one by one.
 pub(super) fn read(global: &Global) -> Result<Result<Stack, ConfigErrors>, Error> {
     let environment = config::Environment::of_process()?;
-    let path = match &global.config {
-        Some(path) => path.clone(),
-        None => config::discover(&environment.directory).ok_or_else(|| {
-            Error::usage("there is no sysndd.toml here or in a directory above")
-                .with_hint("go to the project's directory, or name the file with --config")
-        })?,
-    };
+    let path = path(global, &environment)?;
     Ok(config::load(&path, &environment))
+}
+
+/// The file that describes the stack.
+pub(super) fn path(global: &Global, environment: &Environment) -> Result<PathBuf, Error> {
+    if let Some(path) = &global.config {
+        return Ok(environment.directory.join(path));
+    }
+    config::discover(&environment.directory).ok_or_else(|| {
+        Error::usage("there is no sysndd.toml here or in a directory above")
+            .with_hint("go to the project's directory, or name the file with --config")
+    })
 }
 
 impl Session {
     /// Loads the stack, then connects: a fault in the file is told before the engine is looked for.
     pub(super) async fn open(global: &Global, printer: Printer) -> Result<Self, Error> {
         let stack = load(global)?;
-        Self::with_stack(global, printer, stack).await
+        let engine = Engine::connect(global.host.as_deref()).await?;
+        Ok(Self::on_engine(global, printer, stack, engine))
     }
 
-    pub(super) async fn with_stack(
+    pub(super) fn on_engine(
         global: &Global,
         printer: Printer,
         stack: Stack,
-    ) -> Result<Self, Error> {
-        let engine = Engine::connect(global.host.as_deref()).await?;
+        engine: Engine,
+    ) -> Self {
         let way = match global.probe {
             ProbeWay::Auto => Way::Undecided,
             ProbeWay::Direct => Way::Direct,
             ProbeWay::Inside => Way::Inside,
         };
         let prober = Prober::new(engine.clone(), way);
-        Ok(Self { printer, stack, engine, prober })
+        Self { printer, stack, engine, prober }
     }
 
     pub(super) async fn observe(&self) -> Result<Observed, Error> {

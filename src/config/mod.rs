@@ -188,6 +188,3 @@ fn shown(path: &Path, environment: &Environment) -> String {
 
 #[cfg(test)]
 mod tests;
-
-/// tmp
-pub(crate) fn show(_stack: &Stack) -> String { String::new() }
