@@ -177,14 +177,6 @@ fn mounts_do_not_collide(stack: &Stack, pass: &mut Pass<'_>) {
 
 fn edge_can_work(stack: &Stack, pass: &mut Pass<'_>) {
     let Some(edge) = &stack.edge else { return };
-    let at = Place::of(["edge"]);
-    if edge.service == edge.upstream {
-        pass.fault_at(
-            &at.key("upstream"),
-            format!("`{}` cannot proxy to itself", edge.service),
-            "name the service whose replicas answer",
-        );
-    }
     if let Some(service) = stack.services.get(&edge.service)
         && stack.volumes.contains_key(&edge.volume)
         && !service
@@ -193,7 +185,7 @@ fn edge_can_work(stack: &Stack, pass: &mut Pass<'_>) {
             .any(|mount| mount.source == MountSource::Volume(edge.volume.clone()))
     {
         pass.fault_at(
-            &at.key("volume"),
+            &Place::of(["edge", "volume"]),
             format!(
                 "service `{}` does not mount volume `{}`",
                 edge.service, edge.volume

@@ -115,6 +115,8 @@ impl<'a> Parser<'a> {
         let Some(length) = closing(&self.text[self.at..], quote) else {
             let message = format!("the {quote} of this value is never closed");
             self.fault(name.clone(), &message, "close it, or take the quote away");
+            // All that follows may belong to the value: what it looks like says nothing.
+            self.at = self.text.len();
             return None;
         };
         let raw = &self.text[self.at..self.at + length];

@@ -1,6 +1,6 @@
 //! Where the values of variables come from: the process's environment, then `.env`.
 
-use std::{collections::BTreeMap, env, io, path::PathBuf};
+use std::{collections::BTreeMap, env, fmt, io, path::PathBuf};
 
 use super::{
     dotenv::Entry,
@@ -8,7 +8,7 @@ use super::{
 };
 
 /// What surrounds a reading of the file: everything it takes from the process.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Environment {
     /// The process's environment; it wins over `.env`.
     pub(crate) variables: BTreeMap<String, String>,
@@ -46,14 +46,22 @@ impl Environment {
     }
 }
 
+/// Without the values of variables.
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("caller", &self.caller)
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Variables by name, each with whether it is a secret.
-#[derive(Debug)]
 pub(super) struct Variables {
     by_name: BTreeMap<String, Variable>,
     listed: Vec<String>,
 }
 
-#[derive(Debug)]
 pub(super) struct Variable {
     pub(super) value: String,
     pub(super) secret: bool,

@@ -8,13 +8,19 @@ use std::{fmt, ops::Range, path::PathBuf, sync::Arc};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 /// A file that was read, kept for showing its lines.
-#[derive(Debug)]
 pub(crate) struct Source {
     /// As the reader of a message would name it.
     name: String,
     text: String,
     /// Whether values must stay out of messages, as in `.env`.
     private: bool,
+}
+
+/// Without the text, which may hold secrets.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Source").field(&self.name).finish()
+    }
 }
 
 impl Source {
@@ -26,7 +32,7 @@ impl Source {
         })
     }
 
-    /// A source of which only what stands before the first `=` of a line is ever shown.
+    /// A source of which only the names of variables are ever shown.
     pub(super) fn private(name: impl Into<String>, text: impl Into<String>) -> Arc<Self> {
         Arc::new(Self {
             name: name.into(),
@@ -67,8 +73,9 @@ impl Source {
         let start = self.line_start(span.start);
         let line = self.text[start..].lines().next().unwrap_or_default();
         let shown = match line.split_once(['=', ':']) {
-            Some((key, _)) if self.private => format!("{key}=…"),
-            _ => line.to_owned(),
+            _ if !self.private => line.to_owned(),
+            Some((name, _)) if is_variable(name) => format!("{name}=…"),
+            Some(_) | None => "…".to_owned(),
         };
         let from = (self.floor(span.start) - start).min(shown.len());
         let to = (self.floor(span.end).saturating_sub(start)).min(shown.len());
@@ -91,6 +98,13 @@ impl Source {
         let underline = pad + &"^".repeat(carets);
         (shown, underline)
     }
+}
+
+/// Whether what stands before a `=` is a variable's name, and not a piece of a secret.
+fn is_variable(text: &str) -> bool {
+    let name = text.trim();
+    let name = name.strip_prefix("export ").unwrap_or(name).trim_start();
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Columns a character takes on a terminal.

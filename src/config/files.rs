@@ -1,11 +1,8 @@
-//! The files a stack is made from: which must be there, and whether they are.
+//! What a stack needs on disk beside its file.
 
 use std::path::{Path, PathBuf};
 
-use super::{
-    read::{Pass, Place},
-    stack::{ImageSource, Stack},
-};
+use super::grammar::clean;
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,90 +21,71 @@ pub(super) fn on_disk(path: &Path) -> Found {
     }
 }
 
-struct Needed {
+/// A file or directory that must be there.
+pub(super) struct Needed {
+    /// The reader's word for it.
     what: &'static str,
+    /// Relative to `sysndd.toml`.
     path: PathBuf,
-    as_written: PathBuf,
-    place: Place,
     kind: Found,
+    /// Something else that is asked for, without which this cannot be there either.
+    within: Option<PathBuf>,
 }
 
-/// Notes each file that the stack needs and `look` does not find.
-pub(super) fn check(stack: &Stack, look: impl Fn(&Path) -> Found, pass: &mut Pass<'_>) {
-    for needed in needed(stack) {
-        let path = needed.as_written.display();
-        let absolute = needed.path.display();
-        let (message, hint) = match (look(&needed.path), needed.kind) {
-            (found, wanted) if found == wanted => continue,
-            (Found::Nothing, _) => (
-                format!("{} `{path}` does not exist", needed.what),
-                format!("it would be {absolute}"),
-            ),
-            (Found::Directory, _) => (
-                format!("{} `{path}` is a directory", needed.what),
-                "name a file".to_owned(),
-            ),
-            (Found::File, _) => (
-                format!("{} `{path}` is not a directory", needed.what),
-                "name a directory".to_owned(),
-            ),
-        };
-        pass.fault_at(&needed.place, message, hint);
-    }
-}
-
-fn needed(stack: &Stack) -> Vec<Needed> {
-    let mut all = Vec::new();
-    let mut need = |what, path: &Path, place, kind| {
-        let as_written = path.to_owned();
-        all.push(Needed {
+impl Needed {
+    pub(super) fn file(what: &'static str, path: PathBuf) -> Self {
+        Self {
             what,
-            path: super::grammar::clean(&stack.root.join(path)),
-            as_written,
-            place,
-            kind,
-        });
-    };
-    for (name, image) in &stack.bases.images {
-        if let Some(recipe) = &image.recipe {
-            let place = Place::of(["bases", "images", name.as_str(), "recipe"]);
-            need("recipe", recipe, place, Found::Directory);
+            path,
+            kind: Found::File,
+            within: None,
         }
     }
-    for (name, service) in &stack.services {
-        if let ImageSource::Build(build) = &service.image {
-            let place = Place::of(["services", name.as_str(), "build"]);
-            let dockerfile = build.context.join(&build.dockerfile);
-            need(
-                "build context",
-                &build.context,
-                place.key("context"),
-                Found::Directory,
-            );
-            need(
-                "Dockerfile",
-                &dockerfile,
-                place.key("dockerfile"),
-                Found::File,
-            );
+
+    pub(super) fn directory(what: &'static str, path: PathBuf) -> Self {
+        Self {
+            what,
+            path,
+            kind: Found::Directory,
+            within: None,
         }
     }
-    if let Some(edge) = &stack.edge {
-        need(
-            "template",
-            &edge.template,
-            Place::of(["edge", "template"]),
-            Found::File,
-        );
+
+    /// Not worth a word when this directory is not there.
+    pub(super) fn within(mut self, directory: PathBuf) -> Self {
+        self.within = Some(directory);
+        self
     }
-    if let Some(migrations) = &stack.migrations {
-        let place = Place::of(["migrations", "dir"]);
-        need(
-            "migrations directory",
-            &migrations.dir,
-            place,
-            Found::Directory,
-        );
+
+    /// What is wrong, and what to do; `None` when it is there.
+    pub(super) fn complaint(
+        &self,
+        root: &Path,
+        look: impl Fn(&Path) -> Found,
+    ) -> Option<(String, String)> {
+        let whole = |path: &Path| clean(&root.join(path));
+        if let Some(directory) = &self.within
+            && look(&whole(directory)) != Found::Directory
+        {
+            return None;
+        }
+        let Self { what, kind, .. } = self;
+        let path = clean(&self.path);
+        let path = path.display();
+        match (look(&whole(&self.path)), kind) {
+            (found, wanted) if found == *wanted => None,
+            (Found::Directory, _) => Some((
+                format!("{what} `{path}` is a directory"),
+                "name a file".to_owned(),
+            )),
+            (Found::File, _) => Some((
+                format!("{what} `{path}` is not a directory"),
+                "name a directory".to_owned(),
+            )),
+            (Found::Nothing, _) => Some((
+                format!("{what} `{path}` does not exist"),
+                format!("looked for {}", whole(&self.path).display()),
+            )),
+        }
     }
-    all
 }

@@ -14,6 +14,7 @@ mod grammar;
 mod interpolate;
 mod read;
 mod secrets;
+mod show;
 mod stack;
 mod suggest;
 mod tables;
@@ -31,6 +32,7 @@ use toml::de::{DeTable, DeValue};
 
 pub(crate) use environment::{Caller, Environment};
 pub(crate) use fault::{ConfigErrors, Fault};
+pub(crate) use show::show;
 pub(crate) use stack::*;
 pub(crate) use tables::MAX_REPLICAS;
 pub(crate) use text::Text;
@@ -56,7 +58,8 @@ pub(crate) fn discover(directory: &Path) -> Option<PathBuf> {
 /// # Errors
 /// Everything that is wrong with either, at once.
 pub(crate) fn load(path: &Path, environment: &Environment) -> Result<Stack, ConfigErrors> {
-    let path = environment.directory.join(path);
+    let path = std::path::absolute(environment.directory.join(path))
+        .map_err(|error| unreadable(path, &error, environment))?;
     let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error, environment))?;
     let source = Source::new(shown(&path, environment), text);
     let dotenv = read_dotenv(&path.with_file_name(".env"), environment)?;
@@ -127,7 +130,7 @@ fn read(
         root.clone_into(&mut stack.root);
         stack.image_prefix.clone_from(&stack.project);
         check::check(&mut stack, &mut pass);
-        files::check(&stack, look, &mut pass);
+        pass.check_files(look);
         stack
     });
     faults.extend(pass.finish());

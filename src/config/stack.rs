@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use super::text::Text;
+use super::{grammar::show_duration, text::Text};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -375,10 +375,5 @@ pub(crate) struct Favicon {
 
 /// Durations are written as in the file: `1500ms`, `30s`.
 fn as_text<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    let millis = duration.as_millis();
-    if millis.is_multiple_of(1000) {
-        serializer.collect_str(&format_args!("{}s", millis / 1000))
-    } else {
-        serializer.collect_str(&format_args!("{millis}ms"))
-    }
+    serializer.serialize_str(&show_duration(*duration))
 }

@@ -164,11 +164,13 @@ impl<'a> Parser<'a> {
         };
         let span = start..self.at;
         if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
-            return self.fault(
-                span,
-                format!("`{name}` is not a variable's name"),
-                "names are letters, digits and `_`, and do not begin with a digit".to_owned(),
-            );
+            let message = if name.is_empty() {
+                "a reference without a name".to_owned()
+            } else {
+                format!("`{name}` is not a variable's name")
+            };
+            let hint = "names are letters, digits and `_`, and do not begin with a digit";
+            return self.fault(span, message, hint.to_owned());
         }
         Some(Reference {
             name,
@@ -222,7 +224,11 @@ impl<'a> Parser<'a> {
         there
     }
 
+    /// A variable's name; empty when none begins here.
     fn name(&mut self) -> &'a str {
+        if self.rest().starts_with(|c: char| c.is_ascii_digit()) {
+            return "";
+        }
         self.take(|c| c.is_ascii_alphanumeric() || c == '_')
     }
 

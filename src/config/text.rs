@@ -53,9 +53,17 @@ impl Late {
 }
 
 impl Text {
-    /// Text of these parts.
+    /// Text of these parts. What is written beside each other becomes one part.
     pub(crate) fn from_parts(parts: Vec<Part>) -> Self {
-        Self { parts }
+        let mut joined: Vec<Part> = Vec::with_capacity(parts.len());
+        for part in parts {
+            match (joined.last_mut(), part) {
+                (Some(Part::Literal(text)), Part::Literal(more))
+                | (Some(Part::Hidden(text)), Part::Hidden(more)) => text.push_str(&more),
+                (_, part) => joined.push(part),
+            }
+        }
+        Self { parts: joined }
     }
 
     /// Whether a masked secret was pasted back in as if it were the value.

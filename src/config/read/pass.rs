@@ -11,6 +11,7 @@ use super::place::Place;
 use crate::config::{
     environment::{Caller, Variables},
     fault::{Fault, Source},
+    files::{Found, Needed},
     interpolate::{self, Unresolved},
     suggest::suggest_or_list,
     template::{self, Dialect},
@@ -30,6 +31,7 @@ pub(in crate::config) struct Pass<'a> {
     /// Where the items of a list stand, those at fault left out.
     items: BTreeMap<Place, Vec<Place>>,
     references: Vec<(Kind, String, Place)>,
+    needed: Vec<(Needed, Place)>,
     missing: BTreeMap<String, Vec<Missing>>,
 }
 
@@ -92,6 +94,7 @@ impl<'a> Pass<'a> {
             places: BTreeMap::new(),
             items: BTreeMap::new(),
             references: Vec::new(),
+            needed: Vec::new(),
             missing: BTreeMap::new(),
         }
     }
@@ -163,6 +166,20 @@ impl<'a> Pass<'a> {
     /// Remembers that a name stands at a place, to be looked up when everything is read.
     pub(in crate::config) fn refer(&mut self, kind: Kind, name: &str, place: &Place) {
         self.references.push((kind, name.to_owned(), place.clone()));
+    }
+
+    /// Remembers that something must be on disk, because of what stands at a place.
+    pub(in crate::config) fn need(&mut self, needed: Needed, place: &Place) {
+        self.needed.push((needed, place.clone()));
+    }
+
+    /// Notes everything needed that `look` does not find.
+    pub(in crate::config) fn check_files(&mut self, look: impl Fn(&Path) -> Found) {
+        for (needed, place) in std::mem::take(&mut self.needed) {
+            if let Some((message, hint)) = needed.complaint(self.root, &look) {
+                self.fault_at(&place, message, hint);
+            }
+        }
     }
 
     /// Whether the file has an entry of this name, at fault or not.
@@ -266,16 +283,18 @@ impl<'a> Pass<'a> {
             } else {
                 "is not set"
             };
-            let mut hint = speaker.message.unwrap_or_else(|| {
+            let mut hint = speaker.message.clone().unwrap_or_else(|| {
                 format!("write {name}=… into .env, or give it a default: ${{{name}:-…}}")
             });
-            if !missing.is_empty() {
-                let lines: Vec<String> = missing
-                    .iter()
-                    .map(|missing| self.source.position(missing.span.start).0.to_string())
-                    .collect();
-                let lines = lines.join(", ");
-                hint = format!("{hint} (it is also used in line {lines})");
+            let line = |missing: &Missing| self.source.position(missing.span.start).0;
+            let mut lines: Vec<usize> = missing.iter().map(line).collect();
+            lines.dedup();
+            lines.retain(|other| *other != line(&speaker));
+            let lines: Vec<String> = lines.iter().map(usize::to_string).collect();
+            match lines.as_slice() {
+                [] => {}
+                [one] => hint = format!("{hint} (line {one} needs it too)"),
+                several => hint = format!("{hint} (lines {} need it too)", several.join(", ")),
             }
             self.fault(
                 speaker.span,

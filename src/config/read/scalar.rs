@@ -131,6 +131,14 @@ impl<T> Shape for Parsed<T> {
     }
 
     fn read(&self, node: &Node<'_>, pass: &mut Pass<'_>) -> Option<T> {
+        if !self.accepts(node.value.get_ref()) {
+            let example = self.schema["examples"][0].as_str();
+            let example = example.map(|example| format!(", such as {example:?}"));
+            return node.expected(
+                &format!("text in quotes{}", example.unwrap_or_default()),
+                pass,
+            );
+        }
         let text = without_secret(node, pass)?;
         match (self.parse)(&text) {
             Ok(value) => Some(value),
@@ -183,7 +191,7 @@ impl<T: Copy> Shape for Choice<T> {
                 .unwrap_or_else(|| format!("write one of {}", list(&words)));
             pass.fault_at(
                 &node.place,
-                format!("`{written}` is none of the choices"),
+                format!("`{}` cannot be `{written}`", node.place),
                 hint,
             );
         }

@@ -172,19 +172,22 @@ impl<A: Shape, B: Shape<Out = A::Out>> Shape for Either<A, B> {
 }
 
 /// A kind of value, made into something else; `make` may note faults of its own.
-pub(in crate::config) fn then<S: Shape, T>(
-    shape: S,
-    make: fn(S::Out, &Place, &mut Pass<'_>) -> Option<T>,
-) -> Then<S, T> {
+pub(in crate::config) fn then<S: Shape, T, F>(shape: S, make: F) -> Then<S, F>
+where
+    F: Fn(S::Out, &Place, &mut Pass<'_>) -> Option<T>,
+{
     Then { shape, make }
 }
 
-pub(in crate::config) struct Then<S: Shape, T> {
+pub(in crate::config) struct Then<S, F> {
     shape: S,
-    make: fn(S::Out, &Place, &mut Pass<'_>) -> Option<T>,
+    make: F,
 }
 
-impl<S: Shape, T> Shape for Then<S, T> {
+impl<S: Shape, T, F> Shape for Then<S, F>
+where
+    F: Fn(S::Out, &Place, &mut Pass<'_>) -> Option<T>,
+{
     type Out = T;
 
     fn schema(&self) -> Json {

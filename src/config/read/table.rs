@@ -10,7 +10,8 @@ use super::{
     place::Place,
     shape::{Node, Shape},
 };
-use crate::config::suggest::suggest_or_list;
+use crate::config::files::Needed;
+use crate::config::suggest::{list, nearest, suggest_or_list};
 
 /// A table that is being read, or that describes itself.
 ///
@@ -102,6 +103,14 @@ impl Table<'_, '_> {
         }
     }
 
+    /// Asks for something on disk, because of one of the keys.
+    pub(in crate::config) fn need(&mut self, key: &str, needed: Needed) {
+        if let Mode::Read { place, pass, .. } = &mut self.mode {
+            let place = place.key(key);
+            pass.need(needed, &place);
+        }
+    }
+
     /// Last key of where the table stands: its name, where the author gives names.
     pub(in crate::config) fn name(&self) -> String {
         match &self.mode {
@@ -121,32 +130,39 @@ impl Table<'_, '_> {
         else {
             return;
         };
-        for key in self.required {
-            if !entries.keys().any(|written| written.get_ref() == key) {
-                let what = if place.is_root() {
-                    "the file".to_owned()
-                } else {
-                    format!("`{place}`")
-                };
-                let hint = format!("add `{key} = …`");
-                let message = format!("{what} has no `{key}`");
-                if place.is_root() {
-                    pass.fault(span.start..span.start, message, Some(hint));
-                } else {
-                    pass.fault_of(&place, message, hint);
-                }
-            }
+        let known = || self.properties.keys().map(String::as_str);
+        let unknown = entries
+            .keys()
+            .filter(|key| !self.properties.contains_key(key.get_ref().as_ref()));
+        let mut meant = Vec::new();
+        for key in unknown {
+            meant.extend(nearest(key.get_ref(), known()));
+            let hint = suggest_or_list(key.get_ref(), known(), SEE_SCHEMA);
+            let message = format!("unknown key `{}`", place.key(key.get_ref()));
+            pass.fault(key.span(), message, Some(hint));
         }
-        for key in entries.keys() {
-            if !self.properties.contains_key(key.get_ref().as_ref()) {
-                let known = self.properties.keys().map(String::as_str);
-                let hint = suggest_or_list(key.get_ref(), known, "there is nothing to set here");
-                let message = format!("unknown key `{}`", place.key(key.get_ref()));
-                pass.fault(key.span(), message, Some(hint));
-            }
+        // A key that was only misspelt is not missing as well.
+        let missing: Vec<&str> = self
+            .required
+            .into_iter()
+            .filter(|key| !entries.keys().any(|written| written.get_ref() == key))
+            .filter(|key| !meant.contains(key))
+            .collect();
+        let hint = match missing.as_slice() {
+            [] => return,
+            [key] => format!("add `{key} = …`"),
+            [_, ..] => format!("add them; {SEE_SCHEMA}"),
+        };
+        if place.is_root() {
+            let message = format!("the file has no {}", list(&missing));
+            pass.fault(span.start..span.start, message, Some(hint));
+        } else {
+            pass.fault_of(&place, format!("`{place}` has no {}", list(&missing)), hint);
         }
     }
 }
+
+const SEE_SCHEMA: &str = "`sysndd-deploy config schema` says what each key means";
 
 /// A table that `read` takes the keys of.
 pub(in crate::config) fn table<T, F: Fn(&mut Table<'_, '_>) -> Option<T>>(read: F) -> TableOf<F> {

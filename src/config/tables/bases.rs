@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use super::{duration, keyed, local_path};
+use super::{directory, duration, keyed};
 use crate::config::{
     grammar,
     read::{Table, choice, map, plain, table},
@@ -12,7 +12,8 @@ use crate::config::{
 /// How long the registry may take to answer in `auto` mode, when the file does not say.
 const REGISTRY_TIMEOUT: Duration = Duration::from_secs(3);
 
-const SOURCES: &[(&str, BaseSource)] = &[
+/// As they are written.
+pub(in crate::config) const SOURCES: &[(&str, BaseSource)] = &[
     ("auto", BaseSource::Auto),
     ("registry", BaseSource::Registry),
     ("distro", BaseSource::Distro),
@@ -57,7 +58,7 @@ fn image(t: &mut Table<'_, '_>) -> Option<BaseImage> {
     let recipe = t.optional(
         "recipe",
         "Directory of the recipe that makes it from distribution packages.",
-        local_path(),
+        directory("recipe"),
     );
     if t.written(["registry", "recipe"]).is_empty() {
         let message = format!("base `{}` can be had from nowhere", t.name());

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{base_ref, local_path};
 use crate::config::{
+    files::Needed,
     grammar,
     read::{Shape, Table, any_text, either, integer, list, map, plain, then},
     secrets::{hide_all, is_secret_name},
@@ -45,6 +46,24 @@ pub(super) fn build(t: &mut Table<'_, '_>) -> Option<Build> {
         "Build-arg GID; \"host\" takes the caller's. Default: 1000, or the caller's with uid = \"host\".",
         id(),
     );
+    // A path at fault is not looked for under its default.
+    let context_is_known = context.is_some() || t.written(["context"]).is_empty();
+    let dockerfile_is_known = dockerfile.is_some() || t.written(["dockerfile"]).is_empty();
+    let context = context.unwrap_or_else(|| PathBuf::from("."));
+    let dockerfile = dockerfile.unwrap_or_else(|| PathBuf::from("Dockerfile"));
+    if context_is_known {
+        t.need(
+            "context",
+            Needed::directory("build context", context.clone()),
+        );
+    }
+    if context_is_known && dockerfile_is_known {
+        let path = context.join(&dockerfile);
+        t.need(
+            "dockerfile",
+            Needed::file("Dockerfile", path).within(context.clone()),
+        );
+    }
     let host_user = matches!(uid, Some(Id::Host { .. }));
     if matches!(gid, Some(Id::Host { .. })) && !host_user {
         t.fault(
@@ -71,8 +90,8 @@ pub(super) fn build(t: &mut Table<'_, '_>) -> Option<Build> {
         (name, value)
     });
     Some(Build {
-        context: context.unwrap_or_else(|| PathBuf::from(".")),
-        dockerfile: dockerfile.unwrap_or_else(|| PathBuf::from("Dockerfile")),
+        context,
+        dockerfile,
         target,
         args: args.collect(),
         bases: bases.unwrap_or_default(),

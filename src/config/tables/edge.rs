@@ -1,6 +1,6 @@
 //! `[edge]`.
 
-use super::{endpoint, local_path, port_number, service_ref, signal, volume_ref};
+use super::{endpoint, existing_file, port_number, service_ref, signal, volume_ref};
 use crate::config::{
     grammar,
     read::{Table, list, parsed, plain, table},
@@ -15,7 +15,11 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         "Where the upstream's replicas listen.",
         port_number(),
     );
-    let template = t.required("template", "Template of the upstream list.", local_path());
+    let template = t.required(
+        "template",
+        "Template of the upstream list.",
+        existing_file("template"),
+    );
     let volume = t.required(
         "volume",
         "The volume that the list is written into.",
@@ -37,6 +41,16 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         "Answers with the number of the list that is in force: { port, path }.",
         table(endpoint),
     );
+    if let (Some(service), Some(upstream)) = (&service, &upstream)
+        && service == upstream
+    {
+        let message = format!("`{service}` cannot proxy to itself");
+        t.fault(
+            "upstream",
+            message,
+            "name the service whose replicas answer",
+        );
+    }
     Some(Edge {
         service: service?,
         upstream: upstream?,

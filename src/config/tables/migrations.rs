@@ -1,6 +1,6 @@
 //! `[migrations]`.
 
-use super::{local_path, service_ref};
+use super::{directory, service_ref};
 use crate::config::{
     read::{Kind, Table, list, plain, text, then},
     stack::Migrations,
@@ -8,7 +8,11 @@ use crate::config::{
 
 pub(super) fn migrations(t: &mut Table<'_, '_>) -> Option<Migrations> {
     let service = t.required("service", "The service that applies them.", service_ref());
-    let dir = t.required("dir", "Directory of the files.", local_path());
+    let dir = t.required(
+        "dir",
+        "Directory of the files.",
+        directory("migrations directory"),
+    );
     let database = t.required(
         "database",
         "Where the ledger is: mysql://user:password@service:port/database.",

@@ -12,13 +12,16 @@ mod mount;
 mod service;
 mod verify;
 
+pub(super) use bases::SOURCES;
 pub(crate) use service::MAX_REPLICAS;
+pub(super) use service::RESTARTS;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use serde_json::json;
 
 use super::{
+    files::Needed,
     grammar,
     read::{Kind, Parsed, Shape, Table, integer, map, parsed, plain, table, then},
     stack::{
@@ -199,6 +202,22 @@ fn container_path() -> Parsed<String> {
         json!({ "type": "string", "pattern": "^(/|.*\\$\\{)" }),
         grammar::container_path,
     )
+}
+
+/// A directory beside the file that must be there.
+fn directory(what: &'static str) -> impl Shape<Out = PathBuf> {
+    then(local_path(), move |path, place, pass| {
+        pass.need(Needed::directory(what, path.clone()), place);
+        Some(path)
+    })
+}
+
+/// A file beside the file that must be there.
+fn existing_file(what: &'static str) -> impl Shape<Out = PathBuf> {
+    then(local_path(), move |path, place, pass| {
+        pass.need(Needed::file(what, path.clone()), place);
+        Some(path)
+    })
 }
 
 fn local_path() -> Parsed<PathBuf> {

@@ -23,7 +23,8 @@ pub(crate) const MAX_REPLICAS: u32 = 99;
 /// Between the signal to stop and the kill, when the file does not say; as in Compose.
 const STOP_GRACE_PERIOD: Duration = Duration::from_secs(10);
 
-const RESTARTS: &[(&str, Restart)] = &[
+/// As they are written.
+pub(in crate::config) const RESTARTS: &[(&str, Restart)] = &[
     ("no", Restart::No),
     ("always", Restart::Always),
     ("on-failure", Restart::OnFailure),
