@@ -38,14 +38,14 @@ describe('the figures', () => {
 
 describe('what a start did about migrations', () => {
   it.each([
-    [{ ...startup, path: 'fast_path' }, 'nothing to do, seen in 2 ms'],
+    [{ ...startup, path: 'fast_path' }, 'Nothing to do, seen in 2 ms'],
     [
       { ...startup, path: 'applied', applied: 7, duration_ms: 812, lock_waited_ms: 3 },
-      'applied 7 files in 812 ms, waited 3 ms',
+      'Applied 7 files in 812 ms, waited 3 ms',
     ],
-    [{ ...startup, path: 'observed', lock_waited_ms: 640 }, 'another replica applied, waited 640 ms'],
-    [null, 'not finished yet'],
+    [{ ...startup, path: 'observed', lock_waited_ms: 640 }, 'Another replica applied, waited 640 ms'],
+    [null, 'Not finished yet'],
   ] as const)('is told in a sentence (%#)', (value, sentence) => {
-    expect(describeStartup(value)).toBe(sentence)
+    expect(describeStartup(value).replaceAll('\u00a0', ' ')).toBe(sentence)
   })
 })
