@@ -1,6 +1,6 @@
 /** The figures at the head of the page, and the words of a replica's card. Pure. */
 import { formatMillis, median } from '@/format'
-import type { StartupMigration } from './report'
+import type { MigrationsHealth, StartupMigration } from './report'
 import type { Replica, Roster } from './roster'
 
 export interface Fact {
@@ -27,7 +27,7 @@ function replicasFact(answering: Replica[]): Fact {
   return {
     label: 'Replicas ready',
     value: `${ready} of ${answering.length}`,
-    note: 'that answer through the web server',
+    note: 'reached through the web server',
   }
 }
 
@@ -62,21 +62,27 @@ function databaseFact(answering: Replica[]): Fact {
   }
 }
 
-/** What a replica's start did about migrations, in a sentence. */
+/** What a replica's start did about migrations. */
 export function describeStartup(startup: StartupMigration | null | undefined): string {
   if (!startup) return 'Not finished yet'
-  const waited = startup.lock_waited_ms > 0 ? `, waited ${formatMillis(startup.lock_waited_ms)}` : ''
   switch (startup.path) {
     case 'applied':
-      return `Applied ${count(startup.applied, 'file')} in ${formatMillis(startup.duration_ms)}${waited}`
+      return `Applied ${count(startup.applied, 'file')} in ${formatMillis(startup.duration_ms)}`
     case 'fast_path':
       return `Nothing to do, seen in ${formatMillis(startup.duration_ms)}`
     case 'observed':
-      return `Another replica applied${waited}`
+      return 'Another replica applied'
     default:
       // A newer API may know paths that this page does not.
       return String(startup.path)
   }
+}
+
+/** The migration lock as it is now, and how long this replica's start waited for it. */
+export function describeLock({ lock, startup }: MigrationsHealth): string {
+  const now = !lock.held ? 'free' : lock.holder ? `held by ${lock.holder}` : 'held'
+  const waited = startup?.lock_waited_ms ?? 0
+  return waited > 0 ? `${now} · waited ${formatMillis(waited)}` : now
 }
 
 /** The short name of that path, for the badge. */
