@@ -1,15 +1,18 @@
 /** Numbers, durations and moments as the pages write them. Pure. */
 
+/** Between a number and its unit: a line never breaks there. */
+const NBSP = '\u00a0'
+
 /**
  * `850 µs`, `3.2 ms`, `240 ms`, `1.4 s`: two or three digits that matter.
  *
  * The bounds lie where rounding would reach the next unit: 999.7 ms is `1 s`, not `1000 ms`.
  */
 export function formatMillis(ms: number): string {
-  if (ms < 0.9995) return `${Math.round(ms * 1000)} µs`
-  if (ms < 9.95) return `${trimZero(ms.toFixed(1))} ms`
-  if (ms < 999.5) return `${Math.round(ms)} ms`
-  if (ms < 59_950) return `${trimZero((ms / 1000).toFixed(1))} s`
+  if (ms < 0.9995) return `${Math.round(ms * 1000)}${NBSP}µs`
+  if (ms < 9.95) return `${trimZero(ms.toFixed(1))}${NBSP}ms`
+  if (ms < 999.5) return `${Math.round(ms)}${NBSP}ms`
+  if (ms < 59_950) return `${trimZero((ms / 1000).toFixed(1))}${NBSP}s`
   return formatDuration(Math.round(ms / 1000))
 }
 
@@ -23,11 +26,11 @@ export function formatDuration(seconds: number): string {
     [whole % 60, 's'],
   ]
   const first = parts.findIndex(([amount]) => amount > 0)
-  if (first === -1) return '0 s'
+  if (first === -1) return `0${NBSP}s`
   return parts
     .slice(first, first + 2)
     .filter(([amount]) => amount > 0)
-    .map(([amount, unit]) => `${amount} ${unit}`)
+    .map(([amount, unit]) => `${amount}${NBSP}${unit}`)
     .join(' ')
 }
 
@@ -35,8 +38,8 @@ export function formatDuration(seconds: number): string {
 export function formatAgo(ms: number): string {
   if (ms < 2000) return 'just now'
   const seconds = ms / 1000
-  if (seconds < 60) return `${Math.floor(seconds)} s ago`
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`
+  if (seconds < 60) return `${Math.floor(seconds)}${NBSP}s ago`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}${NBSP}min ago`
   return `${formatDuration(seconds)} ago`
 }
 

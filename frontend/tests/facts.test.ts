@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { describeStartup, summarise, UNKNOWN } from '@/health/facts'
+import { describeLock, describeStartup, summarise, UNKNOWN } from '@/health/facts'
 import { report, roster } from './fixtures'
 
 const startup = { lock_acquired: false, lock_waited_ms: 0, applied: 0, duration_ms: 2 }
@@ -38,14 +38,28 @@ describe('the figures', () => {
 
 describe('what a start did about migrations', () => {
   it.each([
-    [{ ...startup, path: 'fast_path' }, 'nothing to do, seen in 2 ms'],
+    [{ ...startup, path: 'fast_path' }, 'Nothing to do, seen in 2 ms'],
     [
-      { ...startup, path: 'applied', applied: 7, duration_ms: 812, lock_waited_ms: 3 },
-      'applied 7 files in 812 ms, waited 3 ms',
+      { ...startup, path: 'applied', applied: 7, duration_ms: 812 },
+      'Applied 7 files in 812 ms',
     ],
-    [{ ...startup, path: 'observed', lock_waited_ms: 640 }, 'another replica applied, waited 640 ms'],
-    [null, 'not finished yet'],
-  ] as const)('is told in a sentence (%#)', (value, sentence) => {
-    expect(describeStartup(value)).toBe(sentence)
+    [{ ...startup, path: 'observed' }, 'Another replica applied'],
+    [null, 'Not finished yet'],
+  ] as const)('is told in words (%#)', (value, sentence) => {
+    expect(describeStartup(value).replaceAll('\u00a0', ' ')).toBe(sentence)
+  })
+})
+
+describe('the migration lock', () => {
+  it('is free, held, or held by somebody', () => {
+    expect(describeLock({ lock: { held: false } })).toBe('free')
+    expect(describeLock({ lock: { held: true } })).toBe('held')
+    expect(describeLock({ lock: { held: true, holder: 'api-2' } })).toBe('held by api-2')
+  })
+
+  it('shows how long this start waited for it', () => {
+    const waited = { ...startup, path: 'observed', lock_waited_ms: 640 } as const
+    const text = describeLock({ lock: { held: false }, startup: waited })
+    expect(text.replaceAll('\u00a0', ' ')).toBe('free · waited 640 ms')
   })
 })

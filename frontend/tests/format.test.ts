@@ -2,6 +2,9 @@ import { describe, expect, it } from 'vitest'
 
 import { formatAgo, formatDuration, formatMillis, median, replicaNumber } from '@/format'
 
+/** With ordinary spaces, so that the cases below can be read and typed. */
+const plain = (text: string): string => text.replaceAll('\u00a0', ' ')
+
 describe('numbers as the pages write them', () => {
   it.each([
     [0.4312, '431 µs'],
@@ -13,7 +16,7 @@ describe('numbers as the pages write them', () => {
     [59_990, '1 min'],
     [95_000, '1 min 35 s'],
   ])('%d ms is %s', (ms, text) => {
-    expect(formatMillis(ms)).toBe(text)
+    expect(plain(formatMillis(ms))).toBe(text)
   })
 
   it.each([
@@ -25,7 +28,7 @@ describe('numbers as the pages write them', () => {
     [7800, '2 h 10 min'],
     [273_600, '3 d 4 h'],
   ])('%d seconds are %s', (seconds, text) => {
-    expect(formatDuration(seconds)).toBe(text)
+    expect(plain(formatDuration(seconds))).toBe(text)
   })
 
   it.each([
@@ -34,7 +37,7 @@ describe('numbers as the pages write them', () => {
     [301_000, '5 min ago'],
     [7_800_000, '2 h 10 min ago'],
   ])('%d ms back is %s', (ms, text) => {
-    expect(formatAgo(ms)).toBe(text)
+    expect(plain(formatAgo(ms))).toBe(text)
   })
 
   it('finds the number of a replica at the end of its name', () => {

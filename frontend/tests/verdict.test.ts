@@ -31,6 +31,12 @@ describe('the verdict', () => {
     expect(verdict.remedies).not.toEqual([])
   })
 
+  it('is patient with replicas that start', () => {
+    const reason = 'applying migrations'
+    const verdict = judge(roster(four().map((one) => ({ ...one, status: 'starting', reason }))))
+    expect(verdict).toMatchObject({ level: 'starting', detail: reason, remedies: [] })
+  })
+
   it('mentions a replica that fell silent', () => {
     const known = roster(four())
     const verdict = judge({

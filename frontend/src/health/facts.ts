@@ -1,6 +1,6 @@
 /** The figures at the head of the page, and the words of a replica's card. Pure. */
 import { formatMillis, median } from '@/format'
-import type { StartupMigration } from './report'
+import type { MigrationsHealth, StartupMigration } from './report'
 import type { Replica, Roster } from './roster'
 
 export interface Fact {
@@ -27,7 +27,7 @@ function replicasFact(answering: Replica[]): Fact {
   return {
     label: 'Replicas ready',
     value: `${ready} of ${answering.length}`,
-    note: 'that answer through the web server',
+    note: 'reached through the web server',
   }
 }
 
@@ -39,7 +39,6 @@ function releaseFact(answering: Replica[]): Fact {
 }
 
 function schemaFact(answering: Replica[]): Fact {
-  const head = distinct(answering.map(({ report }) => report.migrations.head ?? null)).at(-1)
   const applied = answering.map(({ report }) => report.migrations.applied ?? null).find(isNumber)
   const pending = answering.map(({ report }) => report.migrations.pending ?? null).find(isNumber)
   const value =
@@ -48,7 +47,7 @@ function schemaFact(answering: Replica[]): Fact {
       : pending === 0
         ? 'Up to date'
         : `${applied ?? 0} of ${(applied ?? 0) + pending}`
-  const note = applied === undefined ? 'the ledger was not read' : `${count(applied, 'migration')}, head ${head ?? 'none'}`
+  const note = applied === undefined ? 'the ledger was not read' : `${count(applied, 'migration')} applied`
   return { label: 'Schema', value, note }
 }
 
@@ -57,27 +56,33 @@ function databaseFact(answering: Replica[]): Fact {
   const taken = sum(answering.map(({ report }) => report.database.pool.in_use))
   const open = sum(answering.map(({ report }) => report.database.pool.max))
   return {
-    label: 'Database',
+    label: 'Database round trip',
     value: latency === null ? UNKNOWN : formatMillis(latency),
-    note: `median round trip · ${taken} of ${open} connections taken`,
+    note: `${taken} of ${open} connections in use`,
   }
 }
 
-/** What a replica's start did about migrations, in a sentence. */
+/** What a replica's start did about migrations. */
 export function describeStartup(startup: StartupMigration | null | undefined): string {
-  if (!startup) return 'not finished yet'
-  const waited = startup.lock_waited_ms > 0 ? `, waited ${formatMillis(startup.lock_waited_ms)}` : ''
+  if (!startup) return 'Not finished yet'
   switch (startup.path) {
     case 'applied':
-      return `applied ${count(startup.applied, 'file')} in ${formatMillis(startup.duration_ms)}${waited}`
+      return `Applied ${count(startup.applied, 'file')} in ${formatMillis(startup.duration_ms)}`
     case 'fast_path':
-      return `nothing to do, seen in ${formatMillis(startup.duration_ms)}`
+      return `Nothing to do, seen in ${formatMillis(startup.duration_ms)}`
     case 'observed':
-      return `another replica applied${waited}`
+      return 'Another replica applied'
     default:
       // A newer API may know paths that this page does not.
       return String(startup.path)
   }
+}
+
+/** The migration lock as it is now, and how long this replica's start waited for it. */
+export function describeLock({ lock, startup }: MigrationsHealth): string {
+  const now = !lock.held ? 'free' : lock.holder ? `held by ${lock.holder}` : 'held'
+  const waited = startup?.lock_waited_ms ?? 0
+  return waited > 0 ? `${now} · waited ${formatMillis(waited)}` : now
 }
 
 /** The short name of that path, for the badge. */

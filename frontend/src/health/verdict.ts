@@ -3,7 +3,8 @@
  */
 import type { Replica, Roster } from './roster'
 
-export type Level = 'healthy' | 'degraded' | 'down'
+/** `starting` is on its way to healthy by itself; `degraded` serves; `down` does not. */
+export type Level = 'healthy' | 'starting' | 'degraded' | 'down'
 
 export interface Verdict {
   level: Level
@@ -40,6 +41,14 @@ export function judge(roster: Roster): Verdict {
   if (answering.length === 0) return judgeSilence(roster)
 
   const ready = answering.filter((replica) => replica.report.status === 'ready')
+  if (answering.every(({ report }) => report.status === 'starting')) {
+    return {
+      level: 'starting',
+      title: 'Starting',
+      detail: reasonOf(answering),
+      remedies: [],
+    }
+  }
   if (ready.length === 0) {
     return {
       level: 'down',
