@@ -66,6 +66,41 @@ pub(crate) fn load(path: &Path, environment: &Environment) -> Result<Stack, Conf
     read(&source, dotenv.as_ref(), &path, environment, files::on_disk)
 }
 
+/// The project's name, and those of `[secrets]` that neither the environment nor `.env` has a
+/// value for.
+///
+/// # Errors
+/// Everything else that is wrong with the file.
+pub(crate) fn missing_secrets(
+    path: &Path,
+    environment: &Environment,
+) -> Result<(ProjectName, Vec<(String, SecretSpec)>), ConfigErrors> {
+    let mut filled = environment.clone();
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error, environment))?;
+    let source = Source::new(shown(path, environment), text);
+    let dotenv = read_dotenv(&path.with_file_name(".env"), environment)?;
+    let entries = dotenv
+        .as_ref()
+        .map_or_else(Vec::new, |dotenv| dotenv::parse(dotenv.text(), &environment.variables).0);
+    let (document, _) = DeTable::parse_recoverable(source.text());
+    let listed = listed_secrets(document.get_ref());
+    let variables = Variables::new(environment, &entries, listed.clone());
+    let missing: Vec<String> = listed
+        .into_iter()
+        .filter(|name| variables.get(name).is_none_or(|variable| variable.value.is_empty()))
+        .collect();
+    for name in &missing {
+        // Only to read the rest: this value goes nowhere.
+        filled.variables.insert(name.clone(), "to be made".to_owned());
+    }
+    let stack = read(&source, dotenv.as_ref(), path, &filled, files::on_disk)?;
+    let specs = missing
+        .into_iter()
+        .filter_map(|name| stack.secrets.get(&name).map(|spec| (name.clone(), *spec)))
+        .collect();
+    Ok((stack.project, specs))
+}
+
 /// A project name from the command line.
 ///
 /// # Errors
