@@ -77,6 +77,9 @@ impl Source {
             Some((name, _)) if is_variable(name) => format!("{name}=…"),
             Some(_) | None => "…".to_owned(),
         };
+        if self.private && shown.starts_with('…') {
+            return (shown, "^".to_owned());
+        }
         let from = (self.floor(span.start) - start).min(shown.len());
         let to = (self.floor(span.end).saturating_sub(start)).min(shown.len());
         let (before, under) = match (shown.get(..from), shown.get(from..to.max(from))) {
