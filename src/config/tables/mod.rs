@@ -25,8 +25,8 @@ use super::{
     grammar,
     read::{Kind, Parsed, Shape, Table, integer, map, parsed, plain, table, then, whole_table},
     stack::{
-        BaseName, Deploy, Endpoint, Owner, ProjectName, SecretSpec, ServiceName, Stack, Verify,
-        Volume, VolumeName,
+        BaseName, Deploy, Endpoint, Owner, ProjectName, SecretSpec, ServiceName, Stack, Volume,
+        VolumeName,
     },
 };
 
@@ -52,11 +52,7 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
     let secrets = t.optional(
         "secrets",
         "Variables that `quickstart` writes into .env when they are missing; never shown.",
-        map(
-            grammar::variable,
-            grammar::VARIABLE_PATTERN,
-            whole_table(secret),
-        ),
+        secrets(),
     );
     let deploy = t.optional("deploy", "How releases are brought up.", table(deploy));
     let services = t.required(
@@ -102,6 +98,15 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         migrations,
         verify: verify.unwrap_or_default(),
     }
+}
+
+/// `[secrets]`.
+pub(super) fn secrets() -> impl Shape<Out = BTreeMap<String, SecretSpec>> {
+    map(
+        grammar::variable,
+        grammar::VARIABLE_PATTERN,
+        whole_table(secret),
+    )
 }
 
 fn secret(t: &mut Table<'_, '_>) -> Option<SecretSpec> {
