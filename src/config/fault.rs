@@ -77,6 +77,9 @@ impl Source {
             Some((name, _)) if is_variable(name) => format!("{name}=…"),
             Some(_) | None => "…".to_owned(),
         };
+        if self.private && shown.starts_with('…') {
+            return (shown, "^".to_owned());
+        }
         let from = (self.floor(span.start) - start).min(shown.len());
         let to = (self.floor(span.end).saturating_sub(start)).min(shown.len());
         let (before, under) = match (shown.get(..from), shown.get(from..to.max(from))) {
@@ -162,7 +165,7 @@ impl Fault {
     }
 
     /// Name of the file.
-    pub(crate) fn file(&self) -> String {
+    fn file(&self) -> String {
         match &self.place {
             Location::Span(source, _) => source.name.clone(),
             Location::File(path) => path.display().to_string(),
@@ -170,21 +173,11 @@ impl Fault {
     }
 
     /// Line and column, both counted from 1; `None` when the whole file is meant.
-    pub(crate) fn position(&self) -> Option<(usize, usize)> {
+    pub(super) fn position(&self) -> Option<(usize, usize)> {
         match &self.place {
             Location::Span(source, span) => Some(source.position(span.start)),
             Location::File(_) => None,
         }
-    }
-
-    /// What is wrong, in one line.
-    pub(crate) fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// What to do about it.
-    pub(crate) fn remedy(&self) -> Option<&str> {
-        self.hint.as_deref()
     }
 }
 
@@ -240,7 +233,13 @@ impl ConfigErrors {
         Self { faults }
     }
 
+    /// These faults and others.
+    pub(super) fn and(self, others: Vec<Fault>) -> Self {
+        Self::new([self.faults, others].concat())
+    }
+
     /// The faults, in the order of the file.
+    #[cfg(test)]
     pub(crate) fn faults(&self) -> &[Fault] {
         &self.faults
     }

@@ -22,23 +22,27 @@ mod template;
 mod text;
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use serde_json::Value as Json;
-use toml::de::{DeTable, DeValue};
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
 
-pub(crate) use environment::{Caller, Environment};
-pub(crate) use fault::{ConfigErrors, Fault};
+pub(crate) use environment::Environment;
+pub(crate) use fault::ConfigErrors;
 pub(crate) use show::show;
 pub(crate) use stack::*;
 pub(crate) use tables::MAX_REPLICAS;
 pub(crate) use text::Text;
 
 use environment::Variables;
-use fault::Source;
+use fault::{Fault, Source};
 use files::Found;
 use read::{Node, Pass, Place, Shape};
 
@@ -58,47 +62,39 @@ pub(crate) fn discover(directory: &Path) -> Option<PathBuf> {
 /// # Errors
 /// Everything that is wrong with either, at once.
 pub(crate) fn load(path: &Path, environment: &Environment) -> Result<Stack, ConfigErrors> {
-    let path = std::path::absolute(environment.directory.join(path))
-        .map_err(|error| unreadable(path, &error, environment))?;
-    let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, &error, environment))?;
-    let source = Source::new(shown(&path, environment), text);
-    let dotenv = read_dotenv(&path.with_file_name(".env"), environment)?;
-    read(&source, dotenv.as_ref(), &path, environment, files::on_disk)
+    read(
+        &Inputs::open(path, environment)?,
+        environment,
+        files::on_disk,
+    )
 }
 
-/// The project's name, and those of `[secrets]` that neither the environment nor `.env` has a
-/// value for.
+/// The secrets that `path` lists and that neither the environment nor `.env` has a value for: what
+/// has to be made before [`load`] can succeed. Nothing else of the file is looked at.
 ///
 /// # Errors
-/// Everything else that is wrong with the file.
+/// What is wrong with `[secrets]` or with `.env`, or a file that is no TOML.
 pub(crate) fn missing_secrets(
     path: &Path,
     environment: &Environment,
-) -> Result<(ProjectName, Vec<(String, SecretSpec)>), ConfigErrors> {
-    let mut filled = environment.clone();
-    let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error, environment))?;
-    let source = Source::new(shown(path, environment), text);
-    let dotenv = read_dotenv(&path.with_file_name(".env"), environment)?;
-    let entries = dotenv
-        .as_ref()
-        .map_or_else(Vec::new, |dotenv| dotenv::parse(dotenv.text(), &environment.variables).0);
-    let (document, _) = DeTable::parse_recoverable(source.text());
-    let listed = listed_secrets(document.get_ref());
-    let variables = Variables::new(environment, &entries, listed.clone());
-    let missing: Vec<String> = listed
-        .into_iter()
-        .filter(|name| variables.get(name).is_none_or(|variable| variable.value.is_empty()))
-        .collect();
-    for name in &missing {
-        // Only to read the rest: this value goes nowhere.
-        filled.variables.insert(name.clone(), "to be made".to_owned());
+) -> Result<BTreeMap<String, SecretSpec>, ConfigErrors> {
+    let inputs = Inputs::open(path, environment)?;
+    let (entries, mut faults) = inputs.dotenv_entries(environment);
+    let document = inputs.document()?;
+    let variables = Variables::new(environment, &entries, Vec::new());
+    let mut pass = inputs.pass(&variables, environment);
+    let secrets = document.get_ref().get("secrets").and_then(|value| {
+        let place = Place::of(["secrets"]);
+        pass.visit(place.clone(), None, value.span());
+        tables::secrets().read(&Node { value, place }, &mut pass)
+    });
+    faults.extend(pass.finish());
+    if !faults.is_empty() {
+        return Err(ConfigErrors::new(faults));
     }
-    let stack = read(&source, dotenv.as_ref(), path, &filled, files::on_disk)?;
-    let specs = missing
-        .into_iter()
-        .filter_map(|name| stack.secrets.get(&name).map(|spec| (name.clone(), *spec)))
-        .collect();
-    Ok((stack.project, specs))
+    let mut secrets = secrets.unwrap_or_default();
+    secrets.retain(|name, _| variables.get(name).is_none_or(|set| set.value.is_empty()));
+    Ok(secrets)
 }
 
 /// A project name from the command line.
@@ -117,43 +113,18 @@ pub(crate) fn schema() -> Json {
 
 /// Reads a stack from text; `look` tells what is on disk.
 fn read(
-    source: &Arc<Source>,
-    dotenv: Option<&Arc<Source>>,
-    path: &Path,
+    inputs: &Inputs,
     environment: &Environment,
     look: impl Fn(&Path) -> Found,
 ) -> Result<Stack, ConfigErrors> {
-    let mut faults = Vec::new();
-    let entries = dotenv.map_or_else(Vec::new, |dotenv| {
-        let (entries, wrong) = dotenv::parse(dotenv.text(), &environment.variables);
-        faults.extend(
-            wrong
-                .into_iter()
-                .map(|at| Fault::new(dotenv, at.span, at.message).hint(at.hint)),
-        );
-        entries
-    });
-
-    let (document, syntax) = DeTable::parse_recoverable(source.text());
-    if !syntax.is_empty() {
-        // What was saved from a broken document would only lead to faults that are none.
-        faults.extend(syntax.iter().map(|error| {
-            let span = error.span().unwrap_or_default();
-            Fault::new(
-                source,
-                span,
-                format!("this is not TOML: {}", error.message()),
-            )
-        }));
-        return Err(ConfigErrors::new(faults));
-    }
-
+    let (entries, mut faults) = inputs.dotenv_entries(environment);
+    let document = match inputs.document() {
+        Ok(document) => document,
+        Err(syntax) => return Err(syntax.and(faults)),
+    };
     let variables = Variables::new(environment, &entries, listed_secrets(document.get_ref()));
-    let root = path.parent().unwrap_or(Path::new("/"));
-    let home = environment.variables.get("HOME").map(PathBuf::from);
-    let mut pass = Pass::new(source, &variables, environment.caller, root, home);
-    let span = document.span();
-    let top = toml::Spanned::new(span, DeValue::Table(document.into_inner()));
+    let mut pass = inputs.pass(&variables, environment);
+    let top = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
     let draft = tables::file().read(
         &Node {
             value: &top,
@@ -162,12 +133,12 @@ fn read(
         &mut pass,
     );
     let stack = draft.map(|mut stack| {
-        root.clone_into(&mut stack.root);
+        inputs.root().clone_into(&mut stack.root);
         stack.image_prefix.clone_from(&stack.project);
         check::check(&mut stack, &mut pass);
-        pass.check_files(look);
         stack
     });
+    pass.check_files(look);
     faults.extend(pass.finish());
     match stack {
         Some(stack) if faults.is_empty() => Ok(stack),
@@ -187,6 +158,61 @@ fn listed_secrets(document: &DeTable<'_>) -> Vec<String> {
                 .collect()
         })
         .unwrap_or_default()
+}
+
+/// The text that a stack is read from.
+struct Inputs {
+    /// Absolute.
+    path: PathBuf,
+    file: Arc<Source>,
+    /// The `.env` beside it, when there is one.
+    dotenv: Option<Arc<Source>>,
+}
+
+impl Inputs {
+    fn open(path: &Path, environment: &Environment) -> Result<Self, ConfigErrors> {
+        let path = std::path::absolute(environment.directory.join(path))
+            .map_err(|error| unreadable(path, &error, environment))?;
+        let text =
+            fs::read_to_string(&path).map_err(|error| unreadable(&path, &error, environment))?;
+        let file = Source::new(shown(&path, environment), text);
+        let dotenv = read_dotenv(&path.with_file_name(".env"), environment)?;
+        Ok(Self { path, file, dotenv })
+    }
+
+    /// What relative paths are relative to.
+    fn root(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new("/"))
+    }
+
+    /// Assignments of `.env`, and what is wrong with it.
+    fn dotenv_entries(&self, environment: &Environment) -> (Vec<dotenv::Entry>, Vec<Fault>) {
+        let Some(source) = &self.dotenv else {
+            return (Vec::new(), Vec::new());
+        };
+        let (entries, wrong) = dotenv::parse(source.text(), &environment.variables);
+        let fault = |at: dotenv::DotenvFault| Fault::new(source, at.span, at.message).hint(at.hint);
+        (entries, wrong.into_iter().map(fault).collect())
+    }
+
+    /// The file as TOML. What can be saved from a broken one would only lead to faults that are
+    /// none, so nothing is.
+    fn document(&self) -> Result<Spanned<DeTable<'_>>, ConfigErrors> {
+        let (document, wrong) = DeTable::parse_recoverable(self.file.text());
+        if wrong.is_empty() {
+            return Ok(document);
+        }
+        let fault = |error: &toml::de::Error| {
+            let message = format!("this is not TOML: {}", error.message());
+            Fault::new(&self.file, error.span().unwrap_or_default(), message)
+        };
+        Err(ConfigErrors::new(wrong.iter().map(fault).collect()))
+    }
+
+    fn pass<'a>(&'a self, variables: &'a Variables, environment: &Environment) -> Pass<'a> {
+        let home = environment.variables.get("HOME").map(PathBuf::from);
+        Pass::new(&self.file, variables, environment.caller, self.root(), home)
+    }
 }
 
 /// The `.env` file, when there is one.

@@ -3,6 +3,11 @@
 //! What is written here reads back as the same stack in the same environment, save for secrets
 //! that were written out in the file: they are shown as `***`, which the reader refuses.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "entries of a table are all of one type"
+)]
+
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use toml::{Table, Value};
@@ -62,7 +67,7 @@ fn bases(bases: &Bases) -> Option<Value> {
         },
     );
     table([
-        ("source", word(SOURCES, bases.source)),
+        ("source", word(SOURCES, &bases.source)),
         ("registry_timeout", duration(bases.registry_timeout)),
         ("images", images),
     ])
@@ -110,7 +115,7 @@ fn service(service: &Service) -> Option<Value> {
             "healthcheck",
             unless_empty(healthcheck(&service.healthcheck)),
         ),
-        ("restart", word(RESTARTS, service.restart)),
+        ("restart", word(RESTARTS, &service.restart)),
         ("stop_grace_period", duration(service.stop_grace_period)),
         ("stop_signal", service.stop_signal.as_deref().and_then(text)),
         ("resources", unless_empty(resources(&service.resources))),
@@ -330,9 +335,9 @@ fn boolean(switch: bool) -> Option<Value> {
     Some(Value::Boolean(switch))
 }
 
-fn word<T: PartialEq>(words: &[(&str, T)], value: T) -> Option<Value> {
+fn word<T: PartialEq>(words: &[(&str, T)], value: &T) -> Option<Value> {
     words
         .iter()
-        .find(|(_, candidate)| *candidate == value)
+        .find(|(_, candidate)| candidate == value)
         .and_then(|(word, _)| text(word))
 }

@@ -17,4 +17,4 @@ pub(super) use scalar::{
     Parsed, Problem, any_text, boolean, choice, integer, late_text, number, parsed, plain, text,
 };
 pub(super) use shape::{Node, Shape, either, list, map, then};
-pub(super) use table::{Table, root_schema, table};
+pub(super) use table::{Table, root_schema, table, whole_table};

@@ -148,7 +148,12 @@ impl<'a> Pass<'a> {
     }
 
     /// Remembers where something stands.
-    pub(super) fn visit(&mut self, place: Place, key: Option<Range<usize>>, value: Range<usize>) {
+    pub(in crate::config) fn visit(
+        &mut self,
+        place: Place,
+        key: Option<Range<usize>>,
+        value: Range<usize>,
+    ) {
         self.places.insert(place, Spans { key, value });
     }
 

@@ -34,6 +34,10 @@ enum Mode<'t, 'p> {
 
 impl Table<'_, '_> {
     /// A key that may be absent. `about` says in the schema what it does, its default included.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a shape is made where its key is"
+    )]
     pub(in crate::config) fn optional<S: Shape>(
         &mut self,
         key: &'static str,
@@ -164,8 +168,18 @@ impl Table<'_, '_> {
 
 const SEE_SCHEMA: &str = "`sysndd-deploy config schema` says what each key means";
 
-/// A table that `read` takes the keys of.
-pub(in crate::config) fn table<T, F: Fn(&mut Table<'_, '_>) -> Option<T>>(read: F) -> TableOf<F> {
+/// A table that `read` takes the keys of, and that means something even when some are at fault.
+pub(in crate::config) fn table<T>(
+    read: impl Fn(&mut Table<'_, '_>) -> T,
+) -> TableOf<impl Fn(&mut Table<'_, '_>) -> Option<T>> {
+    TableOf(move |t: &mut Table<'_, '_>| Some(read(t)))
+}
+
+/// A table that means nothing unless all its required keys are right.
+pub(in crate::config) fn whole_table<T, F>(read: F) -> TableOf<F>
+where
+    F: Fn(&mut Table<'_, '_>) -> Option<T>,
+{
     TableOf(read)
 }
 

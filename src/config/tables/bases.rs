@@ -29,7 +29,7 @@ impl Default for Bases {
     }
 }
 
-pub(super) fn bases(t: &mut Table<'_, '_>) -> Option<Bases> {
+pub(super) fn bases(t: &mut Table<'_, '_>) -> Bases {
     let source = t.optional(
         "source",
         "registry pulls them, distro makes them by their recipes, auto asks the registry first. Default: auto.",
@@ -46,14 +46,14 @@ pub(super) fn bases(t: &mut Table<'_, '_>) -> Option<Bases> {
         map(grammar::name, grammar::NAME_PATTERN, table(image)),
     );
     let default = Bases::default();
-    Some(Bases {
+    Bases {
         source: source.unwrap_or(default.source),
         registry_timeout: timeout.unwrap_or(default.registry_timeout),
         images: keyed(images.unwrap_or_default(), BaseName::new),
-    })
+    }
 }
 
-fn image(t: &mut Table<'_, '_>) -> Option<BaseImage> {
+fn image(t: &mut Table<'_, '_>) -> BaseImage {
     let registry = t.optional("registry", "Reference to pull.", plain());
     let recipe = t.optional(
         "recipe",
@@ -68,5 +68,5 @@ fn image(t: &mut Table<'_, '_>) -> Option<BaseImage> {
             "give it a `registry` reference, a `recipe`, or both",
         );
     }
-    Some(BaseImage { registry, recipe })
+    BaseImage { registry, recipe }
 }

@@ -14,7 +14,7 @@ use crate::config::{
 /// User and group of the application in an image, when the file does not say.
 const DEFAULT_ID: u32 = 1000;
 
-pub(super) fn build(t: &mut Table<'_, '_>) -> Option<Build> {
+pub(super) fn build(t: &mut Table<'_, '_>) -> Build {
     let context = t.optional(
         "context",
         "Directory sent to the engine. Default: .",
@@ -89,7 +89,7 @@ pub(super) fn build(t: &mut Table<'_, '_>) -> Option<Build> {
         };
         (name, value)
     });
-    Some(Build {
+    Build {
         context,
         dockerfile,
         target,
@@ -98,7 +98,7 @@ pub(super) fn build(t: &mut Table<'_, '_>) -> Option<Build> {
         uid: uid.map_or(DEFAULT_ID, number),
         gid,
         host_user,
-    })
+    }
 }
 
 /// A user's or group's number, or whose it is.

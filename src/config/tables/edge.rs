@@ -3,7 +3,7 @@
 use super::{endpoint, existing_file, port_number, service_ref, signal, volume_ref};
 use crate::config::{
     grammar,
-    read::{Table, list, parsed, plain, table},
+    read::{Table, list, parsed, plain, whole_table},
     stack::Edge,
 };
 
@@ -39,7 +39,7 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
     let generation = t.required(
         "generation",
         "Answers with the number of the list that is in force: { port, path }.",
-        table(endpoint),
+        whole_table(endpoint),
     );
     if let (Some(service), Some(upstream)) = (&service, &upstream)
         && service == upstream

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{duration, endpoint, port_number};
 use crate::config::{
-    read::{Table, integer, list, plain, table},
+    read::{Table, integer, list, plain, whole_table},
     stack::{EngineHealthcheck, Healthcheck, Probe},
 };
 
@@ -13,16 +13,16 @@ const INTERVAL: Duration = Duration::from_secs(30);
 const TIMEOUT: Duration = Duration::from_secs(30);
 const RETRIES: u32 = 3;
 
-pub(super) fn healthcheck(t: &mut Table<'_, '_>) -> Option<Healthcheck> {
+pub(super) fn healthcheck(t: &mut Table<'_, '_>) -> Healthcheck {
     let http = t.optional(
         "http",
         "Ready when GET answers 2xx: { port, path }.",
-        table(endpoint),
+        whole_table(endpoint),
     );
     let tcp = t.optional(
         "tcp",
         "Ready when a connection stands: { port }.",
-        table(tcp),
+        whole_table(tcp),
     );
     let test = t.optional(
         "test",
@@ -76,7 +76,7 @@ pub(super) fn healthcheck(t: &mut Table<'_, '_>) -> Option<Healthcheck> {
         port: at.port,
         path: at.path,
     });
-    Some(Healthcheck {
+    Healthcheck {
         probe: http.or(tcp),
         engine: test.map(|test| EngineHealthcheck {
             test,
@@ -85,7 +85,7 @@ pub(super) fn healthcheck(t: &mut Table<'_, '_>) -> Option<Healthcheck> {
             retries: retries.unwrap_or(RETRIES),
             start_period: start_period.unwrap_or_default(),
         }),
-    })
+    }
 }
 
 fn tcp(t: &mut Table<'_, '_>) -> Option<Probe> {

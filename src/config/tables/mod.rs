@@ -23,15 +23,15 @@ use serde_json::json;
 use super::{
     files::Needed,
     grammar,
-    read::{Kind, Parsed, Shape, Table, integer, map, parsed, plain, table, then},
+    read::{Kind, Parsed, Shape, Table, integer, map, parsed, plain, table, then, whole_table},
     stack::{
-        BaseName, Deploy, Endpoint, Owner, ProjectName, SecretSpec, ServiceName, Stack, Verify,
-        Volume, VolumeName,
+        BaseName, Deploy, Endpoint, Owner, ProjectName, SecretSpec, ServiceName, Stack, Volume,
+        VolumeName,
     },
 };
 
 /// From a container's start to ready, when the file does not say.
-const READY_TIMEOUT: Duration = Duration::from_secs(120);
+const READY_TIMEOUT: Duration = Duration::from_mins(2);
 /// Below this a secret can be guessed.
 const MIN_SECRET: u64 = 16;
 const MAX_SECRET: u64 = 256;
@@ -41,7 +41,7 @@ pub(super) fn file() -> impl Shape<Out = Stack> {
     table(stack)
 }
 
-fn stack(t: &mut Table<'_, '_>) -> Option<Stack> {
+fn stack(t: &mut Table<'_, '_>) -> Stack {
     let name = then(plain_name(), |name, _, _| Some(ProjectName::new(name)));
     let project = t.required("project", "Prefix of every name in the engine.", name);
     let bases = t.optional(
@@ -52,7 +52,7 @@ fn stack(t: &mut Table<'_, '_>) -> Option<Stack> {
     let secrets = t.optional(
         "secrets",
         "Variables that `quickstart` writes into .env when they are missing; never shown.",
-        map(grammar::variable, grammar::VARIABLE_PATTERN, table(secret)),
+        secrets(),
     );
     let deploy = t.optional("deploy", "How releases are brought up.", table(deploy));
     let services = t.required(
@@ -72,19 +72,19 @@ fn stack(t: &mut Table<'_, '_>) -> Option<Stack> {
     let edge = t.optional(
         "edge",
         "The service that proxies to the ready replicas of another.",
-        table(edge::edge),
+        whole_table(edge::edge),
     );
     let migrations = t.optional(
         "migrations",
         "Who applies the schema, and where its ledger can be read.",
-        table(migrations::migrations),
+        whole_table(migrations::migrations),
     );
     let verify = t.optional(
         "verify",
         "What the checks expect of this stack.",
         table(verify::verify),
     );
-    Some(Stack {
+    Stack {
         project: project.unwrap_or_else(|| ProjectName::new("")),
         image_prefix: ProjectName::new(""),
         root: PathBuf::new(),
@@ -97,8 +97,17 @@ fn stack(t: &mut Table<'_, '_>) -> Option<Stack> {
         volumes: keyed(volumes.unwrap_or_default(), VolumeName::new),
         edge,
         migrations,
-        verify: verify.unwrap_or_else(Verify::default),
-    })
+        verify: verify.unwrap_or_default(),
+    }
+}
+
+/// `[secrets]`.
+pub(super) fn secrets() -> impl Shape<Out = BTreeMap<String, SecretSpec>> {
+    map(
+        grammar::variable,
+        grammar::VARIABLE_PATTERN,
+        whole_table(secret),
+    )
 }
 
 fn secret(t: &mut Table<'_, '_>) -> Option<SecretSpec> {
@@ -106,24 +115,24 @@ fn secret(t: &mut Table<'_, '_>) -> Option<SecretSpec> {
     Some(SecretSpec { length: length? })
 }
 
-fn deploy(t: &mut Table<'_, '_>) -> Option<Deploy> {
+fn deploy(t: &mut Table<'_, '_>) -> Deploy {
     let ready_timeout = t.optional(
         "ready_timeout",
         "From a container's start to ready; longer is a failed deploy. Default: 120s.",
         duration(),
     );
-    Some(Deploy {
+    Deploy {
         ready_timeout: ready_timeout.unwrap_or(READY_TIMEOUT),
-    })
+    }
 }
 
-fn volume(t: &mut Table<'_, '_>) -> Option<Volume> {
+fn volume(t: &mut Table<'_, '_>) -> Volume {
     let owner = t.optional(
         "owner",
         "Who it belongs to, in numbers: \"1000:1000\". Default: the user of the services that write to it.",
         owner(),
     );
-    Some(Volume { owner })
+    Volume { owner }
 }
 
 /// `{ port, path }`

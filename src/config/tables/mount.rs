@@ -5,7 +5,7 @@ use serde_json::json;
 use super::container_path;
 use crate::config::{
     grammar,
-    read::{Kind, Shape, Table, boolean, either, parsed, plain, table, then},
+    read::{Kind, Shape, Table, boolean, either, parsed, plain, then, whole_table},
     stack::{Mount, MountSource},
 };
 
@@ -15,21 +15,24 @@ pub(super) fn mount() -> impl Shape<Out = Mount> {
         json!({ "type": "string", "examples": ["data:/var/lib/data", "./files:/files:ro"] }),
         grammar::mount,
     );
-    then(either(short, table(long)), |mut mount, place, pass| {
-        match &mut mount.source {
-            MountSource::Volume(name) => pass.refer(Kind::Volume, name.as_str(), place),
-            MountSource::Bind(path) => {
-                match grammar::bind_path(path, pass.root, pass.home.as_deref()) {
-                    Ok(absolute) => *path = absolute,
-                    Err(problem) => {
-                        pass.fault_at(place, problem.message, problem.hint.unwrap_or_default());
-                        return None;
+    then(
+        either(short, whole_table(long)),
+        |mut mount, place, pass| {
+            match &mut mount.source {
+                MountSource::Volume(name) => pass.refer(Kind::Volume, name.as_str(), place),
+                MountSource::Bind(path) => {
+                    match grammar::bind_path(path, pass.root, pass.home.as_deref()) {
+                        Ok(absolute) => *path = absolute,
+                        Err(problem) => {
+                            pass.fault_at(place, problem.message, problem.hint.unwrap_or_default());
+                            return None;
+                        }
                     }
                 }
             }
-        }
-        Some(mount)
-    })
+            Some(mount)
+        },
+    )
 }
 
 fn long(t: &mut Table<'_, '_>) -> Option<Mount> {

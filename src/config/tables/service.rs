@@ -31,14 +31,8 @@ pub(in crate::config) const RESTARTS: &[(&str, Restart)] = &[
     ("unless-stopped", Restart::UnlessStopped),
 ];
 
-pub(super) fn service(t: &mut Table<'_, '_>) -> Option<Service> {
-    let image = t.optional(
-        "image",
-        "Reference of an image; pulled when it is missing.",
-        text(),
-    );
-    let base = t.optional("base", "One of [bases.images], as it is.", base_ref());
-    let build = t.optional("build", "How its image is built.", table(build::build));
+pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
+    let image = image(t);
     let replicas = t.optional(
         "replicas",
         "Copies that run at a time. Default: 1.",
@@ -82,12 +76,7 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Option<Service> {
     let user = t.optional(
         "user",
         "Who it runs as: uid, \"uid:gid\", or a name. Default: the image's.",
-        either(
-            then(integer(0..=u32::MAX.into()), |uid: u32, _, _| {
-                Some(uid.to_string())
-            }),
-            parsed(json!({ "type": "string" }), grammar::user),
-        ),
+        user(),
     );
     let labels = t.optional(
         "labels",
@@ -99,14 +88,7 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Option<Service> {
         "Whether its root file system is. Default: false.",
         boolean(),
     );
-    let tmpfs = t.optional(
-        "tmpfs",
-        "Directories in memory.",
-        list(parsed(
-            json!({ "type": "string", "examples": ["/tmp"] }),
-            grammar::tmpfs,
-        )),
-    );
+    let tmpfs = t.optional("tmpfs", "Directories in memory.", list(tmpfs()));
     let cap_add = t.optional("cap_add", "Capabilities it gets.", list(capability()));
     let cap_drop = t.optional(
         "cap_drop",
@@ -121,20 +103,10 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Option<Service> {
     let events = t.optional(
         "events",
         "Regular expressions that find startup events in plain log text, by event; named groups become fields.",
-        map(
-            grammar::event,
-            grammar::EVENT_PATTERN,
-            parsed(json!({ "type": "string", "format": "regex" }), grammar::regex),
-        ),
+        events(),
     );
 
-    one_image(t);
-    let image = match (build, base, image) {
-        (Some(build), ..) => ImageSource::Build(build),
-        (_, Some(base), _) => ImageSource::Base(base),
-        (.., image) => ImageSource::Reference(image.unwrap_or_default()),
-    };
-    Some(Service {
+    Service {
         name: ServiceName::new(t.name()),
         image,
         replicas: replicas.unwrap_or(1),
@@ -157,11 +129,18 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Option<Service> {
         cap_drop: cap_drop.unwrap_or_default(),
         no_new_privileges: no_new_privileges.unwrap_or_default(),
         events: events.unwrap_or_default(),
-    })
+    }
 }
 
 /// A service has one image, and it is said once where from.
-fn one_image(t: &mut Table<'_, '_>) {
+fn image(t: &mut Table<'_, '_>) -> ImageSource {
+    let image = t.optional(
+        "image",
+        "Reference of an image; pulled when it is missing.",
+        text(),
+    );
+    let base = t.optional("base", "One of [bases.images], as it is.", base_ref());
+    let build = t.optional("build", "How its image is built.", table(build::build));
     let written = t.written(["image", "base", "build"]);
     let name = t.name();
     match written.as_slice() {
@@ -176,6 +155,11 @@ fn one_image(t: &mut Table<'_, '_>) {
             format!("service `{name}` has {}", suggest::list(&written)),
             "an image comes from one place: keep one of them",
         ),
+    }
+    match (build, base, image) {
+        (Some(build), ..) => ImageSource::Build(build),
+        (_, Some(base), _) => ImageSource::Base(base),
+        (.., image) => ImageSource::Reference(image.unwrap_or_default()),
     }
 }
 
@@ -194,7 +178,7 @@ fn without_secrets(environment: BTreeMap<String, Text>) -> BTreeMap<String, Text
         .collect()
 }
 
-fn resources(t: &mut Table<'_, '_>) -> Option<Resources> {
+fn resources(t: &mut Table<'_, '_>) -> Resources {
     let size = parsed(
         json!({ "type": "string", "examples": ["256m", "2g"] }),
         grammar::size,
@@ -206,7 +190,29 @@ fn resources(t: &mut Table<'_, '_>) -> Option<Resources> {
     );
     let cpus = t.optional("cpus", "Cores, fractions allowed.", number());
     let pids = t.optional("pids", "Processes and threads.", integer(1..=4_194_304));
-    Some(Resources { memory, cpus, pids })
+    Resources { memory, cpus, pids }
+}
+
+fn events() -> impl Shape<Out = BTreeMap<String, String>> {
+    let regex = parsed(
+        json!({ "type": "string", "format": "regex" }),
+        grammar::regex,
+    );
+    map(grammar::event, grammar::EVENT_PATTERN, regex)
+}
+
+fn user() -> impl Shape<Out = String> {
+    let number = then(integer(0..=u32::MAX.into()), |uid: u32, _, _| {
+        Some(uid.to_string())
+    });
+    either(number, parsed(json!({ "type": "string" }), grammar::user))
+}
+
+fn tmpfs() -> Parsed<String> {
+    parsed(
+        json!({ "type": "string", "examples": ["/tmp"] }),
+        grammar::tmpfs,
+    )
 }
 
 fn port() -> Parsed<Port> {

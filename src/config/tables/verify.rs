@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{container_path, duration, service_ref, url_path};
 use crate::config::{
-    read::{Table, integer, table},
+    read::{Table, integer, whole_table},
     stack::{Favicon, Verify, VerifyData, VerifyWeb},
 };
 
@@ -19,7 +19,7 @@ impl Default for Verify {
     }
 }
 
-pub(super) fn verify(t: &mut Table<'_, '_>) -> Option<Verify> {
+pub(super) fn verify(t: &mut Table<'_, '_>) -> Verify {
     let startup_budget = t.optional(
         "startup_budget",
         "From a replica's start to ready. Default: 30s.",
@@ -33,16 +33,16 @@ pub(super) fn verify(t: &mut Table<'_, '_>) -> Option<Verify> {
     let data = t.optional(
         "data",
         "The directory that all replicas of a service share.",
-        table(data),
+        whole_table(data),
     );
-    let web = t.optional("web", "Paths that the edge must serve.", table(web));
+    let web = t.optional("web", "Paths that the edge must serve.", whole_table(web));
     let default = Verify::default();
-    Some(Verify {
+    Verify {
         startup_budget: startup_budget.unwrap_or(default.startup_budget),
         start_spread: start_spread.unwrap_or(default.start_spread),
         data,
         web,
-    })
+    }
 }
 
 fn data(t: &mut Table<'_, '_>) -> Option<VerifyData> {
@@ -59,7 +59,7 @@ fn web(t: &mut Table<'_, '_>) -> Option<VerifyWeb> {
     let favicon = t.optional(
         "favicon",
         "A PNG picture: { path, width, height }.",
-        table(favicon),
+        whole_table(favicon),
     );
     let health = t.optional(
         "health",

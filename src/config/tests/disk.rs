@@ -84,3 +84,28 @@ fn the_file_is_found_from_below() {
     assert_eq!(found, Some(environment.directory.join(FILE_NAME)));
     assert_eq!(discover(Path::new("/proc/self")), None);
 }
+
+#[test]
+fn secrets_that_have_no_value_yet_are_told_before_the_file_can_be_read() {
+    let file = "project = \"p\"\nsecrets = { A = { length = 20 }, B = { length = 30 }, C = { length = 40 }, D = { length = 50 } }\n\
+                [services.web]\nimage = \"${A}\"\nunknown = 1\n";
+    let (_directory, mut environment) =
+        directory(&[("sysndd.toml", file), (".env", "B=set\nC=\n")]);
+    environment
+        .variables
+        .insert("D".to_owned(), "set".to_owned());
+    let missing = missing_secrets(Path::new(FILE_NAME), &environment).unwrap();
+    let missing: Vec<_> = missing
+        .iter()
+        .map(|(name, spec)| (name.as_str(), spec.length))
+        .collect();
+    assert_eq!(missing, [("A", 20), ("C", 40)]);
+}
+
+#[test]
+fn secrets_at_fault_are_refused() {
+    let file = "[secrets]\nA = { length = 1 }\n";
+    let (_directory, environment) = directory(&[("sysndd.toml", file)]);
+    let errors = missing_secrets(Path::new(FILE_NAME), &environment).unwrap_err();
+    assert_eq!(errors.faults().len(), 1, "{errors}");
+}

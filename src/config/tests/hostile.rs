@@ -26,10 +26,7 @@ proptest! {
 
     #[test]
     fn no_dotenv_makes_the_reader_panic(text in "([A-Z]{1,3}|[ =:\"'#$\\\\{}?\\n-]|\\PC){0,60}") {
-        let dotenv = Source::private(".env", text);
-        let source = Source::new(FILE_NAME, SHIPPED);
-        let result =
-            read(&source, Some(&dotenv), Path::new("/stack/sysndd.toml"), &environment(SECRETS), look);
+        let result = read(&inputs(SHIPPED, Some(&text)), &environment(SECRETS), look);
         if let Err(errors) = result {
             prop_assert!(!errors.to_string().is_empty());
         }

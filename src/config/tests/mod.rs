@@ -10,7 +10,7 @@ mod show;
 
 use std::path::Path;
 
-use super::*;
+use super::{environment::Caller, *};
 
 /// The file that the project ships.
 const SHIPPED: &str = include_str!("../../../sysndd.toml");
@@ -46,16 +46,18 @@ fn look(path: &Path) -> Found {
     }
 }
 
+/// A file and perhaps a `.env` beside it.
+fn inputs(text: &str, dotenv: Option<&str>) -> Inputs {
+    Inputs {
+        path: PathBuf::from("/stack/sysndd.toml"),
+        file: Source::new(FILE_NAME, text),
+        dotenv: dotenv.map(|text| Source::private(".env", text)),
+    }
+}
+
 /// Reads a file in an environment.
 fn read_in(text: &str, environment: &Environment) -> Result<Stack, ConfigErrors> {
-    let source = Source::new(FILE_NAME, text);
-    read(
-        &source,
-        None,
-        Path::new("/stack/sysndd.toml"),
-        environment,
-        look,
-    )
+    read(&inputs(text, None), environment, look)
 }
 
 /// A stack of a file that is right.

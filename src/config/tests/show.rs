@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use super::*;
 
 /// A file that uses every key there is.
@@ -97,7 +99,7 @@ fn whole(stack: &Stack) -> String {
     let mut all = serde_json::to_string_pretty(stack).unwrap();
     for service in stack.services.values() {
         for (name, value) in &service.environment {
-            all += &format!("\n{}.{name}={}", service.name, value.expose());
+            writeln!(all, "{}.{name}={}", service.name, value.expose()).unwrap();
         }
     }
     all
