@@ -1,5 +1,22 @@
-//! Placeholder.
+//! `sysndd-deploy`: runs a replicated web application on your own servers, and proves that it does.
+
+mod cli;
 mod config;
 mod docker;
+mod edge;
+mod error;
+mod execute;
+mod exit;
+mod host;
 mod images;
-fn main() {}
+mod observe;
+mod output;
+mod plan;
+mod probe;
+mod verify;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 
-use super::text::Text;
+use super::{grammar::show_duration, text::Text};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
@@ -55,6 +55,10 @@ name! {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Stack {
     pub(crate) project: ProjectName,
+    /// The project as the file names it. Images bear this name, so that copies of the stack under
+    /// another project name share them.
+    #[serde(skip)]
+    pub(crate) image_prefix: ProjectName,
     /// Directory of `sysndd.toml`; relative paths in the file are relative to it.
     #[serde(skip)]
     pub(crate) root: PathBuf,
@@ -234,6 +238,14 @@ pub(crate) enum Probe {
     Tcp { port: u16 },
 }
 
+impl Probe {
+    pub(crate) fn port(&self) -> u16 {
+        match self {
+            Self::Http { port, .. } | Self::Tcp { port } => *port,
+        }
+    }
+}
+
 /// The engine's own periodic check.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct EngineHealthcheck {
@@ -363,10 +375,5 @@ pub(crate) struct Favicon {
 
 /// Durations are written as in the file: `1500ms`, `30s`.
 fn as_text<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    let millis = duration.as_millis();
-    if millis.is_multiple_of(1000) {
-        serializer.collect_str(&format_args!("{}s", millis / 1000))
-    } else {
-        serializer.collect_str(&format_args!("{millis}ms"))
-    }
+    serializer.serialize_str(&show_duration(*duration))
 }

@@ -19,8 +19,14 @@ pub(crate) struct Text {
 pub(crate) enum Part {
     /// As written.
     Literal(String),
+    /// As written, and a secret by where it stands.
+    Hidden(String),
     /// `${NAME}`, `${NAME:-default}` or `${NAME:?message}`, resolved.
-    Variable { name: String, value: String, secret: bool },
+    Variable {
+        name: String,
+        value: String,
+        secret: bool,
+    },
     /// `${deploy.release}` or `${deploy.replica}`.
     Late(Late),
 }
@@ -32,8 +38,13 @@ pub(crate) enum Late {
     Replica,
 }
 
+/// What is shown in place of a secret that has no name to be called by.
+pub(super) const MASK: &str = "***";
+
 impl Late {
-    fn name(self) -> &'static str {
+    pub(super) const ALL: [Self; 2] = [Self::Release, Self::Replica];
+
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Release => "deploy.release",
             Self::Replica => "deploy.replica",
@@ -42,20 +53,44 @@ impl Late {
 }
 
 impl Text {
-    /// Text of these parts.
+    /// Text of these parts. What is written beside each other becomes one part.
     pub(crate) fn from_parts(parts: Vec<Part>) -> Self {
-        Self { parts }
+        let mut joined: Vec<Part> = Vec::with_capacity(parts.len());
+        for part in parts {
+            match (joined.last_mut(), part) {
+                (Some(Part::Literal(text)), Part::Literal(more))
+                | (Some(Part::Hidden(text)), Part::Hidden(more)) => text.push_str(&more),
+                (_, part) => joined.push(part),
+            }
+        }
+        Self { parts: joined }
+    }
+
+    /// Whether a masked secret was pasted back in as if it were the value.
+    pub(super) fn holds_mask(&self) -> bool {
+        let masked =
+            |part: &Part| matches!(part, Part::Literal(text) | Part::Hidden(text) if text == MASK);
+        self.parts.iter().any(masked)
+    }
+
+    /// The pieces it is made of.
+    pub(super) fn into_parts(self) -> Vec<Part> {
+        self.parts
     }
 
     /// Text without any variable.
     pub(crate) fn literal(text: impl Into<String>) -> Self {
-        Self { parts: vec![Part::Literal(text.into())] }
+        Self {
+            parts: vec![Part::Literal(text.into())],
+        }
     }
 
     /// The value, secrets included, for the container `replica` of `release`.
     pub(crate) fn resolve(&self, release: &ReleaseId, replica: &ReplicaName) -> String {
         self.render(|part| match part {
-            Part::Literal(text) | Part::Variable { value: text, .. } => text.clone(),
+            Part::Literal(text) | Part::Hidden(text) | Part::Variable { value: text, .. } => {
+                text.clone()
+            }
             Part::Late(Late::Release) => release.to_string(),
             Part::Late(Late::Replica) => replica.to_string(),
         })
@@ -65,23 +100,41 @@ impl Text {
     /// It is the same for every replica and release: this is what the config hash is made of.
     pub(crate) fn expose(&self) -> String {
         self.render(|part| match part {
-            Part::Literal(text) | Part::Variable { value: text, .. } => text.clone(),
+            Part::Literal(text) | Part::Hidden(text) | Part::Variable { value: text, .. } => {
+                text.clone()
+            }
             Part::Late(late) => format!("${{{}}}", late.name()),
         })
     }
 
-    /// The text with secrets as references: fit to be shown and recorded.
+    /// The text with secrets as references, or as `***` where they were written out: fit to be
+    /// shown.
     pub(crate) fn masked(&self) -> String {
+        self.without_secrets(str::to_owned)
+    }
+
+    /// The same as it would be written in `sysndd.toml`, a dollar sign doubled: fit to be recorded
+    /// and read again.
+    pub(crate) fn template(&self) -> String {
+        self.without_secrets(|text| text.replace('$', "$$"))
+    }
+
+    fn without_secrets(&self, literal: impl Fn(&str) -> String) -> String {
         self.render(|part| match part {
-            Part::Variable { name, secret: true, .. } => format!("${{{name}}}"),
-            Part::Literal(text) | Part::Variable { value: text, .. } => text.clone(),
+            Part::Variable {
+                name, secret: true, ..
+            } => format!("${{{name}}}"),
+            Part::Literal(text) | Part::Variable { value: text, .. } => literal(text),
+            Part::Hidden(_) => MASK.to_owned(),
             Part::Late(late) => format!("${{{}}}", late.name()),
         })
     }
 
     /// Whether a secret is part of it.
     pub(crate) fn is_secret(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Variable { secret: true, .. }))
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Variable { secret: true, .. } | Part::Hidden(_)))
     }
 
     fn render(&self, part: impl Fn(&Part) -> String) -> String {
@@ -95,8 +148,9 @@ impl fmt::Debug for Text {
     }
 }
 
+/// Written as [`Text::template`].
 impl Serialize for Text {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.masked())
+        serializer.serialize_str(&self.template())
     }
 }

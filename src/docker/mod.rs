@@ -1,54 +1,44 @@
-//! The only module that imports bollard.
+//! The Docker Engine, as far as a deployment needs it.
+//!
+//! The only module that imports bollard: what leaves it are our own types, so that the rest can be
+//! read and tested without knowing the engine's API. It decides nothing.
 
+mod archive;
+mod connect;
+mod containers;
+mod error;
+mod events;
+mod exec;
 mod images;
+pub(crate) mod labels;
+mod logs;
+mod resources;
 
-use bollard::{API_DEFAULT_VERSION, Docker, errors::Error};
-
+pub(crate) use archive::ArchiveEntry;
+pub(crate) use connect::{EngineInfo, Location};
+pub(crate) use containers::{
+    ContainerSpec, ContainerState, HealthcheckSpec, InspectedContainer, MountSpec, MountSpecSource,
+    PublishedPort,
+};
+pub(crate) use error::EngineError;
+pub(crate) use events::ContainerEvent;
+pub(crate) use exec::ExecOutput;
 pub(crate) use images::*;
+pub(crate) use logs::{LogLine, LogQuery, LogStream};
+pub(crate) use resources::NamedResource;
 
-/// A connection to a Docker Engine.
+/// A connection to one engine. Cheap to clone.
+#[derive(Clone)]
 pub(crate) struct Engine {
-    pub(super) api: Docker,
+    pub(super) api: bollard::Docker,
+    info: std::sync::Arc<EngineInfo>,
 }
 
 impl Engine {
-    /// Connects to the engine at `host`, or at the default socket.
-    pub(crate) async fn connect(host: Option<&str>) -> Result<Self, EngineError> {
-        let doing = "connecting to the engine";
-        let api = match host {
-            Some(host) => Docker::connect_with_unix(host, 120, API_DEFAULT_VERSION),
-            None => Docker::connect_with_unix_defaults(),
-        }
-        .map_err(|error| EngineError::new(doing, error))?;
-        let api = api.negotiate_version().await.map_err(|error| EngineError::new(doing, error))?;
-        Ok(Self { api })
+    /// What is known of the engine since the connection was made.
+    pub(crate) fn info(&self) -> &EngineInfo {
+        &self.info
     }
 }
 
-/// What went wrong between us and the engine.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EngineError {
-    #[error("{doing}: {message}")]
-    Api { doing: String, status: u16, message: String },
-    #[error("{doing}: {source}")]
-    Unreachable { doing: String, source: Error },
-}
-
-impl EngineError {
-    pub(crate) fn new(doing: impl Into<String>, error: Error) -> Self {
-        let doing = doing.into();
-        match error {
-            Error::DockerResponseServerError { status_code, message } => {
-                Self::Api { doing, status: status_code, message }
-            }
-            Error::DockerStreamError { error } => Self::Api { doing, status: 0, message: error },
-            source => Self::Unreachable { doing, source },
-        }
-    }
-}
-
-pub(crate) mod labels {
-    //! Labels that everything of ours carries.
-    pub(crate) const PROJECT: &str = "dev.sysndd.project";
-    pub(crate) const SERVICE: &str = "dev.sysndd.service";
-}
+type Result<T, E = EngineError> = std::result::Result<T, E>;

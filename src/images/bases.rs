@@ -10,7 +10,10 @@ use std::{
 };
 
 use futures::future::try_join_all;
-use tokio::{sync::mpsc::UnboundedSender, time::timeout};
+use tokio::{
+    sync::mpsc::{self, UnboundedSender},
+    time::timeout,
+};
 
 use super::{
     build::BuildError,
@@ -134,6 +137,43 @@ pub(crate) async fn resolve(
     names: &BTreeSet<BaseName>,
     events: &UnboundedSender<BaseEvent>,
 ) -> Result<BaseRefs, BaseError> {
+    let (kitchen, searches) = &stocked(engine, bases, root, names, events)?;
+    let found = searches.iter().map(|search| async move {
+        let began = Instant::now();
+        let image = search.run(kitchen).await?;
+        let (base, took) = (search.name.to_string(), began.elapsed());
+        kitchen.tell(BaseEvent::Ready { base, image: image.clone(), took });
+        Ok::<_, BaseError>((search.name.clone(), image))
+    });
+    Ok(try_join_all(found).await?.into_iter().collect())
+}
+
+/// Those of `names` that are here already; nothing is pulled or made.
+pub(super) async fn present(
+    engine: &Engine,
+    bases: &Bases,
+    root: &Path,
+    names: &BTreeSet<BaseName>,
+) -> Result<BaseRefs, BaseError> {
+    let (events, _) = mpsc::unbounded_channel();
+    let (kitchen, searches) = stocked(engine, bases, root, names, &events)?;
+    let mut found = BaseRefs::new();
+    for search in searches {
+        if let Some(base) = search.present(&kitchen).await? {
+            found.insert(search.name.clone(), base);
+        }
+    }
+    Ok(found)
+}
+
+/// Where to look for each of `names`, with the recipes that may be needed for it.
+fn stocked<'a>(
+    engine: &'a Engine,
+    bases: &'a Bases,
+    root: &'a Path,
+    names: &'a BTreeSet<BaseName>,
+    events: &'a UnboundedSender<BaseEvent>,
+) -> Result<(Kitchen<'a>, Vec<Search<'a>>), BaseError> {
     let mut kitchen = Kitchen::new(engine, root, events);
     let mut searches = Vec::new();
     for name in names {
@@ -143,15 +183,7 @@ pub(crate) async fn resolve(
         }
         searches.push(search);
     }
-    let kitchen = &kitchen;
-    let found = searches.into_iter().map(|search| async move {
-        let began = Instant::now();
-        let image = search.run(kitchen).await?;
-        let (base, took) = (search.name.to_string(), began.elapsed());
-        kitchen.tell(BaseEvent::Ready { base, image: image.clone(), took });
-        Ok::<_, BaseError>((search.name.clone(), image))
-    });
-    Ok(try_join_all(found).await?.into_iter().collect())
+    Ok((kitchen, searches))
 }
 
 /// Where one base image may come from.

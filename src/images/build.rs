@@ -80,6 +80,7 @@ pub(crate) enum BuildError {
 /// The image of one service, to be built.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServiceBuild<'a> {
+    /// First part of the image's name.
     pub(crate) project: &'a ProjectName,
     pub(crate) service: &'a ServiceName,
     /// The directory of `sysndd.toml`.
@@ -91,6 +92,19 @@ pub(crate) struct ServiceBuild<'a> {
     pub(crate) no_cache: bool,
 }
 
+impl ServiceBuild<'_> {
+    fn repository(&self) -> String {
+        format!("{}-{}", self.project, self.service)
+    }
+
+    async fn prepare(&self) -> Result<Prepared, BuildError> {
+        let (root, build, bases) =
+            (self.root.to_path_buf(), self.build.clone(), self.bases.clone());
+        let prepare = move || Prepared::new(&root, &build, &bases);
+        tokio::task::spawn_blocking(prepare).await.map_err(BuildError::Aborted)?
+    }
+}
+
 /// Builds a service's image, or finds that nothing changed. Several may run at a time.
 pub(crate) async fn build_service(
     engine: &Engine,
@@ -98,13 +112,9 @@ pub(crate) async fn build_service(
     on_event: impl FnMut(BuildEvent),
 ) -> Result<BuiltImage, BuildError> {
     let began = Instant::now();
-    let ServiceBuild { project, service, root, build, bases, no_cache } = job;
-    let prepare = {
-        let (root, build, bases) = (root.to_path_buf(), build.clone(), bases.clone());
-        move || Prepared::new(&root, &build, &bases)
-    };
-    let prepared = tokio::task::spawn_blocking(prepare).await.map_err(BuildError::Aborted)??;
-    let repository = format!("{project}-{service}");
+    let prepared = job.prepare().await?;
+    let repository = job.repository();
+    let ServiceBuild { project, service, build, no_cache, .. } = job;
     let reference = format!("{repository}:{}", prepared.inputs);
     if !no_cache
         && let Some(image) = engine.find_image(&reference).await?
@@ -135,6 +145,15 @@ pub(crate) async fn build_service(
     };
     let Image { id, size, .. } = build.run(engine, on_event).await?;
     Ok(BuiltImage { id, reference, outcome: Outcome::Built, size, took: began.elapsed() })
+}
+
+/// The image that this build would make, if it was built before.
+pub(super) async fn find_built(
+    engine: &Engine,
+    job: ServiceBuild<'_>,
+) -> Result<Option<Image>, BuildError> {
+    let reference = format!("{}:{}", job.repository(), job.prepare().await?.inputs);
+    Ok(engine.find_image(&reference).await?)
 }
 
 /// What is read from disk before the engine is asked anything.

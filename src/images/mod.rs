@@ -10,6 +10,7 @@ mod dockerfile;
 mod dockerignore;
 mod failure;
 mod kitchen;
+mod lookup;
 mod progress;
 mod recipe;
 mod rootfs;
@@ -23,5 +24,6 @@ pub(crate) use bases::{
 };
 pub(crate) use build::{BuildError, BuiltImage, Outcome, ServiceBuild, build_service};
 pub(crate) use failure::FailedBuild;
+pub(crate) use lookup::{newest, present};
 pub(crate) use progress::{BuildEvent, FailedStep, StepState};
 pub(crate) use rootfs::Tool;

@@ -1,0 +1,158 @@
+//! The boot sequence of `serve`, top to bottom.
+//!
+//! The listener is up before the schema is touched, so that `/health/ready` can tell what is going
+//! on; nothing here waits for a fixed time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use sysndd_migrator::{EventSink as _, MigrationSet, Settings};
+use sysndd_protocol::{Event, Level};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Source};
+use crate::shutdown::{self, Running, Signals};
+use crate::state::App;
+use crate::telemetry::{self, Events};
+use crate::{db, http};
+
+/// How often the database may be lost in the middle of migrating before a start gives up.
+const DATABASE_LOSSES: u32 = 3;
+
+/// Runs the API until it is asked to end.
+pub(crate) async fn serve() -> anyhow::Result<()> {
+    let began = Instant::now();
+    let mut signals = Signals::install().context("installing the signal handlers")?;
+    let config = Config::read(Source::from_process())?;
+    telemetry::init(config.telemetry.filter.clone());
+    let events = Events::new(config.identity.clone());
+    events.info(begin());
+    for variable in &config.unknown {
+        tracing::warn!(variable, "nothing reads this variable; is it misspelt?");
+    }
+
+    let set = Arc::new(load_migrations(&config, &events)?);
+    let app = App::new(&config, Arc::clone(&set));
+    let running = listen(&config, &app).await?;
+
+    let boot = boot(&config, &app, &set, &events);
+    tokio::pin!(boot);
+    let (reason, booted) = tokio::select! {
+        outcome = &mut boot => {
+            outcome?;
+            app.lifecycle.serving();
+            let elapsed_ms = milliseconds(began.elapsed());
+            events.info(Event::StartupReady { elapsed_ms });
+            (signals.next().await, true)
+        }
+        reason = signals.next() => (reason, false),
+    };
+    // A wait is simply given up; a schema change under way is finished if time allows.
+    let unfinished = async {
+        if !booted && events.applying() {
+            let _ = boot.await;
+        }
+    };
+    shutdown::drain(
+        &app,
+        &events,
+        &config.server,
+        &mut signals,
+        running,
+        unfinished,
+        reason,
+    )
+    .await
+}
+
+/// Everything between the listener and ready.
+async fn boot(
+    config: &Config,
+    app: &App,
+    set: &MigrationSet,
+    events: &Events,
+) -> anyhow::Result<()> {
+    app.data_dir.probe().await?;
+    events.info(Event::DataDirWritable {
+        path: app.data_dir.path().display().to_string(),
+    });
+
+    let settings = settings(config);
+    let mut lost = 0;
+    let outcome = loop {
+        let connected = db::await_database(&config.database).await?;
+        events.info(Event::DbConnected {
+            attempts: connected.attempts,
+            elapsed_ms: milliseconds(connected.elapsed),
+        });
+        match sysndd_migrator::migrate(config.database.url.opts(), set, &settings, events).await {
+            // It answered and was gone again: some databases restart while they are set up.
+            Err(error) if error.is_transient() && lost < DATABASE_LOSSES => {
+                tracing::warn!(%error, "the database was lost while migrating; connecting again");
+                lost += 1;
+            }
+            outcome => break outcome?,
+        }
+    };
+    // Set once, here.
+    let _ = app.migrated.set(outcome.startup);
+
+    db::warm(&app.pool, config.database.pool_min)
+        .await
+        .context("opening the connection pool")?;
+    Ok(())
+}
+
+fn begin() -> Event {
+    Event::StartupBegin {
+        pid: std::process::id(),
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn load_migrations(config: &Config, events: &Events) -> anyhow::Result<MigrationSet> {
+    MigrationSet::load(&config.migrations.dir)
+        .inspect_err(|error| {
+            let message = error.to_string();
+            let failed = Event::MigrationFailed {
+                file: None,
+                statement: None,
+                code: None,
+                message,
+            };
+            events.emit(Level::Error, failed);
+        })
+        .context("starting")
+}
+
+async fn listen(config: &Config, app: &Arc<App>) -> anyhow::Result<Running> {
+    let bind = config.server.bind;
+    let listener = TcpListener::bind(bind)
+        .await
+        .with_context(|| format!("listening on {bind}"))?;
+    // The port may have been left to the system.
+    let address = listener
+        .local_addr()
+        .context("reading the listener's address")?;
+    tracing::info!(%address, "listening");
+    let close = CancellationToken::new();
+    let server = tokio::spawn(http::serve(listener, Arc::clone(app), close.clone()));
+    Ok(Running { server, close })
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        mode: config.migrations.mode,
+        release: config.identity.release.clone(),
+        wait_budget: config.migrations.wait,
+        ..Settings::new(config.identity.replica.clone())
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

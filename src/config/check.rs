@@ -1,0 +1,265 @@
+//! What only the whole file can tell: cycles, host ports, lengths of names, owners of volumes.
+//! Faults go to the pass; it changes nothing but the owners it finds.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+use super::{
+    grammar,
+    read::{Pass, Place},
+    stack::{BaseSource, ImageSource, MountSource, Owner, Port, Service, ServiceName, Stack},
+};
+
+/// Longest name of a container, so that it can be a host name.
+const MAX_CONTAINER_NAME: usize = 63;
+/// What a container's name has beside those of project and service: `-rYYYYMMDD-HHMMSS-xxxxxx-NN`
+/// and the dash between the two.
+const CONTAINER_NAME_REST: usize = "-".len() + "-rYYYYMMDD-HHMMSS-xxxxxx-NN".len();
+
+/// Checks a draft, and gives its volumes the owners that follow from the services.
+pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
+    pass.check_references();
+    names_fit(stack, pass);
+    bases_can_be_had(stack, pass);
+    no_cycle(stack, pass);
+    host_ports_are_free(stack, pass);
+    mounts_do_not_collide(stack, pass);
+    edge_can_work(stack, pass);
+    own_volumes(stack, pass);
+}
+
+fn of_service(name: &ServiceName) -> Place {
+    Place::of(["services", name.as_str()])
+}
+
+fn names_fit(stack: &Stack, pass: &mut Pass<'_>) {
+    let project = stack.project.as_str();
+    let room = MAX_CONTAINER_NAME - CONTAINER_NAME_REST;
+    for name in stack.services.keys() {
+        let length = project.len() + name.as_str().len();
+        if length > room {
+            pass.fault_of(
+                &of_service(name),
+                format!("`{project}` and `{name}` are {} characters too long together", length - room),
+                format!("containers are called project-service-release-number, which is at most {MAX_CONTAINER_NAME} characters: both names share {room}"),
+            );
+        }
+    }
+}
+
+fn bases_can_be_had(stack: &Stack, pass: &mut Pass<'_>) {
+    let source = stack.bases.source;
+    for (name, image) in &stack.bases.images {
+        let missing = match source {
+            BaseSource::Registry if image.registry.is_none() && image.recipe.is_some() => {
+                "registry"
+            }
+            BaseSource::Distro if image.recipe.is_none() && image.registry.is_some() => "recipe",
+            _ => continue,
+        };
+        pass.fault_of(
+            &Place::of(["bases", "images", name.as_str()]),
+            format!("base `{name}` has no `{missing}`"),
+            format!(
+                "`bases.source` asks for one; add `{missing} = …`, or set the source to \"auto\""
+            ),
+        );
+    }
+}
+
+/// Depth first; a service that is met again on its own path closes a cycle.
+fn no_cycle(stack: &Stack, pass: &mut Pass<'_>) {
+    let mut done = BTreeSet::new();
+    for name in stack.services.keys() {
+        walk(stack, pass, name, &mut Vec::new(), &mut done);
+    }
+}
+
+fn walk<'s>(
+    stack: &'s Stack,
+    pass: &mut Pass<'_>,
+    name: &'s ServiceName,
+    path: &mut Vec<&'s ServiceName>,
+    done: &mut BTreeSet<&'s ServiceName>,
+) {
+    let Some(service) = stack.services.get(name) else {
+        return;
+    };
+    if done.contains(name) {
+        return;
+    }
+    path.push(name);
+    for (nth, next) in service.depends_on.iter().enumerate() {
+        if let Some(start) = path.iter().position(|&on_path| on_path == next) {
+            let mut cycle: Vec<&str> = path[start..].iter().map(|name| name.as_str()).collect();
+            cycle.push(next.as_str());
+            let place = pass.item(&of_service(name).key("depends_on"), nth);
+            pass.fault_at(
+                &place,
+                format!(
+                    "services depend on each other in a circle: {}",
+                    cycle.join(" → ")
+                ),
+                "none of them could be started first; take one of the dependencies away",
+            );
+        } else {
+            walk(stack, pass, next, path, done);
+        }
+    }
+    path.pop();
+    done.insert(name);
+}
+
+fn host_ports_are_free(stack: &Stack, pass: &mut Pass<'_>) {
+    let mut taken: Vec<(&Port, &ServiceName, Place)> = Vec::new();
+    for (name, service) in &stack.services {
+        for (nth, port) in service.ports.iter().enumerate() {
+            if port.host == 0 {
+                continue;
+            }
+            let place = pass.item(&of_service(name).key("ports"), nth);
+            if let Some((_, other, at)) = taken.iter().find(|(other, ..)| collide(port, other)) {
+                let line = pass.line(at);
+                pass.fault_at(
+                    &place,
+                    format!(
+                        "host port {} is already taken by service `{other}`, line {line}",
+                        port.host
+                    ),
+                    "publish one of them on another port",
+                );
+            }
+            if service.replicas > 1 {
+                pass.fault_at(
+                    &place,
+                    format!(
+                        "{} replicas of `{name}` cannot share host port {}",
+                        service.replicas, port.host
+                    ),
+                    format!(
+                        "publish \"{}\" on free ports, or put a proxy before them: [edge]",
+                        port.container
+                    ),
+                );
+            }
+            taken.push((port, name, place));
+        }
+    }
+}
+
+fn collide(a: &Port, b: &Port) -> bool {
+    let everywhere = |port: &Port| match port.host_ip.as_deref().map(str::parse::<IpAddr>) {
+        Some(Ok(ip)) => ip.is_unspecified(),
+        Some(Err(_)) | None => true,
+    };
+    a.host == b.host
+        && a.protocol == b.protocol
+        && (a.host_ip == b.host_ip || everywhere(a) || everywhere(b))
+}
+
+fn mounts_do_not_collide(stack: &Stack, pass: &mut Pass<'_>) {
+    for (name, service) in &stack.services {
+        let mut seen = BTreeSet::new();
+        for (nth, mount) in service.volumes.iter().enumerate() {
+            if !seen.insert(mount.target.trim_end_matches('/')) {
+                let place = pass.item(&of_service(name).key("volumes"), nth);
+                pass.fault_at(
+                    &place,
+                    format!("something is already mounted at `{}`", mount.target),
+                    "mount one of them elsewhere",
+                );
+            }
+        }
+    }
+}
+
+fn edge_can_work(stack: &Stack, pass: &mut Pass<'_>) {
+    let Some(edge) = &stack.edge else { return };
+    if let Some(service) = stack.services.get(&edge.service)
+        && stack.volumes.contains_key(&edge.volume)
+        && !service
+            .volumes
+            .iter()
+            .any(|mount| mount.source == MountSource::Volume(edge.volume.clone()))
+    {
+        pass.fault_at(
+            &Place::of(["edge", "volume"]),
+            format!(
+                "service `{}` does not mount volume `{}`",
+                edge.service, edge.volume
+            ),
+            format!(
+                "add \"{}:/path\" to its `volumes`, where it reads the list",
+                edge.volume
+            ),
+        );
+    }
+}
+
+/// A volume belongs to whoever writes to it, where that is known and one.
+fn own_volumes(stack: &mut Stack, pass: &mut Pass<'_>) {
+    let mut writers: BTreeMap<_, Vec<(ServiceName, Owner, Place)>> = BTreeMap::new();
+    for (name, service) in &stack.services {
+        let Some(user) = user_of(service) else {
+            continue;
+        };
+        for (nth, mount) in service.volumes.iter().enumerate() {
+            if let MountSource::Volume(volume) = &mount.source
+                && !mount.read_only
+            {
+                let place = pass.item(&of_service(name).key("volumes"), nth);
+                writers
+                    .entry(volume.clone())
+                    .or_default()
+                    .push((name.clone(), user, place));
+            }
+        }
+    }
+    for (name, volume) in &mut stack.volumes {
+        if volume.owner.is_some() {
+            continue;
+        }
+        let Some(((first, owner, _), rest)) = writers.get(name).and_then(|all| all.split_first())
+        else {
+            continue;
+        };
+        volume.owner = Some(*owner);
+        for (other, user, place) in rest.iter().filter(|(_, user, _)| user.uid != owner.uid) {
+            pass.fault_at(
+                place,
+                format!(
+                    "`{other}` writes to volume `{name}` as user {}, `{first}` as user {}",
+                    user.uid, owner.uid
+                ),
+                format!(
+                    "run both as one user, or say who owns it: [volumes.{name}] owner = \"{}:{}\"",
+                    owner.uid, owner.gid
+                ),
+            );
+        }
+    }
+}
+
+/// Who a service runs as, where the file tells.
+fn user_of(service: &Service) -> Option<Owner> {
+    match (&service.user, &service.image) {
+        (Some(user), image) => {
+            let mut user_numbers = grammar::numeric_user(user)?;
+            // A user alone has the group that the image gives it.
+            if let ImageSource::Build(build) = image
+                && !user.contains(':')
+                && build.uid == user_numbers.uid
+            {
+                user_numbers.gid = build.gid;
+            }
+            Some(user_numbers)
+        }
+        (None, ImageSource::Build(build)) => Some(Owner {
+            uid: build.uid,
+            gid: build.gid,
+        }),
+        (None, ImageSource::Base(_) | ImageSource::Reference(_)) => None,
+    }
+}

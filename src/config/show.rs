@@ -1,0 +1,343 @@
+//! A stack as `sysndd.toml` would say it: resolved, complete, secrets as references.
+//!
+//! What is written here reads back as the same stack in the same environment, save for secrets
+//! that were written out in the file: they are shown as `***`, which the reader refuses.
+
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "entries of a table are all of one type"
+)]
+
+use std::{collections::BTreeMap, path::Path, time::Duration};
+
+use toml::{Table, Value};
+
+use super::{
+    grammar::{show_duration, show_owner, show_port, show_size},
+    stack::{
+        Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Migrations, Mount,
+        MountSource, Probe, Resources, Service, Stack, Verify,
+    },
+    tables::{RESTARTS, SOURCES},
+    text::Text,
+};
+
+/// The stack as a TOML document.
+pub(crate) fn show(stack: &Stack) -> String {
+    let secrets = named(&stack.secrets, String::as_str, |secret| {
+        table([("length", integer(secret.length))])
+    });
+    let volumes = named(
+        &stack.volumes,
+        |name| name.as_str(),
+        |volume| {
+            table([(
+                "owner",
+                volume.owner.and_then(|owner| text(&show_owner(owner))),
+            )])
+        },
+    );
+    let deploy = table([("ready_timeout", duration(stack.deploy.ready_timeout))]);
+    keys([
+        ("project", text(stack.project.as_str())),
+        ("bases", bases(&stack.bases)),
+        ("secrets", secrets),
+        ("deploy", deploy),
+        ("volumes", volumes),
+        (
+            "services",
+            named(&stack.services, |name| name.as_str(), service),
+        ),
+        ("edge", stack.edge.as_ref().and_then(edge)),
+        ("migrations", stack.migrations.as_ref().and_then(migrations)),
+        ("verify", verify(&stack.verify)),
+    ])
+    .to_string()
+}
+
+fn bases(bases: &Bases) -> Option<Value> {
+    let images = named(
+        &bases.images,
+        |name| name.as_str(),
+        |image| {
+            table([
+                ("registry", image.registry.as_deref().and_then(text)),
+                ("recipe", image.recipe.as_ref().and_then(path)),
+            ])
+        },
+    );
+    table([
+        ("source", word(SOURCES, &bases.source)),
+        ("registry_timeout", duration(bases.registry_timeout)),
+        ("images", images),
+    ])
+}
+
+fn service(service: &Service) -> Option<Value> {
+    let (image, base, from_source) = match &service.image {
+        ImageSource::Build(from_source) => (None, None, build(from_source)),
+        ImageSource::Base(base) => (None, text(base.as_str()), None),
+        ImageSource::Reference(image) => (template(image), None, None),
+    };
+    table([
+        ("image", image),
+        ("base", base),
+        ("build", from_source),
+        ("replicas", integer(service.replicas)),
+        (
+            "entrypoint",
+            service
+                .entrypoint
+                .as_ref()
+                .and_then(|words| list(words, |word| text(word))),
+        ),
+        (
+            "command",
+            service
+                .command
+                .as_ref()
+                .and_then(|words| list(words, |word| text(word))),
+        ),
+        (
+            "environment",
+            named(&service.environment, String::as_str, template),
+        ),
+        ("volumes", some_list(&service.volumes, mount)),
+        (
+            "ports",
+            some_list(&service.ports, |port| text(&show_port(port))),
+        ),
+        (
+            "depends_on",
+            some_list(&service.depends_on, |name| text(name.as_str())),
+        ),
+        (
+            "healthcheck",
+            unless_empty(healthcheck(&service.healthcheck)),
+        ),
+        ("restart", word(RESTARTS, &service.restart)),
+        ("stop_grace_period", duration(service.stop_grace_period)),
+        ("stop_signal", service.stop_signal.as_deref().and_then(text)),
+        ("resources", unless_empty(resources(&service.resources))),
+        ("user", service.user.as_deref().and_then(text)),
+        ("labels", named(&service.labels, String::as_str, template)),
+        ("read_only", boolean(service.read_only)),
+        ("tmpfs", some_list(&service.tmpfs, |word| text(word))),
+        ("cap_add", some_list(&service.cap_add, |word| text(word))),
+        ("cap_drop", some_list(&service.cap_drop, |word| text(word))),
+        ("no_new_privileges", boolean(service.no_new_privileges)),
+        (
+            "events",
+            named(&service.events, String::as_str, |regex| text(regex)),
+        ),
+    ])
+}
+
+fn build(build: &Build) -> Option<Value> {
+    table([
+        ("context", path(&build.context)),
+        ("dockerfile", path(&build.dockerfile)),
+        ("target", build.target.as_deref().and_then(text)),
+        ("args", named(&build.args, String::as_str, template)),
+        ("bases", some_list(&build.bases, |name| text(name.as_str()))),
+        (
+            "uid",
+            if build.host_user {
+                text("host")
+            } else {
+                integer(build.uid)
+            },
+        ),
+        ("gid", integer(build.gid)),
+    ])
+}
+
+fn mount(mount: &Mount) -> Option<Value> {
+    let source = match &mount.source {
+        MountSource::Volume(name) => name.as_str().to_owned(),
+        MountSource::Bind(path) => path.display().to_string(),
+    };
+    if mount.chown || source.contains(':') || mount.target.contains(':') {
+        return table([
+            ("source", text(&source)),
+            ("target", text(&mount.target)),
+            ("read_only", boolean(mount.read_only)),
+            ("chown", boolean(mount.chown)),
+        ]);
+    }
+    let mode = if mount.read_only { ":ro" } else { "" };
+    text(&format!("{source}:{}{mode}", mount.target))
+}
+
+fn healthcheck(healthcheck: &Healthcheck) -> Option<Value> {
+    let (http, tcp) = match &healthcheck.probe {
+        Some(Probe::Http { port, path }) => (endpoint(*port, path), None),
+        Some(Probe::Tcp { port }) => (None, table([("port", integer(*port))])),
+        None => (None, None),
+    };
+    let engine = |value: fn(&EngineHealthcheck) -> Option<Value>| {
+        healthcheck.engine.as_ref().and_then(value)
+    };
+    table([
+        ("http", http),
+        ("tcp", tcp),
+        (
+            "test",
+            engine(|engine| list(&engine.test, |word| text(word))),
+        ),
+        ("interval", engine(|engine| duration(engine.interval))),
+        ("timeout", engine(|engine| duration(engine.timeout))),
+        ("retries", engine(|engine| integer(engine.retries))),
+        (
+            "start_period",
+            engine(|engine| duration(engine.start_period)),
+        ),
+    ])
+}
+
+fn resources(resources: &Resources) -> Option<Value> {
+    table([
+        (
+            "memory",
+            resources.memory.and_then(|bytes| text(&show_size(bytes))),
+        ),
+        ("cpus", resources.cpus.map(Value::Float)),
+        ("pids", resources.pids.and_then(integer)),
+    ])
+}
+
+fn edge(edge: &Edge) -> Option<Value> {
+    table([
+        ("service", text(edge.service.as_str())),
+        ("upstream", text(edge.upstream.as_str())),
+        ("port", integer(edge.port)),
+        ("template", path(&edge.template)),
+        ("volume", text(edge.volume.as_str())),
+        ("file", text(&edge.file)),
+        ("test", list(&edge.test, |word| text(word))),
+        ("reload_signal", text(&edge.reload_signal)),
+        (
+            "generation",
+            endpoint(edge.generation.port, &edge.generation.path),
+        ),
+    ])
+}
+
+fn migrations(migrations: &Migrations) -> Option<Value> {
+    table([
+        ("service", text(migrations.service.as_str())),
+        ("dir", path(&migrations.dir)),
+        ("database", template(&migrations.database)),
+        (
+            "status_command",
+            list(&migrations.status_command, |word| text(word)),
+        ),
+    ])
+}
+
+fn verify(verify: &Verify) -> Option<Value> {
+    let data = verify.data.as_ref().and_then(|data| {
+        table([
+            ("service", text(data.service.as_str())),
+            ("path", text(&data.path)),
+        ])
+    });
+    let web = verify.web.as_ref().and_then(|web| {
+        let favicon = web.favicon.as_ref().and_then(|favicon| {
+            table([
+                ("path", text(&favicon.path)),
+                ("width", integer(favicon.width)),
+                ("height", integer(favicon.height)),
+            ])
+        });
+        table([
+            ("index", text(&web.index)),
+            ("favicon", favicon),
+            ("health", web.health.as_deref().and_then(text)),
+        ])
+    });
+    table([
+        ("startup_budget", duration(verify.startup_budget)),
+        ("start_spread", duration(verify.start_spread)),
+        ("data", data),
+        ("web", web),
+    ])
+}
+
+fn endpoint(port: u16, path: &str) -> Option<Value> {
+    table([("port", integer(port)), ("path", text(path))])
+}
+
+// Each of these gives `None` for what need not be written, so that a table is its list of keys.
+
+fn table<const N: usize>(entries: [(&str, Option<Value>); N]) -> Option<Value> {
+    Some(Value::Table(keys(entries)))
+}
+
+fn keys<const N: usize>(entries: [(&str, Option<Value>); N]) -> Table {
+    entries
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect()
+}
+
+fn unless_empty(table: Option<Value>) -> Option<Value> {
+    table.filter(|table| table.as_table().is_none_or(|table| !table.is_empty()))
+}
+
+fn named<K, V>(
+    map: &BTreeMap<K, V>,
+    name: fn(&K) -> &str,
+    value: fn(&V) -> Option<Value>,
+) -> Option<Value> {
+    let entries: Table = map
+        .iter()
+        .filter_map(|(key, entry)| Some((name(key).to_owned(), value(entry)?)))
+        .collect();
+    (!entries.is_empty()).then_some(Value::Table(entries))
+}
+
+fn list<T>(items: &[T], value: impl Fn(&T) -> Option<Value>) -> Option<Value> {
+    Some(Value::Array(items.iter().filter_map(value).collect()))
+}
+
+fn some_list<T>(items: &[T], value: impl Fn(&T) -> Option<Value>) -> Option<Value> {
+    if items.is_empty() {
+        None
+    } else {
+        list(items, value)
+    }
+}
+
+/// Text that is no template: a dollar sign in it is only that.
+fn text(text: &str) -> Option<Value> {
+    Some(Value::String(text.replace('$', "$$")))
+}
+
+fn template(text: &Text) -> Option<Value> {
+    Some(Value::String(text.template()))
+}
+
+fn path(path: impl AsRef<Path>) -> Option<Value> {
+    text(&path.as_ref().display().to_string())
+}
+
+fn duration(duration: Duration) -> Option<Value> {
+    text(&show_duration(duration))
+}
+
+/// Every number of a stack fits.
+fn integer(number: impl TryInto<i64>) -> Option<Value> {
+    number.try_into().ok().map(Value::Integer)
+}
+
+fn boolean(switch: bool) -> Option<Value> {
+    Some(Value::Boolean(switch))
+}
+
+fn word<T: PartialEq>(words: &[(&str, T)], value: &T) -> Option<Value> {
+    words
+        .iter()
+        .find(|(_, candidate)| candidate == value)
+        .and_then(|(word, _)| text(word))
+}

@@ -1,0 +1,65 @@
+//! `[edge]`.
+
+use super::{endpoint, existing_file, port_number, service_ref, signal, volume_ref};
+use crate::config::{
+    grammar,
+    read::{Table, list, parsed, plain, whole_table},
+    stack::Edge,
+};
+
+pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
+    let service = t.required("service", "The service that proxies.", service_ref());
+    let upstream = t.required("upstream", "The service that it proxies to.", service_ref());
+    let port = t.required(
+        "port",
+        "Where the upstream's replicas listen.",
+        port_number(),
+    );
+    let template = t.required(
+        "template",
+        "Template of the upstream list.",
+        existing_file("template"),
+    );
+    let volume = t.required(
+        "volume",
+        "The volume that the list is written into.",
+        volume_ref(),
+    );
+    let file = t.required(
+        "file",
+        "The list's name in the volume.",
+        parsed(serde_json::json!({ "type": "string" }), grammar::file_name),
+    );
+    let test = t.required(
+        "test",
+        "Run inside the edge before a reload; anything but exit 0 keeps the old list.",
+        list(plain()),
+    );
+    let reload_signal = t.required("reload_signal", "Makes the edge read the list.", signal());
+    let generation = t.required(
+        "generation",
+        "Answers with the number of the list that is in force: { port, path }.",
+        whole_table(endpoint),
+    );
+    if let (Some(service), Some(upstream)) = (&service, &upstream)
+        && service == upstream
+    {
+        let message = format!("`{service}` cannot proxy to itself");
+        t.fault(
+            "upstream",
+            message,
+            "name the service whose replicas answer",
+        );
+    }
+    Some(Edge {
+        service: service?,
+        upstream: upstream?,
+        port: port?,
+        template: template?,
+        volume: volume?,
+        file: file?,
+        test: test?,
+        reload_signal: reload_signal?,
+        generation: generation?,
+    })
+}

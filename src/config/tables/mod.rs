@@ -1,0 +1,244 @@
+//! The tables of `sysndd.toml`, one function each, a line per key.
+//!
+//! What a function returns is a draft: references are looked up later, all at once, and
+//! [`check`](super::check) looks at what only the whole can tell.
+
+mod bases;
+mod build;
+mod edge;
+mod healthcheck;
+mod migrations;
+mod mount;
+mod service;
+mod verify;
+
+pub(super) use bases::SOURCES;
+pub(crate) use service::MAX_REPLICAS;
+pub(super) use service::RESTARTS;
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use serde_json::json;
+
+use super::{
+    files::Needed,
+    grammar,
+    read::{Kind, Parsed, Shape, Table, integer, map, parsed, plain, table, then, whole_table},
+    stack::{
+        BaseName, Deploy, Endpoint, Owner, ProjectName, SecretSpec, ServiceName, Stack, Volume,
+        VolumeName,
+    },
+};
+
+/// From a container's start to ready, when the file does not say.
+const READY_TIMEOUT: Duration = Duration::from_mins(2);
+/// Below this a secret can be guessed.
+const MIN_SECRET: u64 = 16;
+const MAX_SECRET: u64 = 256;
+
+/// The whole file.
+pub(super) fn file() -> impl Shape<Out = Stack> {
+    table(stack)
+}
+
+fn stack(t: &mut Table<'_, '_>) -> Stack {
+    let name = then(plain_name(), |name, _, _| Some(ProjectName::new(name)));
+    let project = t.required("project", "Prefix of every name in the engine.", name);
+    let bases = t.optional(
+        "bases",
+        "Images that others are built on or run from.",
+        table(bases::bases),
+    );
+    let secrets = t.optional(
+        "secrets",
+        "Variables that `quickstart` writes into .env when they are missing; never shown.",
+        secrets(),
+    );
+    let deploy = t.optional("deploy", "How releases are brought up.", table(deploy));
+    let services = t.required(
+        "services",
+        "What runs, by name; the name is also the DNS name of its replicas.",
+        map(
+            grammar::name,
+            grammar::NAME_PATTERN,
+            table(service::service),
+        ),
+    );
+    let volumes = t.optional(
+        "volumes",
+        "Named volumes; the engine's name is ‹project›-‹volume›.",
+        map(grammar::name, grammar::NAME_PATTERN, table(volume)),
+    );
+    let edge = t.optional(
+        "edge",
+        "The service that proxies to the ready replicas of another.",
+        whole_table(edge::edge),
+    );
+    let migrations = t.optional(
+        "migrations",
+        "Who applies the schema, and where its ledger can be read.",
+        whole_table(migrations::migrations),
+    );
+    let verify = t.optional(
+        "verify",
+        "What the checks expect of this stack.",
+        table(verify::verify),
+    );
+    Stack {
+        project: project.unwrap_or_else(|| ProjectName::new("")),
+        image_prefix: ProjectName::new(""),
+        root: PathBuf::new(),
+        bases: bases.unwrap_or_default(),
+        secrets: secrets.unwrap_or_default(),
+        deploy: deploy.unwrap_or(Deploy {
+            ready_timeout: READY_TIMEOUT,
+        }),
+        services: keyed(services.unwrap_or_default(), ServiceName::new),
+        volumes: keyed(volumes.unwrap_or_default(), VolumeName::new),
+        edge,
+        migrations,
+        verify: verify.unwrap_or_default(),
+    }
+}
+
+/// `[secrets]`.
+pub(super) fn secrets() -> impl Shape<Out = BTreeMap<String, SecretSpec>> {
+    map(
+        grammar::variable,
+        grammar::VARIABLE_PATTERN,
+        whole_table(secret),
+    )
+}
+
+fn secret(t: &mut Table<'_, '_>) -> Option<SecretSpec> {
+    let length = t.required("length", "Characters.", integer(MIN_SECRET..=MAX_SECRET));
+    Some(SecretSpec { length: length? })
+}
+
+fn deploy(t: &mut Table<'_, '_>) -> Deploy {
+    let ready_timeout = t.optional(
+        "ready_timeout",
+        "From a container's start to ready; longer is a failed deploy. Default: 120s.",
+        duration(),
+    );
+    Deploy {
+        ready_timeout: ready_timeout.unwrap_or(READY_TIMEOUT),
+    }
+}
+
+fn volume(t: &mut Table<'_, '_>) -> Volume {
+    let owner = t.optional(
+        "owner",
+        "Who it belongs to, in numbers: \"1000:1000\". Default: the user of the services that write to it.",
+        owner(),
+    );
+    Volume { owner }
+}
+
+/// `{ port, path }`
+fn endpoint(t: &mut Table<'_, '_>) -> Option<Endpoint> {
+    let port = t.required("port", "Port inside the container.", port_number());
+    let path = t.required("path", "Path of the URL.", url_path());
+    Some(Endpoint {
+        port: port?,
+        path: path?,
+    })
+}
+
+fn keyed<K: Ord, V>(map: BTreeMap<String, V>, key: fn(String) -> K) -> BTreeMap<K, V> {
+    map.into_iter()
+        .map(|(name, value)| (key(name), value))
+        .collect()
+}
+
+fn plain_name() -> Parsed<String> {
+    parsed(json!({ "type": "string" }), |text| {
+        grammar::name(text).map(|()| text.to_owned())
+    })
+}
+
+/// The name of a service of the file.
+fn service_ref() -> impl Shape<Out = ServiceName> {
+    then(plain(), |name, place, pass| {
+        pass.refer(Kind::Service, &name, place);
+        Some(ServiceName::new(name))
+    })
+}
+
+/// The name of a volume of the file.
+fn volume_ref() -> impl Shape<Out = VolumeName> {
+    then(plain(), |name, place, pass| {
+        pass.refer(Kind::Volume, &name, place);
+        Some(VolumeName::new(name))
+    })
+}
+
+/// The name of a base image of the file.
+fn base_ref() -> impl Shape<Out = BaseName> {
+    then(plain(), |name, place, pass| {
+        pass.refer(Kind::Base, &name, place);
+        Some(BaseName::new(name))
+    })
+}
+
+fn duration() -> Parsed<Duration> {
+    parsed(
+        json!({ "type": "string", "examples": ["500ms", "30s", "1m30s"] }),
+        grammar::duration,
+    )
+}
+
+fn owner() -> Parsed<Owner> {
+    parsed(
+        json!({ "type": "string", "examples": ["1000:1000"] }),
+        grammar::owner,
+    )
+}
+
+fn port_number() -> impl Shape<Out = u16> {
+    integer(1..=65_535)
+}
+
+fn url_path() -> Parsed<String> {
+    parsed(
+        json!({ "type": "string", "pattern": "^(/|.*\\$\\{)" }),
+        grammar::url_path,
+    )
+}
+
+fn container_path() -> Parsed<String> {
+    parsed(
+        json!({ "type": "string", "pattern": "^(/|.*\\$\\{)" }),
+        grammar::container_path,
+    )
+}
+
+/// A directory beside the file that must be there.
+fn directory(what: &'static str) -> impl Shape<Out = PathBuf> {
+    then(local_path(), move |path, place, pass| {
+        pass.need(Needed::directory(what, path.clone()), place);
+        Some(path)
+    })
+}
+
+/// A file beside the file that must be there.
+fn existing_file(what: &'static str) -> impl Shape<Out = PathBuf> {
+    then(local_path(), move |path, place, pass| {
+        pass.need(Needed::file(what, path.clone()), place);
+        Some(path)
+    })
+}
+
+fn local_path() -> Parsed<PathBuf> {
+    parsed(
+        json!({ "type": "string", "minLength": 1 }),
+        grammar::local_path,
+    )
+}
+
+fn signal() -> Parsed<String> {
+    parsed(
+        json!({ "type": "string", "examples": ["SIGTERM", "SIGQUIT"] }),
+        grammar::signal,
+    )
+}

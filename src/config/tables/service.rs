@@ -1,0 +1,230 @@
+//! An entry of `[services]`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::json;
+
+use super::{base_ref, build, duration, healthcheck, mount, service_ref, signal};
+use crate::config::{
+    grammar,
+    read::{
+        Parsed, Shape, Table, boolean, choice, either, integer, late_text, list, map, number,
+        parsed, plain, table, text, then,
+    },
+    secrets::{hide_all, is_secret_name},
+    stack::{ImageSource, Port, Resources, Restart, Service, ServiceName},
+    suggest,
+    text::Text,
+};
+
+/// More would not fit into the names of containers, which end in two digits.
+pub(crate) const MAX_REPLICAS: u32 = 99;
+
+/// Between the signal to stop and the kill, when the file does not say; as in Compose.
+const STOP_GRACE_PERIOD: Duration = Duration::from_secs(10);
+
+/// As they are written.
+pub(in crate::config) const RESTARTS: &[(&str, Restart)] = &[
+    ("no", Restart::No),
+    ("always", Restart::Always),
+    ("on-failure", Restart::OnFailure),
+    ("unless-stopped", Restart::UnlessStopped),
+];
+
+pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
+    let image = image(t);
+    let replicas = t.optional(
+        "replicas",
+        "Copies that run at a time. Default: 1.",
+        integer(1..=MAX_REPLICAS.into()),
+    );
+    let entrypoint = t.optional("entrypoint", "Instead of the image's.", list(plain()));
+    let command = t.optional("command", "Instead of the image's.", list(plain()));
+    let environment = t.optional(
+        "environment",
+        "Environment variables. May hold ${deploy.release} and ${deploy.replica}.",
+        map(grammar::variable, grammar::VARIABLE_PATTERN, late_text()),
+    );
+    let volumes = t.optional(
+        "volumes",
+        "Mounts: \"volume:/path\", \"./directory:/path:ro\", or a table.",
+        list(mount::mount()),
+    );
+    let ports = t.optional("ports", "Published ports: \"8080:80\".", list(port()));
+    let depends_on = t.optional(
+        "depends_on",
+        "Services that must be ready before it is started.",
+        list(service_ref()),
+    );
+    let healthcheck = t.optional(
+        "healthcheck",
+        "How readiness is asked.",
+        table(healthcheck::healthcheck),
+    );
+    let restart = t.optional(
+        "restart",
+        "What follows an exit. Default: no.",
+        choice(RESTARTS),
+    );
+    let stop_grace_period = t.optional(
+        "stop_grace_period",
+        "Between the signal to stop and the kill. Default: 10s.",
+        duration(),
+    );
+    let stop_signal = t.optional("stop_signal", "Instead of the image's.", signal());
+    let resources = t.optional("resources", "Limits of one replica.", table(resources));
+    let user = t.optional(
+        "user",
+        "Who it runs as: uid, \"uid:gid\", or a name. Default: the image's.",
+        user(),
+    );
+    let labels = t.optional(
+        "labels",
+        "Labels of its containers. May hold ${deploy.release} and ${deploy.replica}.",
+        map(grammar::label, grammar::LABEL_PATTERN, late_text()),
+    );
+    let read_only = t.optional(
+        "read_only",
+        "Whether its root file system is. Default: false.",
+        boolean(),
+    );
+    let tmpfs = t.optional("tmpfs", "Directories in memory.", list(tmpfs()));
+    let cap_add = t.optional("cap_add", "Capabilities it gets.", list(capability()));
+    let cap_drop = t.optional(
+        "cap_drop",
+        "Capabilities taken from it.",
+        list(capability()),
+    );
+    let no_new_privileges = t.optional(
+        "no_new_privileges",
+        "Whether setuid is without effect. Default: false.",
+        boolean(),
+    );
+    let events = t.optional(
+        "events",
+        "Regular expressions that find startup events in plain log text, by event; named groups become fields.",
+        events(),
+    );
+
+    Service {
+        name: ServiceName::new(t.name()),
+        image,
+        replicas: replicas.unwrap_or(1),
+        entrypoint,
+        command,
+        environment: without_secrets(environment.unwrap_or_default()),
+        volumes: volumes.unwrap_or_default(),
+        ports: ports.unwrap_or_default(),
+        depends_on: depends_on.unwrap_or_default(),
+        healthcheck: healthcheck.unwrap_or_default(),
+        restart: restart.unwrap_or(Restart::No),
+        stop_grace_period: stop_grace_period.unwrap_or(STOP_GRACE_PERIOD),
+        stop_signal,
+        resources: resources.unwrap_or_default(),
+        user,
+        labels: labels.unwrap_or_default(),
+        read_only: read_only.unwrap_or_default(),
+        tmpfs: tmpfs.unwrap_or_default(),
+        cap_add: cap_add.unwrap_or_default(),
+        cap_drop: cap_drop.unwrap_or_default(),
+        no_new_privileges: no_new_privileges.unwrap_or_default(),
+        events: events.unwrap_or_default(),
+    }
+}
+
+/// A service has one image, and it is said once where from.
+fn image(t: &mut Table<'_, '_>) -> ImageSource {
+    let image = t.optional(
+        "image",
+        "Reference of an image; pulled when it is missing.",
+        text(),
+    );
+    let base = t.optional("base", "One of [bases.images], as it is.", base_ref());
+    let build = t.optional("build", "How its image is built.", table(build::build));
+    let written = t.written(["image", "base", "build"]);
+    let name = t.name();
+    match written.as_slice() {
+        [_] => {}
+        [] => t.fault(
+            "",
+            format!("service `{name}` has no image"),
+            "give it one of `build`, `base` (of [bases.images]) or `image`",
+        ),
+        [.., last] => t.fault(
+            last,
+            format!("service `{name}` has {}", suggest::list(&written)),
+            "an image comes from one place: keep one of them",
+        ),
+    }
+    match (build, base, image) {
+        (Some(build), ..) => ImageSource::Build(build),
+        (_, Some(base), _) => ImageSource::Base(base),
+        (.., image) => ImageSource::Reference(image.unwrap_or_default()),
+    }
+}
+
+/// The values of variables whose names say that they are secrets, hidden.
+fn without_secrets(environment: BTreeMap<String, Text>) -> BTreeMap<String, Text> {
+    environment
+        .into_iter()
+        .map(|(name, value)| {
+            let value = if is_secret_name(&name) {
+                hide_all(value)
+            } else {
+                value
+            };
+            (name, value)
+        })
+        .collect()
+}
+
+fn resources(t: &mut Table<'_, '_>) -> Resources {
+    let size = parsed(
+        json!({ "type": "string", "examples": ["256m", "2g"] }),
+        grammar::size,
+    );
+    let memory = t.optional(
+        "memory",
+        "Bytes, or with a unit.",
+        either(integer(1..=u64::MAX), size),
+    );
+    let cpus = t.optional("cpus", "Cores, fractions allowed.", number());
+    let pids = t.optional("pids", "Processes and threads.", integer(1..=4_194_304));
+    Resources { memory, cpus, pids }
+}
+
+fn events() -> impl Shape<Out = BTreeMap<String, String>> {
+    let regex = parsed(
+        json!({ "type": "string", "format": "regex" }),
+        grammar::regex,
+    );
+    map(grammar::event, grammar::EVENT_PATTERN, regex)
+}
+
+fn user() -> impl Shape<Out = String> {
+    let number = then(integer(0..=u32::MAX.into()), |uid: u32, _, _| {
+        Some(uid.to_string())
+    });
+    either(number, parsed(json!({ "type": "string" }), grammar::user))
+}
+
+fn tmpfs() -> Parsed<String> {
+    parsed(
+        json!({ "type": "string", "examples": ["/tmp"] }),
+        grammar::tmpfs,
+    )
+}
+
+fn port() -> Parsed<Port> {
+    parsed(
+        json!({ "type": "string", "examples": ["8080:80", "127.0.0.1:8080:80"] }),
+        grammar::port,
+    )
+}
+
+fn capability() -> impl Shape<Out = String> {
+    parsed(
+        json!({ "type": "string", "examples": ["ALL", "NET_BIND_SERVICE"] }),
+        grammar::capability,
+    )
+}

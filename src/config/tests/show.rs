@@ -1,0 +1,140 @@
+use std::fmt::Write as _;
+
+use super::*;
+
+/// A file that uses every key there is.
+pub(super) const EVERYTHING: &str = r#"
+project = "everything"
+
+[bases]
+source = "registry"
+registry_timeout = "1500ms"
+[bases.images.os]
+registry = "os:${OS_TAG:-1}"
+recipe = "images/os"
+
+[secrets]
+DB_PASSWORD = { length = 24 }
+
+[deploy]
+ready_timeout = "1m30s"
+
+[volumes.data]
+owner = "1:2"
+[volumes.list]
+
+[services.db]
+base = "os"
+user = "mysql"
+environment = { DB_PASSWORD = "${DB_PASSWORD}", COST = "5 $$", LIMIT = 5, RATIO = 0.5, ON = true }
+
+[services.api]
+replicas = 3
+entrypoint = ["/init"]
+command = ["serve", "--price=$$5"]
+volumes = ["data:/data:ro", "./files:/files", { source = "/srv/x", target = "/x", read_only = false, chown = true }]
+depends_on = ["db"]
+restart = "on-failure"
+stop_grace_period = "90s"
+stop_signal = "SIGRTMIN+3"
+user = 1000
+read_only = true
+tmpfs = ["/tmp:size=64m"]
+cap_add = ["NET_BIND_SERVICE"]
+cap_drop = ["ALL"]
+no_new_privileges = true
+resources = { memory = "512m", cpus = 0.5, pids = 100 }
+labels = { "org.example.release" = "${deploy.release}" }
+events = { "startup.ready" = 'ready in (?P<elapsed_ms>\d+)$$' }
+
+[services.api.build]
+context = "api"
+dockerfile = "api.Dockerfile"
+target = "final"
+args = { NPM_TOKEN = "${NPM_TOKEN:-}", LEVEL = 3 }
+bases = ["os"]
+uid = "host"
+gid = 7
+
+[services.api.healthcheck]
+http = { port = 8080, path = "/ready" }
+test = ["CMD-SHELL", "true"]
+interval = "1s"
+timeout = "250ms"
+retries = 2
+start_period = "2m"
+
+[services.web]
+image = "web:1"
+ports = ["127.0.0.1:${WEB_PORT:-8080}:80", "[::1]:53:53/udp", "9090"]
+volumes = ["list:/list"]
+healthcheck = { tcp = { port = 80 } }
+
+[edge]
+service = "web"
+upstream = "api"
+port = 8080
+template = "list.tera"
+volume = "list"
+file = "list.conf"
+test = ["nginx", "-t"]
+reload_signal = "SIGHUP"
+generation = { port = 81, path = "/generation" }
+
+[migrations]
+service = "api"
+dir = "migrations"
+database = "mysql://u:${DB_PASSWORD}@db:3306/d"
+status_command = ["status"]
+
+[verify]
+startup_budget = "10s"
+start_spread = "500ms"
+data = { service = "api", path = "/data" }
+web = { index = "/", favicon = { path = "/icon.png", width = 16, height = 16 }, health = "/health" }
+"#;
+
+/// Everything about a stack, secrets included.
+fn whole(stack: &Stack) -> String {
+    let mut all = serde_json::to_string_pretty(stack).unwrap();
+    for service in stack.services.values() {
+        for (name, value) in &service.environment {
+            writeln!(all, "{}.{name}={}", service.name, value.expose()).unwrap();
+        }
+    }
+    all
+}
+
+#[test]
+fn what_is_shown_reads_back_as_the_same_stack() {
+    for file in [SHIPPED, EVERYTHING] {
+        let first = stack(file);
+        let shown = show(&first);
+        assert_eq!(whole(&stack(&shown)), whole(&first), "{shown}");
+        assert_eq!(show(&stack(&shown)), shown);
+    }
+}
+
+#[test]
+fn the_shipped_stack_is_shown_like_this() {
+    insta::assert_snapshot!(show(&stack(SHIPPED)));
+}
+
+#[test]
+fn secrets_that_were_written_out_are_masked_and_a_mask_is_no_secret() {
+    let text = r#"
+project = "p"
+[services.web]
+image = "web"
+[services.web.environment]
+API_KEY = "hunter2"
+SESSION_SECRET = "a${PREFIX:-b}c"
+URL = "mysql://root:hunter2@db/x?${DB_PASSWORD}"
+ALLOW_EMPTY_PASSWORD = "yes"
+KEY_FILE = "/run/secrets/key"
+"#;
+    let stack = stack(text);
+    insta::assert_snapshot!(show(&stack));
+    let errors = faults(&show(&stack));
+    insta::assert_snapshot!(errors);
+}
