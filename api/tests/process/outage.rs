@@ -2,15 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use sysndd_protocol::{DatabaseStatus, ReadyStatus};
 
-use crate::support::{Launch, Proxy, Traffic, shipped_migrations, with_database};
+use crate::support::{Database, Launch, Proxy, Traffic, shipped_migrations, with_database};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs SYSNDD_TEST_MYSQL"]
 async fn an_outage_is_answered_within_two_seconds_and_ends_by_itself() {
     with_database(|db| async move {
-        let proxy = Proxy::to(db.host()).await;
+        let proxy = Proxy::to(Database::host()).await;
         let data = tempfile::tempdir().expect("a directory");
         let url = db.url_at(&proxy.host());
         let replica = Launch::serve("api-1", &url, data.path(), shipped_migrations()).start();
@@ -52,14 +53,14 @@ async fn an_outage_is_answered_within_two_seconds_and_ends_by_itself() {
 #[ignore = "needs SYSNDD_TEST_MYSQL"]
 async fn a_crowd_that_asks_during_an_outage_is_answered_in_time_as_well() {
     with_database(|db| async move {
-        let proxy = Proxy::to(db.host()).await;
+        let proxy = Proxy::to(Database::host()).await;
         let data = tempfile::tempdir().expect("a directory");
         let url = db.url_at(&proxy.host());
         let replica = Launch::serve("api-1", &url, data.path(), shipped_migrations()).start();
         replica.is_ready().await;
         proxy.set(Traffic::Vanishes);
         let asked = Instant::now();
-        let answers = futures_of(40, || replica.get("/health/ready")).await;
+        let answers = join_all((0..40).map(|_| replica.get("/health/ready"))).await;
         assert!(
             asked.elapsed() < Duration::from_secs(2),
             "{:?}",
@@ -68,26 +69,4 @@ async fn a_crowd_that_asks_during_an_outage_is_answered_in_time_as_well() {
         assert!(answers.iter().all(|answer| answer.status == 503));
     })
     .await;
-}
-
-async fn futures_of<T>(count: usize, make: impl AsyncFn() -> T) -> Vec<T> {
-    let asks = (0..count).map(|_| Box::pin(make()));
-    let mut asks: Vec<_> = asks.collect();
-    let mut answers = Vec::with_capacity(count);
-    std::future::poll_fn(|context| {
-        asks.retain_mut(|ask| match ask.as_mut().poll(context) {
-            std::task::Poll::Ready(answer) => {
-                answers.push(answer);
-                false
-            }
-            std::task::Poll::Pending => true,
-        });
-        if asks.is_empty() {
-            std::task::Poll::Ready(())
-        } else {
-            std::task::Poll::Pending
-        }
-    })
-    .await;
-    answers
 }

@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 async fn ready_behind(db: &Database, data: &Path, grace: &str, delay: &str) -> (Replica, Proxy) {
-    let proxy = Proxy::to(db.host()).await;
+    let proxy = Proxy::to(Database::host()).await;
     let replica = Launch::serve(
         "api-1",
         &db.url_at(&proxy.host()),

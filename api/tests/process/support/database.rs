@@ -52,7 +52,7 @@ async fn admin(statement: &str) {
 impl Database {
     /// Its address, at the server itself.
     pub(crate) fn url(&self) -> String {
-        self.url_at(&self.host())
+        self.url_at(&Self::host())
     }
 
     /// Its address, by way of another host and port.
@@ -63,7 +63,7 @@ impl Database {
     }
 
     /// Host and port of the server.
-    pub(crate) fn host(&self) -> String {
+    pub(crate) fn host() -> String {
         format!("{}:{}", server().ip_or_hostname(), server().tcp_port())
     }
 

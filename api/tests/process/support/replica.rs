@@ -156,7 +156,7 @@ impl Replica {
         let Ok(status) = status else {
             panic!("it did not end:\n{}", self.output())
         };
-        let (stdout, stderr) = (self.stdout.to_end().await, self.stderr.to_end().await);
+        let (stdout, stderr) = (self.stdout.into_all().await, self.stderr.into_all().await);
         (status.expect("it ran"), stdout, stderr.join("\n"))
     }
 
@@ -193,7 +193,7 @@ impl Lines {
         self.lines.lock().expect("not poisoned").clone()
     }
 
-    async fn to_end(self) -> Vec<String> {
+    async fn into_all(self) -> Vec<String> {
         self.reader.await.expect("read to the end");
         let lines = self.lines.lock().expect("not poisoned");
         lines.clone()
