@@ -82,10 +82,15 @@ statements() {
 
 # The server writes the mark that it came to the end: a log that is switched on and off again.
 mark_configured() {
+    echo "SET @log = @@GLOBAL.general_log, @file = @@GLOBAL.general_log_file, @output = @@GLOBAL.log_output;"
+    echo "SET GLOBAL general_log = OFF;"
+    echo "SET GLOBAL log_output = 'FILE';"
     echo "SET GLOBAL general_log_file = '$data/.configured';"
     echo "SET GLOBAL general_log = ON;"
     echo "SET GLOBAL general_log = OFF;"
-    echo "SET GLOBAL general_log_file = DEFAULT;"
+    echo "SET GLOBAL general_log_file = @file;"
+    echo "SET GLOBAL log_output = @output;"
+    echo "SET GLOBAL general_log = @log;"
 }
 
 is_new() {
@@ -101,9 +106,9 @@ plant_seed() {
 
 # mark FROM TO: moves on in a way that survives a power failure.
 mark() {
-    sync -f "$data"
+    find "$data" -type f -exec sync {} +
     mv "$data/$1" "$data/$2"
-    sync -f "$data"
+    sync "$data"
 }
 
 # Runs the scripts of the user on a server without a network.

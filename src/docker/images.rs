@@ -21,7 +21,7 @@ use tokio_util::bytes::Bytes;
 use super::{Engine, EngineError};
 
 /// Builds, pulls and imports end when they end; this only bounds an engine that died in between.
-const LONG: Duration = Duration::from_secs(3600);
+const LONG: Duration = Duration::from_hours(1);
 
 /// A tar archive on its way to the engine.
 pub(crate) type ByteStream = BoxStream<'static, io::Result<Bytes>>;

@@ -6,7 +6,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     fs,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -20,7 +19,8 @@ use super::{
     context::{Context, ContextError},
     dockerfile::Dockerfile,
     dockerignore::{Ignore, IgnoreError},
-    progress::{BuildEvent, FailedStep, Progress},
+    failure::{self, FailedBuild},
+    progress::{BuildEvent, Progress},
 };
 use crate::{
     config::{BaseName, Build, ProjectName, ServiceName},
@@ -71,41 +71,10 @@ pub(crate) enum BuildError {
     Context(#[from] ContextError),
     #[error(transparent)]
     Ignore(#[from] IgnoreError),
-    #[error(transparent)]
-    Failed(#[from] FailedBuild),
+    #[error("{0}")]
+    Failed(Box<FailedBuild>),
     #[error(transparent)]
     Engine(#[from] EngineError),
-}
-
-/// A build that BuildKit gave up.
-#[derive(Debug)]
-pub(crate) struct FailedBuild {
-    /// Of what.
-    pub(crate) what: String,
-    pub(crate) dockerfile: PathBuf,
-    /// In the Dockerfile, counted from 1.
-    pub(crate) line: Option<usize>,
-    pub(crate) step: Option<FailedStep>,
-    /// BuildKit's own words.
-    pub(crate) message: String,
-}
-
-impl std::error::Error for FailedBuild {}
-
-impl fmt::Display for FailedBuild {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "building {} failed at {}", self.what, self.dockerfile.display())?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
-        }
-        if let Some(step) = &self.step {
-            write!(f, "\n  step {}", step.name)?;
-            for line in &step.log {
-                write!(f, "\n  | {line}")?;
-            }
-        }
-        write!(f, "\n  {}", self.message.trim().replace('\n', "\n  "))
-    }
 }
 
 /// The image of one service, to be built.
@@ -277,15 +246,16 @@ impl ImageBuild {
         };
         let mut progress = Progress::default();
         let built = engine.build_image(request, self.context.into_stream(), |status| {
-            progress.apply(status).into_iter().for_each(&mut on_event);
+            progress.apply(&status).into_iter().for_each(&mut on_event);
         });
         let id = match built.await {
             Ok(id) => id,
             Err(EngineError::Api { message, .. }) => {
                 let step = progress.failed_step();
-                let line = line_of_failure(&dockerfile, step.as_ref(), &message);
+                let line = failure::line_of(&dockerfile, step.as_ref(), &message);
                 let (what, dockerfile) = (self.what, self.dockerfile);
-                return Err(FailedBuild { what, dockerfile, line, step, message }.into());
+                let failed = FailedBuild { what, dockerfile, line, step, message };
+                return Err(BuildError::Failed(Box::new(failed)));
             }
             Err(error) => return Err(error.into()),
         };
@@ -298,21 +268,6 @@ impl ImageBuild {
             EngineError::Api { doing, status: 404, message }.into()
         })
     }
-}
-
-/// The step tells where it stands; a file that could not be parsed has no steps, but its error
-/// names the line.
-fn line_of_failure(
-    dockerfile: &Dockerfile,
-    step: Option<&FailedStep>,
-    message: &str,
-) -> Option<usize> {
-    let of_step = step.and_then(|step| dockerfile.line_of(&step.name));
-    of_step.or_else(|| {
-        let (_, after) = message.split_once("parse error")?;
-        let (_, number) = after.split_once("line ")?;
-        number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
-    })
 }
 
 fn read_dockerfile(path: &Path) -> Result<Dockerfile, BuildError> {
@@ -338,8 +293,8 @@ fn relative_name(path: &Path) -> Option<String> {
 /// The host's certificate authorities; empty where it has none.
 fn ca_bundle() -> Vec<u8> {
     let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let places = named.into_iter().chain(CA_BUNDLES.map(PathBuf::from));
-    places.filter_map(|path| fs::read(path).ok()).next().unwrap_or_default()
+    let mut places = named.into_iter().chain(CA_BUNDLES.map(PathBuf::from));
+    places.find_map(|path| fs::read(path).ok()).unwrap_or_default()
 }
 
 /// `VERSION` and `REVISION` of the sources, as far as git knows them.

@@ -391,11 +391,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let long = format!("{}/{}", "d".repeat(120), "f".repeat(120));
         fs::create_dir(root.path().join("d".repeat(120))).unwrap();
-        let content = vec![7; 3 * CHUNK + 1];
-        fs::write(root.path().join(&long), &content).unwrap();
-        let mut context = context(root.path(), "");
-        context.add_bytes("extra", "given");
-        let bytes = archive(context).await;
+        let large = vec![7; 3 * CHUNK + 1];
+        fs::write(root.path().join(&long), &large).unwrap();
+        let mut sent = context(root.path(), "");
+        sent.add_bytes("extra", "given");
+        let bytes = archive(sent).await;
         let mut archive = tar::Archive::new(bytes.as_slice());
         let mut found = Vec::new();
         for entry in archive.entries().unwrap() {
@@ -404,7 +404,7 @@ mod tests {
             entry.read_to_end(&mut content).unwrap();
             found.push((entry.path().unwrap().display().to_string(), content));
         }
-        assert_eq!(found[1], (long, content));
+        assert_eq!(found[1], (long, large));
         assert_eq!(found[2], ("extra".to_owned(), b"given".to_vec()));
     }
 

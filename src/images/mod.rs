@@ -9,6 +9,8 @@ mod context;
 mod dockerfile;
 mod dockerignore;
 mod lookup;
+mod failure;
+mod kitchen;
 mod progress;
 mod recipe;
 mod rootfs;
@@ -17,7 +19,11 @@ mod toolchain;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bases::{BaseError, BaseEvent, BaseRef, BaseRefs, Origin, missing_tools, needed, resolve};
+pub(crate) use bases::{
+    BaseError, BaseEvent, BaseRef, BaseRefs, Origin, missing_tools, needed, resolve,
+};
 pub(crate) use build::{BuildError, BuiltImage, Outcome, ServiceBuild, build_service};
+pub(crate) use failure::FailedBuild;
 pub(crate) use lookup::{newest, present};
 pub(crate) use progress::{BuildEvent, FailedStep, StepState};
+pub(crate) use rootfs::Tool;

@@ -60,7 +60,7 @@ struct Step {
 
 impl Progress {
     /// Takes in one message and tells what is new.
-    pub(crate) fn apply(&mut self, status: BuildStatus) -> Vec<BuildEvent> {
+    pub(crate) fn apply(&mut self, status: &BuildStatus) -> Vec<BuildEvent> {
         let mut events = Vec::new();
         // Output first: a step's last lines often come together with its end.
         for vertex in &status.vertices {
@@ -69,7 +69,7 @@ impl Progress {
         for log in &status.logs {
             self.log(log, &mut events);
         }
-        for vertex in status.vertices {
+        for vertex in &status.vertices {
             self.vertex(vertex, &mut events);
         }
         events
@@ -92,7 +92,7 @@ impl Progress {
         }
     }
 
-    fn vertex(&mut self, vertex: Vertex, events: &mut Vec<BuildEvent>) {
+    fn vertex(&mut self, vertex: &Vertex, events: &mut Vec<BuildEvent>) {
         let step = self.steps.entry(vertex.digest.clone()).or_default();
         if step.ended {
             return;
@@ -166,36 +166,36 @@ mod tests {
         BuildStatus { vertices: vec![vertex], logs: vec![log] }
     }
 
-    fn states(progress: &mut Progress, status: BuildStatus) -> Vec<StepState> {
+    fn states(progress: &mut Progress, status: &BuildStatus) -> Vec<StepState> {
         progress.apply(status).into_iter().map(|event| event.state).collect()
     }
 
     #[test]
     fn a_step_starts_once_and_ends_once_however_often_it_is_reported() {
         let mut progress = Progress::default();
-        assert_eq!(states(&mut progress, status(vertex(None, None), "")), []);
-        assert_eq!(states(&mut progress, status(vertex(Some(5), None), "")), [StepState::Started]);
-        assert_eq!(states(&mut progress, status(vertex(Some(5), None), "")), []);
+        assert_eq!(states(&mut progress, &status(vertex(None, None), "")), []);
+        assert_eq!(states(&mut progress, &status(vertex(Some(5), None), "")), [StepState::Started]);
+        assert_eq!(states(&mut progress, &status(vertex(Some(5), None), "")), []);
         let done = StepState::Done(Duration::from_secs(3));
-        assert_eq!(states(&mut progress, status(vertex(Some(5), Some(8)), "")), [done]);
-        assert_eq!(states(&mut progress, status(vertex(Some(5), Some(8)), "")), []);
+        assert_eq!(states(&mut progress, &status(vertex(Some(5), Some(8)), "")), [done]);
+        assert_eq!(states(&mut progress, &status(vertex(Some(5), Some(8)), "")), []);
     }
 
     #[test]
     fn a_cached_step_never_starts() {
         let cached = Vertex { cached: true, ..vertex(Some(5), Some(5)) };
         let mut progress = Progress::default();
-        assert_eq!(states(&mut progress, status(cached, "")), [StepState::Cached]);
+        assert_eq!(states(&mut progress, &status(cached, "")), [StepState::Cached]);
     }
 
     #[test]
     fn output_is_cut_into_lines_across_messages() {
         let mut progress = Progress::default();
-        progress.apply(status(vertex(Some(1), None), ""));
-        assert_eq!(states(&mut progress, status(vertex(Some(1), None), "one\nt")), [
+        progress.apply(&status(vertex(Some(1), None), ""));
+        assert_eq!(states(&mut progress, &status(vertex(Some(1), None), "one\nt")), [
             StepState::Log("one".to_owned())
         ]);
-        assert_eq!(states(&mut progress, status(vertex(Some(1), None), "wo\n10%\r100%\n")), [
+        assert_eq!(states(&mut progress, &status(vertex(Some(1), None), "wo\n10%\r100%\n")), [
             StepState::Log("two".to_owned()),
             StepState::Log("100%".to_owned())
         ]);
@@ -204,12 +204,12 @@ mod tests {
     #[test]
     fn a_failure_keeps_the_last_lines_even_without_a_line_end() {
         let mut progress = Progress::default();
-        progress.apply(status(vertex(Some(1), None), ""));
+        progress.apply(&status(vertex(Some(1), None), ""));
         for line in 0..30 {
-            progress.apply(status(vertex(Some(1), None), &format!("line {line}\n")));
+            progress.apply(&status(vertex(Some(1), None), &format!("line {line}\n")));
         }
         let failed = Vertex { error: "exit code: 2".to_owned(), ..vertex(Some(1), Some(2)) };
-        progress.apply(status(failed, "and the end"));
+        progress.apply(&status(failed, "and the end"));
         let step = progress.failed_step().expect("a step failed");
         assert_eq!(step.name, "[2/2] RUN make");
         assert_eq!(step.log.len(), 20);
@@ -221,7 +221,7 @@ mod tests {
     fn a_step_that_was_only_cancelled_is_not_the_reason() {
         let mut progress = Progress::default();
         let cancelled = Vertex { error: "context canceled".to_owned(), ..vertex(Some(1), Some(2)) };
-        progress.apply(status(cancelled, ""));
+        progress.apply(&status(cancelled, ""));
         assert_eq!(progress.failed_step(), None);
     }
 }

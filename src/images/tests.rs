@@ -65,7 +65,7 @@ impl Sandbox {
         path
     }
 
-    fn plan(&self) -> Build {
+    fn plan() -> Build {
         Build {
             context: PathBuf::from("."),
             dockerfile: PathBuf::from("Dockerfile"),
@@ -89,8 +89,8 @@ impl Sandbox {
             bases: &self.bases,
             no_cache: false,
         };
-        let built = build_service(&self.engine, job, |event| events.push(event)).await;
-        (built, events)
+        let outcome = build_service(&self.engine, job, |event| events.push(event)).await;
+        (outcome, events)
     }
 
     /// Removes what the test made, also when it failed.
@@ -139,7 +139,7 @@ async fn a_build_gets_its_arguments_tells_its_steps_and_changes_only_with_its_in
         sandbox.write(".dockerignore", "*\n!src\nsrc/secret\n");
         let source = sandbox.write("src/main", "one");
         sandbox.write("src/secret", "secret");
-        let mut build = sandbox.plan();
+        let mut build = Sandbox::plan();
         build.args.insert("GREETING".to_owned(), Text::literal("hello"));
 
         let (first, events) = sandbox.build(&build).await;
@@ -179,7 +179,7 @@ async fn a_touched_file_finds_every_layer_in_the_engines_cache() {
     Sandbox::new().await.run(async |sandbox| {
         sandbox.write("Dockerfile", DOCKERFILE);
         let source = sandbox.write("src/main", "one");
-        let build = sandbox.plan();
+        let build = Sandbox::plan();
         let first = sandbox.build(&build).await.0.unwrap();
         let later = SystemTime::now() + Duration::from_secs(100);
         fs::File::options().write(true).open(&source).unwrap().set_modified(later).unwrap();
@@ -212,7 +212,7 @@ async fn a_failed_step_is_named_with_its_line_and_its_last_words() {
             # why\n\
             RUN seq 1 100 && \\\n    echo the reason >&2 && \\\n    exit 7\n";
         sandbox.write("Dockerfile", dockerfile);
-        let BuildError::Failed(failed) = sandbox.build(&sandbox.plan()).await.0.unwrap_err() else {
+        let BuildError::Failed(failed) = sandbox.build(&Sandbox::plan()).await.0.unwrap_err() else {
             panic!("it must be the build that fails");
         };
         assert_eq!(failed.line, Some(5));
@@ -232,7 +232,7 @@ async fn a_failed_step_is_named_with_its_line_and_its_last_words() {
 async fn a_dockerfile_that_cannot_be_read_names_its_line() {
     Sandbox::new().await.run(async |sandbox| {
         sandbox.write("Dockerfile", "ARG DEBIAN_IMAGE\nFROM ${DEBIAN_IMAGE}\nRUNN true\n");
-        let error = sandbox.build(&sandbox.plan()).await.0.unwrap_err().to_string();
+        let error = sandbox.build(&Sandbox::plan()).await.0.unwrap_err().to_string();
         assert!(error.contains("/Dockerfile:3") && error.contains("RUNN"), "{error}");
     })
     .await;
@@ -244,7 +244,7 @@ async fn a_file_that_vanishes_during_the_build_is_named() {
     Sandbox::new().await.run(async |sandbox| {
         sandbox.write("Dockerfile", DOCKERFILE);
         let error = sandbox
-            .build(&Build { dockerfile: PathBuf::from("Dockerfile.missing"), ..sandbox.plan() })
+            .build(&Build { dockerfile: PathBuf::from("Dockerfile.missing"), ..Sandbox::plan() })
             .await
             .0
             .unwrap_err()
@@ -263,10 +263,10 @@ async fn a_dockerfile_may_lie_outside_its_context() {
         let build = Build {
             context: PathBuf::from("code"),
             dockerfile: PathBuf::from("../docker/app"),
-            ..sandbox.plan()
+            ..Sandbox::plan()
         };
-        let (built, events) = sandbox.build(&build).await;
-        built.unwrap();
+        let (outcome, events) = sandbox.build(&build).await;
+        outcome.unwrap();
         assert_eq!(lines(&events), ["outside"]);
     })
     .await;
