@@ -1,3 +1,20 @@
-//! Placeholder.
+//! `sysndd-deploy`: runs a replicated web application on your own servers, and proves that it does.
+
+mod cli;
 mod config;
-fn main() {}
+mod docker;
+mod edge;
+mod error;
+mod execute;
+mod exit;
+mod observe;
+mod output;
+mod plan;
+mod probe;
+mod verify;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -1,2 +1,86 @@
-//! Placeholder.
-fn main() {}
+//! The SysNDD web API: one program, one role per subcommand.
+//!
+//! This file parses, picks the role, and turns its outcome into an exit code; nothing else.
+//! Exit codes: 0 done, 1 failed, 2 usage or configuration.
+
+mod config;
+mod data_dir;
+mod db;
+mod healthcheck;
+mod http;
+mod lifecycle;
+mod migrate;
+mod shutdown;
+mod startup;
+mod state;
+mod telemetry;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+
+/// The SysNDD web API.
+#[derive(Debug, Parser)]
+#[command(name = "sysndd-api", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Debug, Subcommand)]
+enum Role {
+    /// Bring the schema up to date and serve HTTP until SIGTERM or SIGINT
+    Serve,
+    /// Ask the server on this machine whether it is ready; exit 0 if it is
+    Healthcheck(healthcheck::Args),
+    /// Apply or inspect schema migrations without serving
+    Migrate(migrate::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::Error::new(error).context("starting the runtime")),
+    };
+    let outcome = runtime.block_on(async {
+        match cli.role {
+            Role::Serve => startup::serve().await,
+            Role::Healthcheck(args) => healthcheck::run(args).await,
+            Role::Migrate(args) => migrate::run(args).await,
+        }
+    });
+    // A name lookup or a write to a dead network file system may still sit in a blocking thread;
+    // it must not keep the process from ending.
+    runtime.shutdown_timeout(Duration::ZERO);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+/// Says what went wrong, with its causes, on standard error.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // Nothing is left to try when standard error is closed as well.
+    let _ = writeln!(std::io::stderr(), "sysndd-api: {error:#}");
+    if error.is::<config::Faults>() {
+        ExitCode::from(2)
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -55,6 +55,10 @@ name! {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Stack {
     pub(crate) project: ProjectName,
+    /// The project as the file names it. Images bear this name, so that copies of the stack under
+    /// another project name share them.
+    #[serde(skip)]
+    pub(crate) image_prefix: ProjectName,
     /// Directory of `sysndd.toml`; relative paths in the file are relative to it.
     #[serde(skip)]
     pub(crate) root: PathBuf,
@@ -232,6 +236,14 @@ pub(crate) enum Probe {
     Http { port: u16, path: String },
     /// Ready when a connection stands and the server sends a first byte, or holds it open for 50 ms.
     Tcp { port: u16 },
+}
+
+impl Probe {
+    pub(crate) fn port(&self) -> u16 {
+        match self {
+            Self::Http { port, .. } | Self::Tcp { port } => *port,
+        }
+    }
 }
 
 /// The engine's own periodic check.

@@ -1,1 +1,51 @@
-//! P
+//! `MySQL` schema migrations for a service that starts many copies of itself at once.
+//!
+//! Every copy calls [`migrate`] at its start. One of them applies what is pending, the others see
+//! it done; a copy that finds nothing pending asks for no lock. What is applied stands in a ledger
+//! table, and what a killed applier left half done is carried on only from a point that is certain.
+//!
+//! The parts, each of one idea:
+//!
+//! | module | what it does | effects |
+//! |---|---|---|
+//! | `files`, `header` | a directory → [`MigrationSet`] | reads files |
+//! | `split`, `lex` | a script → statements with line numbers | none |
+//! | `classify`, `units` | statements → units, each with a certain begin and end | none |
+//! | `position` | files against ledger → what is applied, pending, ahead, refused | none |
+//! | `resume` | ledger row of an unfinished file → where to go on | none |
+//! | `ledger` | the table `schema_version` | database |
+//! | `lock`, `session` | who may migrate, on which connection | database |
+//! | `apply` | one file under the lock | database |
+//! | `run`, `status`, `resolve` | what callers call | database |
+//!
+//! This crate never decides from an error's code that a statement "was already done", and never
+//! takes a ledger that it could not read for an empty one.
+
+mod apply;
+mod classify;
+mod error;
+mod files;
+mod header;
+mod ledger;
+mod lex;
+mod lock;
+mod position;
+mod resolve;
+mod resume;
+mod run;
+mod session;
+mod settings;
+mod split;
+mod status;
+mod units;
+
+pub use error::{MigrateError, Refusal, StatementError};
+pub use files::{LoadError, LoadFault, MigrationFile, MigrationSet};
+pub use header::{Compat, Verify};
+pub use ledger::{LEDGER_TABLE, LedgerRow, State, read_ledger};
+pub use lock::lock_holder;
+pub use resolve::{Decision, resolve};
+pub use run::{Outcome, migrate};
+pub use settings::{EventSink, Gaps, Mode, Settings};
+pub use split::{SplitError, Statement};
+pub use status::{LockState, Status, status};

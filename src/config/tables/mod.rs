@@ -86,6 +86,7 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
     );
     Stack {
         project: project.unwrap_or_else(|| ProjectName::new("")),
+        image_prefix: ProjectName::new(""),
         root: PathBuf::new(),
         bases: bases.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),

@@ -1,0 +1,136 @@
+//! The database: where it is, how long to wait for it, how many connections to hold.
+
+use std::fmt;
+use std::time::Duration;
+
+use mysql_async::{Opts, OptsBuilder, UrlError};
+
+use super::Source;
+use super::source::{count, duration};
+
+const HINT: &str = "give mysql://user:password@host:3306/database, with every character of the \
+                    password that is not a letter or a digit percent-encoded";
+
+/// The database settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Database {
+    /// `SYSNDD_DATABASE_URL`, else `DATABASE_URL`.
+    pub(crate) url: DatabaseUrl,
+    /// `SYSNDD_DB_CONNECT_WAIT`: how long a database that does not answer may take to start.
+    pub(crate) connect_wait: Duration,
+    /// `SYSNDD_DB_POOL_MAX`: connections that requests may hold at once.
+    pub(crate) pool_max: usize,
+    /// `SYSNDD_DB_POOL_MIN`: connections that stay open.
+    pub(crate) pool_min: usize,
+}
+
+impl Database {
+    pub(crate) fn read(source: &mut Source) -> Option<Self> {
+        let url = DatabaseUrl::read(source);
+        let pool_max = source.value("SYSNDD_DB_POOL_MAX", 8, count(1..=1000));
+        let pool_min = source.value("SYSNDD_DB_POOL_MIN", pool_max.min(2), count(0..=1000));
+        if pool_min > pool_max {
+            source.fault(
+                "SYSNDD_DB_POOL_MIN",
+                "must not be greater than SYSNDD_DB_POOL_MAX",
+            );
+        }
+        let connect_wait =
+            source.value("SYSNDD_DB_CONNECT_WAIT", Duration::from_secs(60), duration);
+        Some(Self {
+            url: url?,
+            connect_wait,
+            pool_max,
+            pool_min,
+        })
+    }
+}
+
+/// A checked `mysql://` address. Shows itself without the password, in `Debug` as well.
+#[derive(Clone)]
+pub(crate) struct DatabaseUrl(Opts);
+
+impl DatabaseUrl {
+    /// Reads the address; notes a fault when there is none or it is not one.
+    pub(crate) fn read(source: &mut Source) -> Option<Self> {
+        let own = source
+            .text("SYSNDD_DATABASE_URL")
+            .map(|text| ("SYSNDD_DATABASE_URL", text));
+        let hosted = source
+            .text("DATABASE_URL")
+            .map(|text| ("DATABASE_URL", text));
+        let Some((variable, text)) = own.or(hosted) else {
+            source.fault(
+                "SYSNDD_DATABASE_URL",
+                format!(
+                    "is not set; {HINT}, or name a file that holds it in SYSNDD_DATABASE_URL_FILE"
+                ),
+            );
+            return None;
+        };
+        match Self::parse(&text) {
+            Ok(url) => Some(url),
+            Err(message) => {
+                source.fault(variable, message);
+                None
+            }
+        }
+    }
+
+    /// Parses an address. The message of a failure repeats no part of it.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let opts = Opts::from_url(text.trim()).map_err(|error| match error {
+            UrlError::UnsupportedScheme { .. } => format!("does not begin with mysql://; {HINT}"),
+            UrlError::UnknownParameter { .. } => {
+                "has a parameter after `?` that is not known; TLS is asked for with require_ssl=true".to_owned()
+            }
+            UrlError::InvalidParamValue { .. }
+            | UrlError::InvalidPoolConstraints { .. }
+            | UrlError::FeatureRequired { .. } => "has a parameter after `?` with a value that does not fit".to_owned(),
+            UrlError::Invalid | UrlError::Parse(_) => format!("is not a database address; {HINT}"),
+        })?;
+        let database = opts.db_name().unwrap_or_default();
+        // A stray `/` in a password makes its rest the name of the database, and that is shown.
+        if database.is_empty()
+            || !database
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_$-".contains(&b))
+        {
+            return Err(format!(
+                "names no database after the host, or one that cannot be; {HINT}"
+            ));
+        }
+        Ok(Self(
+            OptsBuilder::from_opts(opts)
+                // The driver would look for a socket file on loopback addresses and reconnect.
+                .prefer_socket(false)
+                .tcp_keepalive(Some(Duration::from_secs(30)))
+                .into(),
+        ))
+    }
+
+    /// What the driver needs to connect.
+    pub(crate) fn opts(&self) -> Opts {
+        self.0.clone()
+    }
+}
+
+impl fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(opts) = self;
+        write!(
+            f,
+            "mysql://{}@{}:{}/{}",
+            opts.user().unwrap_or_default(),
+            opts.ip_or_hostname(),
+            opts.tcp_port(),
+            opts.db_name().unwrap_or_default()
+        )
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DatabaseUrl({self})")
+    }
+}

@@ -1,0 +1,41 @@
+//! What to do about the schema at start-up.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sysndd_migrator::Mode;
+
+use super::Source;
+use super::source::duration;
+
+/// Longer than any migration should take: a waiter that gives up is restarted into the same wait.
+const DEFAULT_WAIT: Duration = Duration::from_secs(15 * 60);
+
+/// The migration settings.
+#[derive(Debug, Clone)]
+pub(crate) struct Migrations {
+    /// `SYSNDD_MIGRATE`: apply what is pending, wait until someone else did, or look away.
+    pub(crate) mode: Mode,
+    /// `SYSNDD_MIGRATIONS_DIR`: the files of this release.
+    pub(crate) dir: PathBuf,
+    /// `SYSNDD_MIGRATE_WAIT`: how long to wait for another applier.
+    pub(crate) wait: Duration,
+}
+
+impl Migrations {
+    pub(crate) fn read(source: &mut Source) -> Self {
+        Self {
+            mode: source.value("SYSNDD_MIGRATE", Mode::Auto, |text| match text {
+                "auto" => Ok(Mode::Auto),
+                "check" => Ok(Mode::Check),
+                "off" => Ok(Mode::Off),
+                _ => Err("must be auto, check or off".to_owned()),
+            }),
+            dir: source
+                .text("SYSNDD_MIGRATIONS_DIR")
+                .unwrap_or_else(|| "/app/migrations".to_owned())
+                .into(),
+            wait: source.value("SYSNDD_MIGRATE_WAIT", DEFAULT_WAIT, duration),
+        }
+    }
+}

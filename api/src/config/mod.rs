@@ -1,0 +1,61 @@
+//! The configuration: one struct per concern, read from the environment.
+//!
+//! Everything is checked before anything is touched, and all faults are reported at once. No
+//! `Debug` or `Display` here shows a secret.
+
+mod database;
+mod identity;
+mod migrations;
+mod server;
+mod source;
+mod telemetry;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+pub(crate) use database::{Database, DatabaseUrl};
+pub(crate) use identity::Identity;
+pub(crate) use migrations::Migrations;
+pub(crate) use server::Server;
+pub(crate) use source::{Faults, Source};
+pub(crate) use telemetry::Telemetry;
+
+/// All that `serve` needs to know.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) identity: Identity,
+    pub(crate) server: Server,
+    pub(crate) database: Database,
+    pub(crate) migrations: Migrations,
+    pub(crate) telemetry: Telemetry,
+    /// `SYSNDD_DATA_DIR`: the directory that all replicas share.
+    pub(crate) data_dir: PathBuf,
+    /// Variables named like ours that nothing reads.
+    pub(crate) unknown: Vec<String>,
+}
+
+impl Config {
+    /// Reads everything, or answers all faults.
+    pub(crate) fn read(mut source: Source) -> Result<Self, Faults> {
+        let identity = Identity::read(&mut source);
+        let server = Server::read(&mut source);
+        let database = Database::read(&mut source);
+        let migrations = Migrations::read(&mut source);
+        let telemetry = Telemetry::read(&mut source);
+        let data_dir = source
+            .text("SYSNDD_DATA_DIR")
+            .unwrap_or_else(|| "/app/data".to_owned())
+            .into();
+        let unknown = source.unknown();
+        source.finish(database.map(|database| Self {
+            identity,
+            server,
+            database,
+            migrations,
+            telemetry,
+            data_dir,
+            unknown,
+        }))
+    }
+}

@@ -1,0 +1,122 @@
+use std::time::Duration;
+
+use sysndd_migrator::Mode;
+
+use super::{Config, Faults, Source};
+
+const SECRET: &str = "hunter2-canary";
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, Faults> {
+    Config::read(Source::new(variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()))))
+}
+
+fn database_url() -> String {
+    format!("mysql://sysndd:{SECRET}@db:3306/sysndd")
+}
+
+#[test]
+fn a_database_is_all_it_needs() {
+    let config = read(&[("SYSNDD_DATABASE_URL", &database_url()), ("HOSTNAME", "demo-api-1")]).expect("complete");
+    assert_eq!(config.server.bind.to_string(), "0.0.0.0:8080");
+    assert_eq!(config.data_dir.to_str(), Some("/app/data"));
+    assert_eq!(config.migrations.dir.to_str(), Some("/app/migrations"));
+    assert_eq!(config.migrations.mode, Mode::Auto);
+    assert_eq!(config.identity.replica.as_str(), "demo-api-1");
+    assert_eq!(config.identity.release, None);
+    assert_eq!(config.unknown, [""; 0]);
+}
+
+#[test]
+fn all_faults_are_reported_at_once() {
+    let faults = read(&[
+        ("PORT", "eighty"),
+        ("SYSNDD_BIND", "localhost"),
+        ("SYSNDD_DB_CONNECT_WAIT", "soon"),
+        ("SYSNDD_DB_POOL_MAX", "4"),
+        ("SYSNDD_DB_POOL_MIN", "5"),
+        ("SYSNDD_DRAIN_DELAY", "1m"),
+        ("SYSNDD_LOG", "a=b=c"),
+        ("SYSNDD_MIGRATE", "maybe"),
+        ("SYSNDD_RELEASE_FILE", "/does/not/exist"),
+    ])
+    .expect_err("faults");
+    insta::assert_snapshot!(faults);
+}
+
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    let faults = read(&[("SYSNDD_DATABASE_URL", ""), ("SYSNDD_REPLICA", "a")]).expect_err("no database");
+    assert!(faults.to_string().contains("SYSNDD_DATABASE_URL: is not set"), "{faults}");
+}
+
+#[test]
+fn a_file_stands_in_for_a_variable_and_loses_its_line_end() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), database_url() + "\n").expect("writable");
+    let path = file.path().to_str().expect("UTF-8");
+    let config = read(&[("SYSNDD_DATABASE_URL_FILE", path)]).expect("complete");
+    assert_eq!(config.database.url.opts().pass(), Some(SECRET));
+
+    let both = [("SYSNDD_DATABASE_URL_FILE", path), ("SYSNDD_DATABASE_URL", &database_url())];
+    let faults = read(&both).expect_err("two sources").to_string();
+    assert!(faults.contains("SYSNDD_DATABASE_URL: is set, and so is SYSNDD_DATABASE_URL_FILE"), "{faults}");
+}
+
+#[test]
+fn hosted_platforms_may_use_their_own_names() {
+    let config = read(&[("DATABASE_URL", &database_url()), ("PORT", "5000")]).expect("complete");
+    assert_eq!(config.server.bind.to_string(), "0.0.0.0:5000");
+
+    let own = "mysql://own:x@own/own";
+    let config = read(&[("DATABASE_URL", &database_url()), ("SYSNDD_DATABASE_URL", own)]).expect("complete");
+    assert_eq!(config.database.url.to_string(), "mysql://own@own:3306/own");
+}
+
+#[test]
+fn durations_have_units() {
+    let config = read(&[
+        ("SYSNDD_DATABASE_URL", &database_url()),
+        ("SYSNDD_DRAIN_DELAY", "250ms"),
+        ("SYSNDD_SHUTDOWN_GRACE", "7s"),
+        ("SYSNDD_MIGRATE_WAIT", "2m"),
+    ])
+    .expect("complete");
+    assert_eq!(config.server.drain_delay, Duration::from_millis(250));
+    assert_eq!(config.server.grace, Duration::from_secs(7));
+    assert_eq!(config.migrations.wait, Duration::from_secs(120));
+}
+
+#[test]
+fn a_misspelt_variable_is_noticed() {
+    let config = read(&[("SYSNDD_DATABASE_URL", &database_url()), ("SYSNDD_MIGRTAE", "off")]).expect("complete");
+    assert_eq!(config.unknown, ["SYSNDD_MIGRTAE"]);
+}
+
+#[test]
+fn the_password_is_never_shown() {
+    let config = read(&[("SYSNDD_DATABASE_URL", &database_url())]).expect("complete");
+    let shown = format!("{config:?} {:#?} {}", config.database, config.database.url);
+    assert!(!shown.contains(SECRET), "{shown}");
+    assert!(shown.contains("mysql://sysndd@db:3306/sysndd"), "{shown}");
+}
+
+#[test]
+fn a_database_address_that_does_not_parse_is_not_repeated() {
+    for url in [
+        SECRET.to_owned(),
+        format!("{SECRET}://db/sysndd"),
+        format!("postgres://sysndd:{SECRET}@db/sysndd"),
+        format!("mysql://sysndd:{SECRET}@db"),
+        format!("mysql://sysndd:1/{SECRET}@db/sysndd"),
+        format!("mysql://sysndd:1#{SECRET}@db/sysndd"),
+        format!("mysql://sysndd:1?{SECRET}@db/sysndd"),
+        format!("mysql://sysndd:{SECRET}/2@db/sysndd"),
+        format!("mysql://sysndd:x@db/sysndd?pool_max={SECRET}"),
+        format!("mysql://sysndd:x@db/sysndd?{SECRET}=1"),
+    ] {
+        let faults = read(&[("SYSNDD_DATABASE_URL", &url)]).expect_err(&url);
+        let shown = format!("{faults} {faults:?}");
+        assert!(!shown.contains(SECRET), "{url} gives {shown}");
+        assert!(shown.contains("SYSNDD_DATABASE_URL: "), "{shown}");
+    }
+}

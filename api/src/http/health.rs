@@ -1,0 +1,145 @@
+//! `GET /health`: the process lives. `GET /health/ready`: traffic may be sent here.
+//!
+//! Liveness touches nothing. Readiness looks at everything a request needs, now, and remembers
+//! nothing but what the boot sequence did.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use sysndd_migrator::Mode;
+use sysndd_protocol as protocol;
+use sysndd_protocol::{DatabaseStatus, HealthReport, ReadyStatus, StorageStatus};
+
+use super::observe::milliseconds;
+use crate::data_dir::DataDirError;
+use crate::db::{Schema, Seen};
+use crate::lifecycle::Phase;
+use crate::state::App;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/health", get(alive))
+        .route("/health/ready", get(ready))
+}
+
+/// The answer to "do you live?".
+#[derive(Debug, Serialize)]
+struct Alive {
+    status: &'static str,
+}
+
+async fn alive() -> Json<Alive> {
+    Json(Alive { status: "alive" })
+}
+
+async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<HealthReport>) {
+    let (database, data_dir) = tokio::join!(app.database.look(), app.data_dir.probe());
+    let report = report(&app, &database, &data_dir);
+    let code = match report.status {
+        ReadyStatus::Ready => StatusCode::OK,
+        ReadyStatus::Starting | ReadyStatus::Unavailable | ReadyStatus::Draining => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    };
+    (code, Json(report))
+}
+
+fn report(
+    app: &App,
+    database: &Result<Seen, String>,
+    data_dir: &Result<Duration, DataDirError>,
+) -> HealthReport {
+    let (status, reason) = judge(app.lifecycle.phase(), app.mode, database, data_dir);
+    let seen = database.as_ref().ok();
+    let schema = seen.and_then(|seen| seen.schema.as_ref().ok());
+    let metrics = app.pool.metrics();
+    HealthReport {
+        status,
+        reason,
+        replica: app.identity.replica.clone(),
+        release: app.identity.release.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: app.started_at,
+        database: protocol::Database {
+            status: if seen.is_some() {
+                DatabaseStatus::Up
+            } else {
+                DatabaseStatus::Down
+            },
+            latency_ms: seen.map(|seen| milliseconds(seen.latency)),
+            tls: seen.is_some_and(|seen| seen.tls),
+            pool: protocol::Pool {
+                max: app.pool_max,
+                in_use: metrics.connections_in_use.load(Relaxed),
+                idle: metrics.connections_in_pool.load(Relaxed),
+            },
+        },
+        migrations: protocol::Migrations {
+            head: schema.and_then(|schema| schema.head.clone()),
+            applied: schema.map(|schema| schema.applied),
+            pending: schema.map(|schema| schema.pending),
+            ahead: schema.map(|schema| schema.ahead),
+            startup: app.migrated.get().copied(),
+            lock: schema.map(|schema| schema.lock.clone()).unwrap_or_default(),
+        },
+        // No jobs are run yet: none are configured, none wait.
+        workers: protocol::Workers::default(),
+        // Files are kept in the data directory, so the one probe answers for both.
+        storage: protocol::Storage {
+            backend: "fs".to_owned(),
+            status: if data_dir.is_ok() {
+                StorageStatus::Up
+            } else {
+                StorageStatus::Down
+            },
+            latency_ms: data_dir.as_ref().ok().copied().map(milliseconds),
+        },
+        data_dir: protocol::DataDir {
+            writable: data_dir.is_ok(),
+        },
+    }
+}
+
+/// Decides whether traffic may be sent, and if not, why: the first cause in the order in which
+/// mending one uncovers the next.
+fn judge(
+    phase: Phase,
+    mode: Mode,
+    database: &Result<Seen, String>,
+    data_dir: &Result<Duration, DataDirError>,
+) -> (ReadyStatus, Option<String>) {
+    if phase == Phase::Draining {
+        return (
+            ReadyStatus::Draining,
+            Some("asked to end; finishing the requests in flight".to_owned()),
+        );
+    }
+    let fault = match (database, data_dir) {
+        (Err(cause), _) => Some(format!("the database does not answer: {cause}")),
+        (_, Err(cause)) => Some(cause.to_string()),
+        // The operator said to look away from the schema.
+        (Ok(_), Ok(_)) if mode == Mode::Off => None,
+        (Ok(seen), Ok(_)) => match &seen.schema {
+            Err(cause) => Some(format!("the migration ledger cannot be read: {cause}")),
+            Ok(Schema { pending: 0, .. }) => None,
+            Ok(Schema { pending, lock, .. }) => Some(match &lock.holder {
+                Some(holder) => format!("{pending} migrations pending, being applied by {holder}"),
+                None => format!("{pending} migrations pending"),
+            }),
+        },
+    };
+    match (phase, fault) {
+        (Phase::Starting, fault) => (
+            ReadyStatus::Starting,
+            Some(fault.unwrap_or_else(|| "the boot sequence has not ended".to_owned())),
+        ),
+        (_, Some(fault)) => (ReadyStatus::Unavailable, Some(fault)),
+        (_, None) => (ReadyStatus::Ready, None),
+    }
+}

@@ -1,0 +1,54 @@
+//! The HTTP side: the router, what surrounds every request, and one file per resource.
+//!
+//! Resources answer under `/api`; the health reports answer at the root as well, where engines
+//! and load balancers look for them.
+
+mod error;
+mod health;
+mod observe;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderValue, header};
+use axum::middleware;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use crate::state::App;
+
+/// All routes.
+pub(crate) fn router(app: &Arc<App>) -> Router {
+    Router::new()
+        .merge(health::routes())
+        .nest("/api", health::routes())
+        .fallback(error::unknown_route)
+        .method_not_allowed_fallback(error::wrong_method)
+        .layer(SetResponseHeaderLayer::if_not_present(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        ))
+        .layer(SetResponseHeaderLayer::overriding(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app.lifecycle),
+            observe::request,
+        ))
+        .with_state(Arc::clone(app))
+}
+
+/// Serves until `close`; then takes no new connection and ends when the last request is answered.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    app: Arc<App>,
+    close: CancellationToken,
+) -> std::io::Result<()> {
+    axum::serve(listener, router(&app))
+        .with_graceful_shutdown(close.cancelled_owned())
+        .await
+}

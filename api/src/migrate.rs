@@ -1,0 +1,108 @@
+//! `migrate up|status`: the migrations of a folder against a database, without serving.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Subcommand, ValueEnum};
+use mysql_async::Conn;
+use sysndd_migrator::{MigrationSet, Settings, Status};
+
+use crate::config::{DatabaseUrl, Identity, Migrations, Source, Telemetry};
+use crate::telemetry::{self, Events};
+
+/// What to do, with which files, to which database.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    action: Action,
+    /// Folder of NNN_name.sql files [default: SYSNDD_MIGRATIONS_DIR, else /app/migrations]
+    #[arg(long, global = true)]
+    dir: Option<PathBuf>,
+    /// mysql://user:password@host:port/database [default: SYSNDD_DATABASE_URL]. Others on this
+    /// machine can see arguments: prefer the variable
+    #[arg(long, global = true, hide_env_values = true)]
+    database_url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Apply what is pending; events go to standard output
+    Up,
+    /// Show what is applied, what is pending and who holds the lock
+    Status {
+        /// How to print it
+        #[arg(long, value_enum, default_value_t)]
+        format: Format,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Runs the chosen action.
+pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+    let mut source = Source::from_process();
+    let identity = Identity::read(&mut source);
+    let migrations = Migrations::read(&mut source);
+    let telemetry = Telemetry::read(&mut source);
+    let url = match &args.database_url {
+        None => DatabaseUrl::read(&mut source),
+        Some(text) => DatabaseUrl::parse(text)
+            .map_err(|fault| source.fault("--database-url", fault))
+            .ok(),
+    };
+    let url = source.finish(url)?;
+
+    let dir = args.dir.unwrap_or(migrations.dir);
+    let set = MigrationSet::load(&dir)
+        .with_context(|| format!("reading the migrations in {}", dir.display()))?;
+    match args.action {
+        Action::Up => {
+            telemetry::init(telemetry.filter);
+            let mut settings = Settings::new(identity.replica.clone());
+            settings.release = identity.release.clone();
+            settings.wait_budget = migrations.wait;
+            sysndd_migrator::migrate(url.opts(), &set, &settings, &Events::new(identity)).await?;
+        }
+        Action::Status { format } => {
+            let mut conn = Conn::new(url.opts())
+                .await
+                .with_context(|| format!("connecting to {url}"))?;
+            let status = sysndd_migrator::status(&mut conn, &set).await?;
+            conn.disconnect().await.context("leaving the database")?;
+            let text = match format {
+                Format::Text => describe(&status),
+                Format::Json => serde_json::to_string(&status)? + "\n",
+            };
+            std::io::stdout()
+                .write_all(text.as_bytes())
+                .context("printing the status")?;
+        }
+    }
+    Ok(())
+}
+
+/// The status for a reader.
+fn describe(status: &Status) -> String {
+    let mut lines = vec![
+        format!("head     {}", status.head.as_deref().unwrap_or("-")),
+        format!("applied  {}", status.applied),
+        format!("pending  {}", status.pending.len()),
+    ];
+    lines.extend(status.pending.iter().map(|file| format!("         {file}")));
+    if !status.ahead.is_empty() {
+        lines.push(format!("ahead    {}", status.ahead.len()));
+        lines.extend(status.ahead.iter().map(|file| format!("         {file}")));
+    }
+    lines.push(match (&status.lock.held, &status.lock.holder) {
+        (false, _) => "lock     free".to_owned(),
+        (true, Some(holder)) => format!("lock     held by {holder}"),
+        (true, None) => "lock     held".to_owned(),
+    });
+    lines.join("\n") + "\n"
+}

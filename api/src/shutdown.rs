@@ -1,0 +1,92 @@
+//! The end of the process: which signal asked for it, and how requests in flight are let finish.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use sysndd_protocol::Event;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Server;
+use crate::state::App;
+use crate::telemetry::Events;
+
+/// How long the database may take to hear our farewell.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// The signals that end this process.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From here on signals are heard. Process 1 of a container has no default actions: before
+    /// this, SIGTERM is lost.
+    pub(crate) fn install() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next one and answers its name.
+    pub(crate) async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+/// The running server.
+pub(crate) struct Running {
+    pub(crate) server: JoinHandle<std::io::Result<()>>,
+    pub(crate) close: CancellationToken,
+}
+
+/// Turns readiness off, stops accepting, lets requests in flight finish within the grace period.
+/// A second signal ends the wait.
+pub(crate) async fn drain(
+    app: &Arc<App>,
+    events: &Events,
+    config: &Server,
+    signals: &mut Signals,
+    running: Running,
+    reason: &'static str,
+) -> anyhow::Result<()> {
+    let began = Instant::now();
+    app.lifecycle.draining();
+    events.info(Event::ShutdownBegin {
+        reason: reason.to_owned(),
+    });
+
+    let finish = async {
+        tokio::time::sleep(config.drain_delay).await;
+        running.close.cancel();
+        running.server.await
+    };
+    let cut_short = tokio::select! {
+        ended = finish => {
+            ended??;
+            None
+        }
+        () = tokio::time::sleep(config.grace) => Some(format!("the grace period of {:?} is over", config.grace)),
+        again = signals.next() => Some(format!("{again} came again")),
+    };
+    if let Some(why) = cut_short {
+        anyhow::bail!(
+            "{why}: ending with {} requests unanswered",
+            app.lifecycle.in_flight()
+        );
+    }
+    // Politeness only: without it the server logs aborted connections.
+    let _ = tokio::time::timeout(FAREWELL, app.pool.clone().disconnect()).await;
+    events.info(Event::ShutdownDrained {
+        requests: app.lifecycle.drained(),
+        jobs: 0,
+        elapsed_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    Ok(())
+}

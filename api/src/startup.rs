@@ -1,0 +1,139 @@
+//! The boot sequence of `serve`, top to bottom.
+//!
+//! The listener is up before the schema is touched, so that `/health/ready` can tell what is going
+//! on; nothing here waits for a fixed time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use sysndd_migrator::{EventSink as _, MigrationSet, Settings};
+use sysndd_protocol::{Event, Level};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, Source};
+use crate::shutdown::{self, Running, Signals};
+use crate::state::App;
+use crate::telemetry::{self, Events};
+use crate::{db, http};
+
+/// Runs the API until it is asked to end.
+pub(crate) async fn serve() -> anyhow::Result<()> {
+    let began = Instant::now();
+    let mut signals = Signals::install().context("installing the signal handlers")?;
+    let config = Config::read(Source::from_process())?;
+    telemetry::init(config.telemetry.filter.clone());
+    let events = Events::new(config.identity.clone());
+    events.info(begin());
+    for variable in &config.unknown {
+        tracing::warn!(variable, "nothing reads this variable; is it misspelt?");
+    }
+
+    let set = Arc::new(load_migrations(&config, &events)?);
+    let app = App::new(&config, Arc::clone(&set));
+    let running = listen(&config, &app).await?;
+
+    let boot = boot(&config, &app, &set, &events);
+    tokio::pin!(boot);
+    let reason = tokio::select! {
+        outcome = &mut boot => {
+            outcome?;
+            app.lifecycle.serving();
+            events.info(Event::StartupReady { elapsed_ms: milliseconds(began.elapsed()) });
+            signals.next().await
+        }
+        reason = signals.next() => {
+            // A schema change is finished if it can be; a wait is simply given up.
+            if events.applying() {
+                let _ = tokio::time::timeout(config.server.grace, &mut boot).await;
+            }
+            reason
+        }
+    };
+    shutdown::drain(&app, &events, &config.server, &mut signals, running, reason).await
+}
+
+/// Everything between the listener and ready.
+async fn boot(
+    config: &Config,
+    app: &App,
+    set: &MigrationSet,
+    events: &Events,
+) -> anyhow::Result<()> {
+    app.data_dir.probe().await?;
+    events.info(Event::DataDirWritable {
+        path: app.data_dir.path().display().to_string(),
+    });
+
+    let connected = db::await_database(&config.database).await?;
+    events.info(Event::DbConnected {
+        attempts: connected.attempts,
+        elapsed_ms: milliseconds(connected.elapsed),
+    });
+
+    let outcome =
+        sysndd_migrator::migrate(config.database.url.opts(), set, &settings(config), events)
+            .await?;
+    // Set once, here.
+    let _ = app.migrated.set(outcome.startup);
+
+    db::warm(&app.pool, config.database.pool_min)
+        .await
+        .context("opening the connection pool")?;
+    Ok(())
+}
+
+fn begin() -> Event {
+    Event::StartupBegin {
+        pid: std::process::id(),
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}
+
+fn load_migrations(config: &Config, events: &Events) -> anyhow::Result<MigrationSet> {
+    let dir = &config.migrations.dir;
+    MigrationSet::load(dir)
+        .inspect_err(|error| {
+            let message = error.to_string();
+            events.emit(
+                Level::Error,
+                Event::MigrationFailed {
+                    file: None,
+                    statement: None,
+                    code: None,
+                    message,
+                },
+            );
+        })
+        .with_context(|| format!("reading the migrations in {}", dir.display()))
+}
+
+async fn listen(config: &Config, app: &Arc<App>) -> anyhow::Result<Running> {
+    let bind = config.server.bind;
+    let listener = TcpListener::bind(bind)
+        .await
+        .with_context(|| format!("listening on {bind}"))?;
+    // The port may have been left to the system.
+    let address = listener
+        .local_addr()
+        .context("reading the listener's address")?;
+    tracing::info!(%address, "listening");
+    let close = CancellationToken::new();
+    let server = tokio::spawn(http::serve(listener, Arc::clone(app), close.clone()));
+    Ok(Running { server, close })
+}
+
+fn settings(config: &Config) -> Settings {
+    let mut settings = Settings::new(config.identity.replica.clone());
+    settings.mode = config.migrations.mode;
+    settings.release = config.identity.release.clone();
+    settings.wait_budget = config.migrations.wait;
+    settings
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

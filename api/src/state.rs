@@ -1,0 +1,44 @@
+//! What requests share.
+
+use std::sync::{Arc, OnceLock};
+
+use chrono::{DateTime, Utc};
+use mysql_async::Pool;
+use sysndd_migrator::{MigrationSet, Mode};
+use sysndd_protocol::StartupMigration;
+
+use crate::config::{Config, Identity};
+use crate::data_dir::DataDir;
+use crate::db;
+use crate::lifecycle::Lifecycle;
+
+/// The state of the application.
+pub(crate) struct App {
+    pub(crate) identity: Identity,
+    pub(crate) started_at: DateTime<Utc>,
+    pub(crate) lifecycle: Arc<Lifecycle>,
+    pub(crate) mode: Mode,
+    /// What the boot sequence did about the schema; unset until it did.
+    pub(crate) migrated: OnceLock<StartupMigration>,
+    pub(crate) pool: Pool,
+    pub(crate) pool_max: usize,
+    pub(crate) database: db::Probe,
+    pub(crate) data_dir: DataDir,
+}
+
+impl App {
+    /// Puts the parts together; opens no connection and touches no file.
+    pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> Arc<Self> {
+        Arc::new(Self {
+            identity: config.identity.clone(),
+            started_at: Utc::now(),
+            lifecycle: Arc::new(Lifecycle::new()),
+            mode: config.migrations.mode,
+            migrated: OnceLock::new(),
+            pool: db::pool(&config.database),
+            pool_max: config.database.pool_max,
+            database: db::Probe::new(config.database.url.clone(), set),
+            data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
+        })
+    }
+}

@@ -1,0 +1,22 @@
+//! What this process says about itself on standard output: startup events and JSON logs.
+//!
+//! One object a line, whole lines only, written under the lock of standard output. Never a
+//! secret, a token, a password or the body of a request.
+
+mod events;
+
+pub(crate) use events::Events;
+
+use tracing_subscriber::EnvFilter;
+
+/// Sends the process's logs to standard output as JSON.
+pub(crate) fn init(filter: EnvFilter) {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stdout)
+        .init();
+}

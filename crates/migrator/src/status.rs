@@ -1,0 +1,67 @@
+//! Where a database stands, read when asked. Cheap: one round trip, one or two more only while
+//! someone holds the lock. It changes nothing.
+
+use mysql_async::Conn;
+use serde::Serialize;
+
+use crate::error::MigrateError;
+use crate::files::{MigrationFile, MigrationSet};
+use crate::ledger::{LedgerRow, read_with_lock};
+use crate::lock::{Keys, describe};
+use crate::position::position;
+use crate::settings::Gaps;
+
+/// Files against ledger, and the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// Newest applied file in the database.
+    pub head: Option<String>,
+    /// Files of the set that are applied.
+    pub applied: usize,
+    /// Files of the set that are not, in order.
+    pub pending: Vec<String>,
+    /// Rows of the ledger above the newest file of the set.
+    pub ahead: Vec<String>,
+    /// Contradictions between files and ledger, for which a start would be refused.
+    pub problems: Vec<String>,
+    /// The migration lock.
+    pub lock: LockState,
+    /// The ledger, by number.
+    pub rows: Vec<LedgerRow>,
+}
+
+/// The migration lock as the database reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct LockState {
+    /// Whether someone holds it.
+    pub held: bool,
+    /// Who, as far as the database tells.
+    pub holder: Option<String>,
+}
+
+/// Reads where the connection's database stands. The caller bounds it in time.
+pub async fn status(conn: &mut Conn, set: &MigrationSet) -> Result<Status, MigrateError> {
+    let keys = Keys::of(conn.opts().db_name().ok_or(MigrateError::NoDatabase)?);
+    let (holder, ledger) = read_with_lock(conn, &keys).await?;
+    let lock = match holder {
+        Some(id) => LockState {
+            held: true,
+            holder: Some(describe(conn, id).await),
+        },
+        None => LockState::default(),
+    };
+    let found = position(set, &ledger.rows, Gaps::Allow);
+    Ok(Status {
+        head: found.head.map(str::to_owned),
+        applied: found.applied,
+        pending: found
+            .pending
+            .iter()
+            .map(|file| MigrationFile::name(file).to_owned())
+            .collect(),
+        ahead: found.ahead.iter().map(|row| row.filename.clone()).collect(),
+        problems: found.refusals.iter().map(ToString::to_string).collect(),
+        lock,
+        rows: ledger.rows,
+    })
+}

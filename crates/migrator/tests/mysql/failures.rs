@@ -1,0 +1,192 @@
+//! Files that fail: what is said, what stands afterwards, what the next start does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql_async::OptsBuilder;
+use sysndd_migrator::{MigrateError, Settings, State, migrate};
+use sysndd_protocol::Event;
+
+use crate::support::{Events, files, refused, settings, start, started, with_database};
+
+const GOOD: (&str, &str) = (
+    "001_a.sql",
+    "CREATE TABLE a (id INT PRIMARY KEY);\nINSERT INTO a VALUES (1);",
+);
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_bad_statement_is_named_and_everything_before_it_stands() {
+    with_database(|db| async move {
+        let bad = "INSERT INTO a VALUES (2);\n\nCREATE TABLE b (id INT PRIMARY KEY);\nINSERT INTO a\n  VALUES (1);\nINSERT INTO a VALUES (3);";
+        let (error, events) = refused(&db, &files(&[GOOD, ("002_b.sql", bad)]), "api-1").await;
+        assert_eq!(events.names(), ["pending", "lock_acquired", "applied", "failed"]);
+        let MigrateError::Statement(found) = &error else { panic!("{error}") };
+        assert_eq!((found.file.as_str(), found.line, found.statement, found.statements), ("002_b.sql", 4, 3, 4));
+        assert_eq!((found.text.as_str(), found.code), ("INSERT INTO a VALUES (1)", Some(1062)));
+        assert!(!error.is_transient());
+        assert!(matches!(events.all().last(), Some(Event::MigrationFailed { file: Some(_), statement: Some(3), code: Some(1062), .. })));
+
+        assert_eq!(db.row("001_a.sql").await.state, State::Applied);
+        let row = db.row("002_b.sql").await;
+        assert_eq!((row.state, row.statements_done, row.in_doubt), (State::Failed, 2, None));
+        assert!(row.error.expect("an error").contains("1062"));
+        assert_eq!(db.one::<i64>("SELECT COUNT(*) FROM a").await, 2);
+
+        // Mended, it goes on where it stopped.
+        let mended = bad.replace("VALUES (1)", "VALUES (9)");
+        let (_, events) = started(&db, &files(&[GOOD, ("002_b.sql", &mended)]), "api-1").await;
+        assert_eq!(events.names(), ["pending", "lock_acquired", "resumed", "applied", "complete"]);
+        assert!(events.all().contains(&Event::MigrationResumed { version: 2, from_statement: 3 }));
+        assert_eq!(db.one::<i64>("SELECT SUM(id) FROM a").await, 1 + 2 + 9 + 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_failure_inside_a_transaction_leaves_nothing_of_it() {
+    with_database(|db| async move {
+        let bad =
+            "START TRANSACTION;\nINSERT INTO a VALUES (2);\nINSERT INTO a VALUES (1);\nCOMMIT;";
+        refused(&db, &files(&[GOOD, ("002_b.sql", bad)]), "api-1").await;
+        assert_eq!(db.one::<i64>("SELECT COUNT(*) FROM a").await, 1);
+        assert_eq!(db.row("002_b.sql").await.statements_done, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_transaction_left_open_is_refused() {
+    with_database(|db| async move {
+        let (error, _) = refused(
+            &db,
+            &files(&[GOOD, ("002_b.sql", "BEGIN;\nINSERT INTO a VALUES (2);")]),
+            "api-1",
+        )
+        .await;
+        assert!(
+            error.to_string().contains("leaves a transaction open"),
+            "{error}"
+        );
+        assert_eq!(db.one::<i64>("SELECT COUNT(*) FROM a").await, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_post_condition_that_does_not_hold_fails_the_file_and_only_the_check_is_repeated() {
+    with_database(|db| async move {
+        let set = files(&[
+            GOOD,
+            (
+                "002_b.sql",
+                "-- verify: SELECT COUNT(*) > 5 FROM a\nINSERT INTO a VALUES (2);",
+            ),
+        ]);
+        let (error, _) = refused(&db, &set, "api-1").await;
+        let MigrateError::Statement(found) = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(
+            (found.line, found.statement, found.text.as_str()),
+            (1, 0, "SELECT COUNT(*) > 5 FROM a")
+        );
+        assert_eq!(db.row("002_b.sql").await.state, State::Failed);
+
+        db.run("INSERT INTO a VALUES (3), (4), (5), (6)").await;
+        started(&db, &set, "api-1").await;
+        assert_eq!(db.row("002_b.sql").await.state, State::Applied);
+        assert_eq!(db.one::<i64>("SELECT COUNT(*) FROM a").await, 6);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn those_who_waited_for_a_failing_file_do_not_try_it_again() {
+    with_database(|db| async move {
+        let set = Arc::new(files(&[
+            GOOD,
+            ("002_b.sql", "DO SLEEP(1);\nINSERT INTO a VALUES (1);"),
+        ]));
+        let starts: Vec<_> = (0..4)
+            .map(|n| {
+                let (db, set) = (db.clone(), Arc::clone(&set));
+                tokio::spawn(async move { start(&db, &set, &format!("api-{n}")).await })
+            })
+            .collect();
+        let mut acquired = 0;
+        let mut elsewhere = 0;
+        for start in starts {
+            let (result, events) = start.await.expect("no panic");
+            let error = result.expect_err("fails");
+            assert_eq!(error.file(), Some("002_b.sql"), "{error}");
+            acquired += events
+                .names()
+                .iter()
+                .filter(|name| **name == "lock_acquired")
+                .count();
+            elsewhere += usize::from(matches!(error, MigrateError::FailedElsewhere { .. }));
+        }
+        assert_eq!((acquired, elsewhere), (1, 3));
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_database_that_is_not_there_yet_is_told_from_a_wrong_password() {
+    with_database(|db| async move {
+        let set = files(&[GOOD]);
+        let quick = Settings {
+            connect_timeout: Duration::from_secs(2),
+            ..settings("api-1")
+        };
+        let events = Events::default();
+        let nobody = OptsBuilder::from_opts(db.opts()).tcp_port(1);
+        let error = migrate(nobody.into(), &set, &quick, &events)
+            .await
+            .expect_err("nobody answers");
+        assert!(
+            error.is_transient() && matches!(error, MigrateError::Connect { .. }),
+            "{error}"
+        );
+        let wrong = OptsBuilder::from_opts(db.opts()).pass(Some("not the password"));
+        let error = migrate(wrong.into(), &set, &quick, &events)
+            .await
+            .expect_err("wrong password");
+        assert!(
+            !error.is_transient() && error.code() == Some(1045),
+            "{error}"
+        );
+        assert_eq!(events.all(), [], "trying again is the caller's");
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_server_that_accepts_and_says_nothing_does_not_hang_the_start() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port");
+    let port = silent.local_addr().expect("an address").port();
+    let opts = OptsBuilder::default()
+        .ip_or_hostname("127.0.0.1")
+        .tcp_port(port)
+        .db_name(Some("a"));
+    let quick = Settings {
+        connect_timeout: Duration::from_millis(200),
+        ..settings("api-1")
+    };
+    let error = migrate(opts.into(), &files(&[GOOD]), &quick, &Events::default())
+        .await
+        .expect_err("times out");
+    assert!(
+        error.is_transient() && matches!(error, MigrateError::Timeout { .. }),
+        "{error}"
+    );
+}

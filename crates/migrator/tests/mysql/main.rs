@@ -1,0 +1,9 @@
+//! The migrator against a real `MySQL`, named by `SYSNDD_TEST_MYSQL`. Each test has a database of
+//! its own, which it drops.
+
+mod failures;
+mod ledger;
+mod lock;
+mod resume;
+mod start;
+mod support;

@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url'
+
+import vue from '@vitejs/plugin-vue'
+import { defineConfig } from 'vitest/config'
+
+// Where `npm run dev` finds a running stack.
+const stack = process.env['SYSNDD_URL'] ?? 'http://127.0.0.1:8080'
+
+export default defineConfig({
+  plugins: [vue()],
+  resolve: {
+    alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) },
+  },
+  build: {
+    target: 'es2022',
+    // The content security policy has no `data:` for scripts and fonts: keep assets as files.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: true,
+  },
+  server: {
+    proxy: { '/api': { target: stack, changeOrigin: true } },
+  },
+  test: {
+    include: ['tests/**/*.test.ts'],
+    restoreMocks: true,
+  },
+})

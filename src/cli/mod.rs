@@ -1,0 +1,138 @@
+//! The command line: one file per command, each short: load → observe → plan → execute → print.
+
+mod completions;
+mod config;
+mod down;
+mod images;
+mod logs;
+mod plan;
+mod run;
+mod session;
+mod status;
+mod up;
+mod verify;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    error::Error,
+    exit::Exit,
+    output::{Format, Printer},
+};
+
+/// Runs a replicated web application on your own servers, and proves that it does.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sysndd-deploy quickstart             from nothing to four proven replicas
+  sysndd-deploy up --replicas 8        bring the stack to what sysndd.toml says, with 8 replicas
+  sysndd-deploy verify --suite data    prove that all replicas share their data directory
+  sysndd-deploy logs -f api            follow all replicas of one service
+
+Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 engine not reachable,
+4 deploy failed, 10 changes pending (plan --exit-code), 130 interrupted";
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+struct Global {
+    /// The stack; by default sysndd.toml here or in a directory above
+    #[arg(short, long, global = true, value_name = "FILE", env = "SYSNDD_DEPLOY_CONFIG")]
+    config: Option<PathBuf>,
+    /// Project name, instead of the one in the file
+    #[arg(short, long, global = true, value_name = "NAME", env = "SYSNDD_DEPLOY_PROJECT")]
+    project: Option<String>,
+    /// Engine, instead of DOCKER_HOST
+    #[arg(short = 'H', long, global = true, value_name = "URL")]
+    host: Option<String>,
+    /// How answers are printed
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+    /// How replicas are asked: `auto` finds out, `inside` goes through the engine
+    #[arg(long, global = true, value_enum, default_value_t, hide = true, env = "SYSNDD_DEPLOY_PROBE")]
+    probe: ProbeWay,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+enum ProbeWay {
+    #[default]
+    Auto,
+    Direct,
+    Inside,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Bring the stack to what sysndd.toml says
+    Up(up::Up),
+    /// Show what `up` would do
+    Plan(plan::PlanCommand),
+    /// Prove that the deployment is right
+    Verify(verify::Verify),
+    /// Show what runs
+    Status(status::Status),
+    /// Show what the replicas print, together
+    Logs(logs::Logs),
+    /// Stop and remove the stack; volumes stay unless asked for
+    Down(down::Down),
+    /// Check or show sysndd.toml
+    Config(config::Config),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// Parses, runs, prints what went wrong.
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let printer = Printer::new(cli.global.format);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            printer.error(&Error::usage(format!("no threads can be started: {error}")));
+            return Exit::Usage.into();
+        }
+    };
+    let result = runtime.block_on(dispatch(cli, printer));
+    // A log follower may still be reading; nothing that matters runs in the background.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            printer.error(&error);
+            error.exit.into()
+        }
+    }
+}
+
+async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Up(command) => command.run(&global, printer).await,
+        Command::Plan(command) => command.run(&global, printer).await,
+        Command::Verify(command) => command.run(&global, printer).await,
+        Command::Status(command) => command.run(&global, printer).await,
+        Command::Logs(command) => command.run(&global, printer).await,
+        Command::Down(command) => command.run(&global, printer).await,
+        Command::Config(command) => command.run(&global, printer),
+        Command::Completions(command) => Ok(command.run(printer)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

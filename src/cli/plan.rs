@@ -1,0 +1,28 @@
+//! `plan`: what `up` would do.
+
+use super::{Global, images, session::Session};
+use crate::{error::Error, exit::Exit, output::Printer};
+
+/// Show what `up` would do, and why; change nothing.
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanCommand {
+    /// How many replicas, instead of the file's count: 4, or api=4
+    #[arg(short = 'n', long, value_name = "N")]
+    replicas: Vec<String>,
+    /// As `up --force`
+    #[arg(long)]
+    force: bool,
+    /// Exit with 10 when something would change
+    #[arg(long)]
+    exit_code: bool,
+}
+
+impl PlanCommand {
+    pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
+        let session = Session::open(global, printer).await?;
+        let counts = session.replica_counts(&self.replicas)?;
+        let plan = images::preview(&session, &counts, self.force).await?;
+        printer.data(&plan, || plan.to_string());
+        Ok(if self.exit_code && !plan.is_empty() { Exit::ChangesPending } else { Exit::Done })
+    }
+}

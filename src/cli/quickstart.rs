@@ -1,0 +1,119 @@
+//! `quickstart`: from a fresh machine to proven replicas.
+
+use std::{collections::BTreeMap, io::Write as _, os::unix::fs::OpenOptionsExt as _, time::Instant};
+
+use rand::{Rng as _, distr::Alphanumeric};
+use serde_json::json;
+
+use super::{
+    Global,
+    images::BuildMode,
+    run::{interrupt_token, what_stands},
+    session::{self, Session},
+    up::bring_up,
+    verify::verify_live,
+};
+use crate::{
+    config::{self, SecretSpec},
+    docker::Engine,
+    error::Error,
+    exit::Exit,
+    host,
+    observe::observe,
+    output::{Printer, seconds},
+    verify::{Selection, Verdict},
+};
+
+/// From a fresh machine to proven replicas: finds or installs and starts a Docker Engine, gets the
+/// base images, writes .env with fresh secrets, builds, brings the stack up and verifies it.
+///
+/// Run again it changes nothing and ends in seconds.
+#[derive(Debug, clap::Args)]
+pub(super) struct Quickstart {}
+
+impl Quickstart {
+    pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
+        let began = Instant::now();
+        let engine = host::ensure_engine(global.host.as_deref(), |step| printer.say(step)).await?;
+        write_secrets(global, printer, &engine).await?;
+
+        let stack = session::load(global)?;
+        let session = Session::on_engine(global, printer, stack, engine);
+        let done = bring_up(
+            &session,
+            BuildMode::Changed,
+            &BTreeMap::new(),
+            false,
+            &interrupt_token(),
+        )
+        .await?;
+        let report = verify_live(&session, &Selection::default()).await?;
+        let observed = session.observe().await?;
+        let url = session.url(&observed);
+
+        let answer = json!({
+            "schema": "sysndd-deploy/quickstart/1",
+            "changed": !done.is_empty(),
+            "duration_ms": began.elapsed().as_millis(),
+            "url": url,
+            "verify": report,
+        });
+        printer.data(&answer, || {
+            let changed = if done.is_empty() { ", nothing to do" } else { "" };
+            format!(
+                "{}\n{} in {}{changed}: {}\n{}\n",
+                report.human(),
+                session.stack.project,
+                seconds(began.elapsed()),
+                what_stands(&session, &observed),
+                url.as_deref().unwrap_or("no port is published"),
+            )
+        });
+        Ok(if report.verdict == Verdict::Pass { Exit::Done } else { Exit::CheckFailed })
+    }
+}
+
+/// Writes the secrets of `[secrets]` that neither the environment nor `.env` has.
+async fn write_secrets(global: &Global, printer: Printer, engine: &Engine) -> Result<(), Error> {
+    let environment = config::Environment::of_process()?;
+    let path = session::path(global, &environment)?;
+    let (project, missing) = config::missing_secrets(&path, &environment)?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let project = match &global.project {
+        Some(name) => config::project_name(name).map_err(Error::usage)?,
+        None => project,
+    };
+    let observed = observe(engine, &project, None).await?;
+    let names: Vec<&str> = missing.iter().map(|(name, _)| name.as_str()).collect();
+    if !observed.volumes.is_empty() {
+        // A new password would not open a database that was made with the old one.
+        return Err(Error::usage(format!(
+            "{} is not in .env, but {project} has volumes that were made with it",
+            names.join(", ")
+        ))
+        .with_hint("bring the .env of that time back; or give the data up with `sysndd-deploy down --volumes`"));
+    }
+    let file = path.with_file_name(".env");
+    append(&file, &missing)
+        .map_err(|error| Error::usage(format!("writing {}: {error}", file.display())))?;
+    printer.say(format!("{} written to .env", names.join(", ")));
+    Ok(())
+}
+
+fn append(file: &std::path::Path, secrets: &[(String, SecretSpec)]) -> std::io::Result<()> {
+    let before = std::fs::read_to_string(file).unwrap_or_default();
+    let mut text = String::new();
+    if !before.is_empty() && !before.ends_with('\n') {
+        text.push('\n');
+    }
+    for (name, spec) in secrets {
+        let value: String =
+            rand::rng().sample_iter(Alphanumeric).take(spec.length).map(char::from).collect();
+        text.push_str(&format!("{name}={value}\n"));
+    }
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}

@@ -1,0 +1,215 @@
+//! Running a plan in front of the operator: live lines, Ctrl-C, what stands afterwards.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use sysndd_protocol::{Event, ReplicaName, StartupEvent};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::mpsc,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::session::Session;
+use crate::{
+    error::Error,
+    execute::{self, ExecuteError, Failure, Progress},
+    exit::Exit,
+    observe::Observed,
+    output::{Board, seconds},
+    plan::{Action, OpId, Plan},
+};
+
+/// A token that Ctrl-C and SIGTERM cancel. A second one ends the process at once.
+pub(super) fn interrupt_token() -> CancellationToken {
+    let token = CancellationToken::new();
+    let cancel = token.clone();
+    tokio::spawn(async move {
+        let (Ok(mut interrupt), Ok(mut terminate)) =
+            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
+            return;
+        };
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        cancel.cancel();
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        std::process::exit(i32::from(Exit::Interrupted as u8));
+    });
+    token
+}
+
+/// Runs `plan` to its end, showing it.
+pub(super) async fn run_plan(
+    session: &Session,
+    plan: &Plan,
+    edge_template: &str,
+    interrupt: &CancellationToken,
+) -> Result<(), Error> {
+    let (sender, mut receiver) = mpsc::unbounded_channel();
+    let execution = execute::execute(
+        &session.engine,
+        &session.prober,
+        &session.stack,
+        edge_template,
+        plan,
+        sender,
+        interrupt,
+    );
+    let mut show = Show { plan, board: Board::new(session.printer), states: BTreeMap::new() };
+    tokio::pin!(execution);
+    let result = loop {
+        tokio::select! {
+            biased;
+            Some(progress) = receiver.recv() => show.progress(progress),
+            result = &mut execution => break result,
+        }
+    };
+    while let Ok(progress) = receiver.try_recv() {
+        show.progress(progress);
+    }
+    show.board.close();
+    match result {
+        Ok(_) => Ok(()),
+        Err(failure) => {
+            let stands = session.observe().await.map(|observed| what_stands(session, &observed));
+            Err(explain(plan, &failure, stands.ok()))
+        }
+    }
+}
+
+/// One line per service: how many replicas, how many of them ready.
+pub(super) fn what_stands(session: &Session, observed: &Observed) -> String {
+    let services: Vec<String> = session
+        .stack
+        .services
+        .keys()
+        .map(|service| {
+            let all = observed.replicas_of(service).count();
+            let ready = observed.replicas_of(service).filter(|replica| replica.is_ready()).count();
+            format!("{service} {ready}/{all} ready")
+        })
+        .collect();
+    services.join(", ")
+}
+
+fn explain(plan: &Plan, failure: &Failure, stands: Option<String>) -> Error {
+    let total = plan.operations.len();
+    let progress = format!("{} of {total} operations were done", failure.done);
+    let stands = stands.map(|stands| format!("; now: {stands}")).unwrap_or_default();
+    if let ExecuteError::Interrupted = failure.error {
+        return Error::new(Exit::Interrupted, format!("interrupted: {progress}{stands}"))
+            .with_hint("run the same command again: it finishes the job");
+    }
+    let what = failure.operation.map(|OpId(index)| {
+        let action = &plan.operations[index].action;
+        format!("{} {}: ", action.verb(), action.subject())
+    });
+    let mut error = Error::deploy(format!(
+        "{}{}\n{progress}{stands}",
+        what.unwrap_or_default(),
+        failure.error
+    ));
+    if let ExecuteError::Engine(engine) = &failure.error {
+        if engine.is_unreachable() {
+            error.exit = Exit::EngineUnreachable;
+        }
+        error.hint = engine.hint();
+    }
+    if error.hint.is_none() {
+        error.hint = Some(
+            "`sysndd-deploy logs` and `sysndd-deploy status` show more; after mending it run the same command again".into(),
+        );
+    }
+    error
+}
+
+struct Show<'a> {
+    plan: &'a Plan,
+    board: Board,
+    states: BTreeMap<ReplicaName, Migrating>,
+}
+
+/// How far a replica's migrations are.
+#[derive(Default)]
+struct Migrating {
+    applied: usize,
+    pending: usize,
+}
+
+impl Show<'_> {
+    fn progress(&mut self, progress: Progress) {
+        match progress {
+            Progress::Started(OpId(index)) => {
+                let action = &self.plan.operations[index].action;
+                if let Some(state) = going_on(action) {
+                    self.board.set(action.subject(), state);
+                }
+            }
+            Progress::Done(OpId(index), elapsed) => {
+                let action = &self.plan.operations[index].action;
+                self.done(action, elapsed);
+            }
+            Progress::Failed(OpId(index)) => {
+                let action = &self.plan.operations[index].action;
+                self.board.failed(action.subject(), &format!("{}: failed", action.verb()));
+            }
+            Progress::Startup(replica, event) => self.startup(&replica, &event),
+        }
+    }
+
+    fn done(&mut self, action: &Action, elapsed: Duration) {
+        let subject = action.subject();
+        match action {
+            Action::AwaitReady { .. } => {
+                self.board.done(subject, &format!("ready in {}", seconds(elapsed)));
+            }
+            Action::CreateContainer(_) => self.board.set(subject, "created"),
+            Action::StartContainer { .. } => self.board.set(subject, "started"),
+            Action::StopContainer { .. } => {
+                self.board.set(subject, &format!("stopped in {}", seconds(elapsed)));
+            }
+            Action::RemoveContainer { .. } => self.board.done(subject, "removed"),
+            Action::RemoveNetwork { .. } => self.board.done(subject, "network removed"),
+            Action::RemoveVolume { .. } => self.board.done(subject, "volume removed"),
+            Action::ReloadEdge { list, .. } => {
+                self.board.done(subject, &format!("proxies to {} replicas", list.servers.len()));
+            }
+            Action::CreateNetwork { .. } => self.board.done(subject, "network created"),
+            Action::CreateVolume { .. } => self.board.done(subject, "volume created"),
+            Action::BuildImage { .. } | Action::OwnVolume { .. } | Action::WriteUpstream { .. } => {}
+        }
+    }
+
+    fn startup(&mut self, replica: &ReplicaName, event: &StartupEvent) {
+        let migrating = self.states.entry(replica.clone()).or_default();
+        let state = match &event.event {
+            Event::MigrationPending { count, .. } => {
+                migrating.pending = *count;
+                return;
+            }
+            Event::MigrationLockWait { holder: Some(holder) } => {
+                format!("waiting for the migration lock of {holder}")
+            }
+            Event::MigrationLockWait { holder: None } => "waiting for the migration lock".into(),
+            Event::MigrationLockAcquired { .. } => format!("migrating 0/{}", migrating.pending),
+            Event::MigrationApplied { .. } => {
+                migrating.applied += 1;
+                migrating.pending = migrating.pending.max(migrating.applied);
+                format!("migrating {}/{}", migrating.applied, migrating.pending)
+            }
+            Event::DbConnected { .. } => "connected to the database".into(),
+            Event::MigrationFailed { message, .. } => format!("migration failed: {message}"),
+            _ => return,
+        };
+        self.board.set(replica.as_str(), &state);
+    }
+}
+
+/// Only what takes long is worth a line before it is done.
+fn going_on(action: &Action) -> Option<&'static str> {
+    match action {
+        Action::StopContainer { .. } => Some("stopping"),
+        Action::AwaitReady { .. } => Some("starting"),
+        Action::ReloadEdge { .. } => Some("reloading"),
+        _ => None,
+    }
+}

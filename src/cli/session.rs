@@ -1,0 +1,145 @@
+//! What nearly every command begins with: the stack, the engine, a way to ask replicas.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{Global, ProbeWay};
+use crate::{
+    config::{self, ConfigErrors, Environment, ProjectName, ServiceName, Stack},
+    docker::Engine,
+    error::Error,
+    observe::{Observed, observe},
+    output::Printer,
+    probe::{Prober, Way},
+};
+
+/// A loaded stack and the engine that it runs on.
+pub(super) struct Session {
+    pub(super) printer: Printer,
+    pub(super) stack: Stack,
+    pub(super) engine: Engine,
+    pub(super) prober: Prober,
+}
+
+/// Loads `sysndd.toml` without asking an engine.
+pub(super) fn load(global: &Global) -> Result<Stack, Error> {
+    let mut stack = read(global)??;
+    if let Some(project) = &global.project {
+        stack.project = config::project_name(project)
+            .map_err(|cause| Error::usage(format!("--project {project}: {cause}")))?;
+    }
+    Ok(stack)
+}
+
+/// The stack, or its faults one by one.
+pub(super) fn read(global: &Global) -> Result<Result<Stack, ConfigErrors>, Error> {
+    let environment = config::Environment::of_process()?;
+    let path = path(global, &environment)?;
+    Ok(config::load(&path, &environment))
+}
+
+/// The file that describes the stack.
+pub(super) fn path(global: &Global, environment: &Environment) -> Result<PathBuf, Error> {
+    if let Some(path) = &global.config {
+        return Ok(environment.directory.join(path));
+    }
+    config::discover(&environment.directory).ok_or_else(|| {
+        Error::usage("there is no sysndd.toml here or in a directory above")
+            .with_hint("go to the project's directory, or name the file with --config")
+    })
+}
+
+impl Session {
+    /// Loads the stack, then connects: a fault in the file is told before the engine is looked for.
+    pub(super) async fn open(global: &Global, printer: Printer) -> Result<Self, Error> {
+        let stack = load(global)?;
+        let engine = Engine::connect(global.host.as_deref()).await?;
+        Ok(Self::on_engine(global, printer, stack, engine))
+    }
+
+    pub(super) fn on_engine(
+        global: &Global,
+        printer: Printer,
+        stack: Stack,
+        engine: Engine,
+    ) -> Self {
+        let way = match global.probe {
+            ProbeWay::Auto => Way::Undecided,
+            ProbeWay::Direct => Way::Direct,
+            ProbeWay::Inside => Way::Inside,
+        };
+        let prober = Prober::new(engine.clone(), way);
+        Self { printer, stack, engine, prober }
+    }
+
+    pub(super) async fn observe(&self) -> Result<Observed, Error> {
+        Ok(observe(&self.engine, &self.stack.project, Some((&self.stack, &self.prober))).await?)
+    }
+
+    /// The same engine, another stack: `verify --fresh` works on a copy.
+    pub(super) fn with_other_stack(&self, stack: Stack) -> Self {
+        Self {
+            printer: self.printer,
+            engine: self.engine.clone(),
+            prober: self.prober.clone(),
+            stack,
+        }
+    }
+
+    /// Where a browser would go: the first port that the edge publishes.
+    pub(super) fn url(&self, observed: &Observed) -> Option<String> {
+        let edge = self.stack.edge.as_ref()?;
+        let replica = observed.replicas_of(&edge.service).find(|replica| replica.is_running())?;
+        replica.published(self.engine.info()).map(|address| format!("http://{address}"))
+    }
+
+    /// `4` or `api=4,web=1` → counts by service. A bare number means the service that is scaled.
+    pub(super) fn replica_counts(
+        &self,
+        texts: &[String],
+    ) -> Result<BTreeMap<ServiceName, u32>, Error> {
+        texts.iter().flat_map(|text| text.split(',')).map(|text| self.replica_count(text)).collect()
+    }
+
+    fn replica_count(&self, text: &str) -> Result<(ServiceName, u32), Error> {
+        let (service, count) = match text.split_once('=') {
+            Some((service, count)) => (ServiceName::new(service), count),
+            None => (self.scaled_service()?, text),
+        };
+        let wrong = || Error::usage(format!("--replicas {text}: expected a number or SERVICE=NUMBER"));
+        let count: u32 = count.parse().map_err(|_| wrong())?;
+        let known = self.stack.services.get(&service).ok_or_else(|| {
+            let names: Vec<&str> = self.stack.services.keys().map(ServiceName::as_str).collect();
+            Error::usage(format!("--replicas {text}: there is no service {service}"))
+                .with_hint(format!("services are {}", names.join(", ")))
+        })?;
+        if count == 0 {
+            return Err(Error::usage(format!("--replicas {text}: at least 1"))
+                .with_hint("`sysndd-deploy down` takes the stack away"));
+        }
+        if let Some(port) = known.ports.iter().find(|port| port.host != 0).filter(|_| count > 1) {
+            return Err(Error::usage(format!(
+                "--replicas {text}: {service} publishes host port {}, which only one replica can have",
+                port.host
+            ))
+            .with_hint("put [edge] in front of it and publish the edge's port"));
+        }
+        Ok((service, count))
+    }
+
+    fn scaled_service(&self) -> Result<ServiceName, Error> {
+        if let Some(edge) = &self.stack.edge {
+            return Ok(edge.upstream.clone());
+        }
+        let mut many = self.stack.services.values().filter(|service| service.replicas > 1);
+        match (many.next(), many.next()) {
+            (Some(service), None) => Ok(service.name.clone()),
+            _ => Err(Error::usage("--replicas: which service?").with_hint("write SERVICE=NUMBER")),
+        }
+    }
+}
+
+/// A project name for a copy of `project` that nothing else uses.
+pub(super) fn unique_project(project: &ProjectName, purpose: &str) -> ProjectName {
+    let random: u32 = rand::random();
+    ProjectName::new(format!("{project}-{purpose}{:05x}", random & 0xf_ffff))
+}

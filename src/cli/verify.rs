@@ -1,0 +1,137 @@
+//! `verify`: prove that the deployment is right.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Global,
+    images::BuildMode,
+    run::{interrupt_token, run_plan},
+    session::{Session, unique_project},
+    up::bring_up,
+};
+use crate::{
+    config::Stack,
+    error::Error,
+    exit::Exit,
+    observe::observe,
+    output::Printer,
+    plan::{self, DownIntent},
+    verify::{self, Report, Selection, Suite, Verdict},
+};
+
+/// The check that needs a replica which starts on an up-to-date schema.
+const FAST_PATH: &str = "migration.fast-path";
+
+/// Prove that the deployment is right, by asking every replica itself. Exit code 1 when a check
+/// fails.
+#[derive(Debug, clap::Args)]
+pub(super) struct Verify {
+    /// Only these suites
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "SUITE")]
+    suite: Vec<Suite>,
+    /// Only these checks; one that cannot be made is then a failure
+    #[arg(long, value_delimiter = ',', value_name = "ID")]
+    check: Vec<String>,
+    /// How many replicas should be there, instead of the file's count: 4, or api=4
+    #[arg(short = 'n', long, value_name = "N")]
+    replicas: Vec<String>,
+    /// In an isolated copy of the stack, with empty volumes and no host port, that is removed
+    /// afterwards; the live stack is not touched
+    #[arg(long)]
+    fresh: bool,
+    /// List the checks
+    #[arg(long, exclusive = true)]
+    list: bool,
+}
+
+impl Verify {
+    pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
+        if self.list {
+            let ids: Vec<&str> = verify::ids().collect();
+            printer.data(&ids, || ids.join("\n") + "\n");
+            return Ok(Exit::Done);
+        }
+        let selection = Selection { suites: self.suite.clone(), ids: self.check.clone() };
+        if let Some(unknown) = selection.unknown().first() {
+            return Err(Error::usage(format!("--check {unknown}: there is no such check"))
+                .with_hint("`sysndd-deploy verify --list` names them"));
+        }
+        let session = Session::open(global, printer).await?;
+        let stack = self.expected_stack(&session)?;
+        let session = session.with_other_stack(stack);
+        let report = if self.fresh {
+            fresh(&session, &selection).await?
+        } else {
+            verify_live(&session, &selection).await?
+        };
+        printer.data(&report, || report.human());
+        Ok(if report.verdict == Verdict::Pass { Exit::Done } else { Exit::CheckFailed })
+    }
+
+    /// The stack with the number of replicas that was asked for.
+    fn expected_stack(&self, session: &Session) -> Result<Stack, Error> {
+        let mut stack = session.stack.clone();
+        for (service, count) in session.replica_counts(&self.replicas)? {
+            if let Some(service) = stack.services.get_mut(&service) {
+                service.replicas = count;
+            }
+        }
+        Ok(stack)
+    }
+}
+
+/// All selected checks on the stack as it stands.
+pub(super) async fn verify_live(session: &Session, selection: &Selection) -> Result<Report, Error> {
+    let observed = session.observe().await?;
+    Ok(verify::verify(&session.stack, &session.engine, &session.prober, observed, selection).await)
+}
+
+/// Brings a copy up from nothing, verifies it, and takes it away whatever happens.
+async fn fresh(session: &Session, selection: &Selection) -> Result<Report, Error> {
+    let copy = session.with_other_stack(isolated(&session.stack));
+    copy.printer.note(format!("a fresh copy named {} is brought up", copy.stack.project));
+    let result = verify_copy(&copy, selection).await;
+    let removed = remove(&copy).await;
+    let report = result?;
+    removed?;
+    Ok(report)
+}
+
+async fn verify_copy(copy: &Session, selection: &Selection) -> Result<Report, Error> {
+    let interrupt = interrupt_token();
+    bring_up(copy, BuildMode::Changed, &BTreeMap::new(), false, &interrupt).await?;
+    let mut report = verify_live(copy, selection).await?;
+
+    let wanted = verify::wanted(selection, FAST_PATH);
+    if let (true, Some(migrations)) = (wanted, &copy.stack.migrations) {
+        // One more replica, now that the schema is complete: it must not ask for the lock.
+        let service = &migrations.service;
+        let count = copy.stack.services[service].replicas + 1;
+        let counts = BTreeMap::from([(service.clone(), count)]);
+        bring_up(copy, BuildMode::Never, &counts, false, &interrupt).await?;
+        let only = Selection { suites: Vec::new(), ids: vec![FAST_PATH.to_owned()] };
+        report.replace(verify_live(copy, &only).await?);
+    }
+    Ok(report)
+}
+
+async fn remove(copy: &Session) -> Result<(), Error> {
+    let observed = observe(&copy.engine, &copy.stack.project, None).await?;
+    let mut stack = copy.stack.clone();
+    for service in stack.services.values_mut() {
+        // Nothing in the copy is worth a grace period.
+        service.stop_grace_period = std::time::Duration::ZERO;
+    }
+    let plan = plan::down(&stack, &observed, DownIntent { volumes: true });
+    run_plan(copy, &plan, "", &tokio_util::sync::CancellationToken::new()).await
+}
+
+/// A copy that shares nothing with the original but its images.
+fn isolated(stack: &Stack) -> Stack {
+    let mut copy = stack.clone();
+    copy.project = unique_project(&stack.project, "fresh");
+    for service in copy.services.values_mut() {
+        service.ports.clear();
+    }
+    copy
+}

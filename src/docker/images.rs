@@ -1,0 +1,328 @@
+//! Images: look at, pull, import, build, tag, remove.
+//!
+//! Callers get types of this module only; nothing of bollard leaves it. It decides nothing: which
+//! image to build or pull is the business of `crate::images`.
+
+use std::{collections::BTreeMap, fmt, io, time::Duration};
+
+use bollard::{
+    body_try_stream,
+    errors::Error,
+    models::{BuildInfoAux, CreateImageInfo, ImageInspect, ImageSummary},
+    query_parameters::{
+        BuildImageOptionsBuilder, BuilderVersion, CreateImageOptionsBuilder,
+        ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+    },
+};
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
+use serde::{Deserialize, Serialize};
+use tokio_util::bytes::Bytes;
+
+use super::{Engine, EngineError};
+
+/// Builds, pulls and imports end when they end; this only bounds an engine that died in between.
+const LONG: Duration = Duration::from_secs(3600);
+
+/// A tar archive on its way to the engine.
+pub(crate) type ByteStream = BoxStream<'static, io::Result<Bytes>>;
+
+/// The engine's name of an image's content: `sha256:…`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct ImageId(String);
+
+impl ImageId {
+    pub(crate) fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The first 12 digits, as people read it.
+    pub(crate) fn short(&self) -> &str {
+        let digits = self.0.strip_prefix("sha256:").unwrap_or(&self.0);
+        digits.get(..12).unwrap_or(digits)
+    }
+}
+
+impl fmt::Display for ImageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// An image that the engine has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Image {
+    pub(crate) id: ImageId,
+    /// `repository:tag`.
+    pub(crate) tags: Vec<String>,
+    /// `repository@sha256:…`; empty when it never came from or went to a registry.
+    pub(crate) digests: Vec<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Bytes, shared layers included.
+    pub(crate) size: u64,
+}
+
+/// What to build; the context comes beside it as a tar archive.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BuildRequest {
+    /// Path inside the context.
+    pub(crate) dockerfile: String,
+    pub(crate) target: Option<String>,
+    pub(crate) args: BTreeMap<String, String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    /// Run every step again.
+    pub(crate) no_cache: bool,
+}
+
+/// One message of BuildKit about a running build.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BuildStatus {
+    pub(crate) vertices: Vec<Vertex>,
+    pub(crate) logs: Vec<VertexLog>,
+}
+
+/// The state of one step. Times are since the Unix epoch, by the engine's clock.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Vertex {
+    pub(crate) digest: String,
+    pub(crate) name: String,
+    pub(crate) cached: bool,
+    pub(crate) started: Option<Duration>,
+    pub(crate) completed: Option<Duration>,
+    /// Empty unless it failed.
+    pub(crate) error: String,
+}
+
+/// A piece of a step's output; not cut at line ends.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct VertexLog {
+    pub(crate) vertex: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Engine {
+    /// The image of this reference or ID, if the engine has it.
+    pub(crate) async fn find_image(&self, reference: &str) -> Result<Option<Image>, EngineError> {
+        match self.api.inspect_image(reference).await {
+            Ok(image) => Ok(Some(image.into())),
+            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
+            Err(error) => {
+                Err(EngineError::new(format!("looking for the image `{reference}`"), error))
+            }
+        }
+    }
+
+    /// Images that carry all of these labels, as `name` or `name=value`.
+    pub(crate) async fn list_images(&self, labels: &[String]) -> Result<Vec<Image>, EngineError> {
+        let filters = [("label".to_owned(), labels.to_vec())].into();
+        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+        let images = self
+            .api
+            .list_images(Some(options))
+            .await
+            .map_err(|error| EngineError::new("listing images", error))?;
+        Ok(images.into_iter().map(Image::from).collect())
+    }
+
+    /// Asks the registry of `reference` whether it has the image, without fetching it.
+    pub(crate) async fn ask_registry(&self, reference: &str) -> Result<(), EngineError> {
+        match self.api.inspect_registry_image(reference, None).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                Err(EngineError::new(format!("asking the registry for `{reference}`"), error))
+            }
+        }
+    }
+
+    /// Pulls `reference`; `progress` is told each line of the engine's report.
+    pub(crate) async fn pull_image(
+        &self,
+        reference: &str,
+        mut progress: impl FnMut(String),
+    ) -> Result<Image, EngineError> {
+        let failed = |error| EngineError::new(format!("pulling `{reference}`"), error);
+        // Without a tag the engine would fetch every tag of the repository.
+        let tag = if has_tag(reference) { "" } else { "latest" };
+        let options =
+            CreateImageOptionsBuilder::default().from_image(reference).tag(tag).build();
+        let api = self.api.clone().with_timeout(LONG);
+        let mut lines = api.create_image(Some(options), None, None);
+        while let Some(CreateImageInfo { id, status, .. }) =
+            lines.try_next().await.map_err(failed)?
+        {
+            let status = status.unwrap_or_default();
+            progress(id.map_or(status.clone(), |id| format!("{id}: {status}")));
+        }
+        let image = self.api.inspect_image(reference).await.map_err(failed)?;
+        Ok(image.into())
+    }
+
+    /// Makes an image of one layer from a root file system. `changes` are Dockerfile instructions.
+    /// Nothing is left behind when the stream ends in an error.
+    pub(crate) async fn import_image(
+        &self,
+        root: ByteStream,
+        repository: &str,
+        tag: &str,
+        changes: Vec<String>,
+    ) -> Result<Image, EngineError> {
+        let reference = format!("{repository}:{tag}");
+        let failed = |error| EngineError::new(format!("importing `{reference}`"), error);
+        let options = CreateImageOptionsBuilder::default()
+            .from_src("-")
+            .repo(repository)
+            .tag(tag)
+            .changes(changes)
+            .build();
+        let api = self.api.clone().with_timeout(LONG);
+        let mut lines = api.create_image(Some(options), Some(body_try_stream(root)), None);
+        while lines.try_next().await.map_err(failed)?.is_some() {}
+        let image = self.api.inspect_image(&reference).await.map_err(failed)?;
+        Ok(image.into())
+    }
+
+    /// Builds with BuildKit and returns the image, which has no tag yet. `status` is told
+    /// everything that BuildKit says meanwhile.
+    pub(crate) async fn build_image(
+        &self,
+        request: BuildRequest,
+        context: ByteStream,
+        mut status: impl FnMut(BuildStatus),
+    ) -> Result<ImageId, EngineError> {
+        let doing = || format!("building {}", request.dockerfile);
+        let mut options = BuildImageOptionsBuilder::default()
+            .dockerfile(&request.dockerfile)
+            .buildargs(&request.args.clone().into_iter().collect())
+            .labels(&request.labels.clone().into_iter().collect())
+            .nocache(request.no_cache)
+            .version(BuilderVersion::BuilderBuildKit)
+            .session(&session_id());
+        if let Some(target) = &request.target {
+            options = options.target(target);
+        }
+        let api = self.api.clone().with_timeout(LONG);
+        let mut messages =
+            api.build_image(options.build(), None, Some(body_try_stream(context)));
+        let mut id = None;
+        while let Some(message) = messages.next().await {
+            match message.map_err(|error| EngineError::new(doing(), error))?.aux {
+                Some(BuildInfoAux::BuildKit(response)) => status(response.into()),
+                Some(BuildInfoAux::Default(image)) => id = image.id.or(id),
+                None => {}
+            }
+        }
+        id.map(ImageId).ok_or_else(|| EngineError::Api {
+            doing: doing(),
+            status: 0,
+            message: "the engine ended the build without naming the image".to_owned(),
+        })
+    }
+
+    /// Gives an image one more name.
+    pub(crate) async fn tag_image(
+        &self,
+        image: &ImageId,
+        repository: &str,
+        tag: &str,
+    ) -> Result<(), EngineError> {
+        let options = TagImageOptionsBuilder::default().repo(repository).tag(tag).build();
+        self.api.tag_image(image.as_str(), Some(options)).await.map_err(|error| {
+            EngineError::new(format!("tagging {} as `{repository}:{tag}`", image.short()), error)
+        })
+    }
+
+    /// Removes a name of an image, and the image with its last name; an image that is not there
+    /// is fine. Containers that use it make this an error.
+    pub(crate) async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {
+        let options = RemoveImageOptionsBuilder::default().build();
+        match self.api.remove_image(reference, Some(options), None).await {
+            Ok(_) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
+            Err(error) => {
+                Err(EngineError::new(format!("removing the image `{reference}`"), error))
+            }
+        }
+    }
+}
+
+/// Sessions of builds that run at the same time must differ; nothing else depends on it.
+fn session_id() -> String {
+    format!("{:032x}", rand::random::<u128>())
+}
+
+fn has_tag(reference: &str) -> bool {
+    let name = reference.rsplit('/').next().unwrap_or(reference);
+    name.contains([':', '@'])
+}
+
+impl From<ImageInspect> for Image {
+    fn from(image: ImageInspect) -> Self {
+        let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
+        Self {
+            id: ImageId(image.id.unwrap_or_default()),
+            tags: image.repo_tags.unwrap_or_default(),
+            digests: image.repo_digests.unwrap_or_default(),
+            labels: labels.into_iter().collect(),
+            size: image.size.and_then(|size| size.try_into().ok()).unwrap_or_default(),
+        }
+    }
+}
+
+impl From<ImageSummary> for Image {
+    fn from(image: ImageSummary) -> Self {
+        Self {
+            id: ImageId(image.id),
+            tags: image.repo_tags,
+            digests: image.repo_digests,
+            labels: image.labels.into_iter().collect(),
+            size: image.size.try_into().unwrap_or_default(),
+        }
+    }
+}
+
+impl From<bollard::moby::buildkit::v1::StatusResponse> for BuildStatus {
+    fn from(status: bollard::moby::buildkit::v1::StatusResponse) -> Self {
+        let vertices = status.vertexes.into_iter().map(|vertex| Vertex {
+            digest: vertex.digest,
+            name: vertex.name,
+            cached: vertex.cached,
+            started: vertex.started.map(|at| since_epoch(at.seconds, at.nanos)),
+            completed: vertex.completed.map(|at| since_epoch(at.seconds, at.nanos)),
+            error: vertex.error,
+        });
+        let logs =
+            status.logs.into_iter().map(|log| VertexLog { vertex: log.vertex, bytes: log.msg });
+        Self { vertices: vertices.collect(), logs: logs.collect() }
+    }
+}
+
+fn since_epoch(seconds: i64, nanos: i32) -> Duration {
+    Duration::new(seconds.try_into().unwrap_or_default(), nanos.try_into().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_in_a_reference_is_no_tag() {
+        for (reference, expected) in [
+            ("debian", false),
+            ("debian:trixie", true),
+            ("registry.test:5000/team/app", false),
+            ("registry.test:5000/team/app:1", true),
+            ("debian@sha256:00", true),
+        ] {
+            assert_eq!(has_tag(reference), expected, "{reference}");
+        }
+    }
+
+    #[test]
+    fn an_image_id_is_shown_short() {
+        assert_eq!(ImageId::new("sha256:0123456789abcdef").short(), "0123456789ab");
+        assert_eq!(ImageId::new("0123").short(), "0123");
+    }
+}

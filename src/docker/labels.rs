@@ -1,0 +1,16 @@
+//! Labels that carry the state of a deployment. Whatever lacks our project label is never touched.
+
+/// Project that a resource belongs to.
+pub(crate) const PROJECT: &str = "dev.sysndd.project";
+/// Service that a container or image belongs to.
+pub(crate) const SERVICE: &str = "dev.sysndd.service";
+/// Number of a replica within its service, counted from 1.
+pub(crate) const REPLICA: &str = "dev.sysndd.replica";
+/// Release that created the container.
+pub(crate) const RELEASE: &str = "dev.sysndd.release";
+/// The run of `up` that created the container: those of one run start together.
+pub(crate) const RUN: &str = "dev.sysndd.run";
+/// Hash of the configuration that the container was created with; the release is not part of it.
+pub(crate) const CONFIG_HASH: &str = "dev.sysndd.config-hash";
+/// Short-lived containers that hold nothing: preparing a volume, a probe.
+pub(crate) const HELPER: &str = "dev.sysndd.helper";

@@ -1,0 +1,152 @@
+//! The edge: rendering the upstream list, putting it into force, seeing that it is.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tera::{Context, Tera};
+
+use crate::{
+    config::{Edge, Stack},
+    docker::{ArchiveEntry, Engine, EngineError},
+    observe::Replica,
+    plan::Upstream,
+    probe::Prober,
+};
+
+/// nginx takes a new list within milliseconds; longer means that it ignored the signal.
+const IN_FORCE_WITHIN: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// Docker's own DNS server, inside every user-defined network.
+const RESOLVER: &str = "127.0.0.11";
+
+/// Why the edge does not have its list.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EdgeError {
+    #[error("template {file}: {cause}")]
+    Template { file: String, cause: String },
+    #[error("the edge refuses its new upstream list and keeps the old one:\n{0}")]
+    Refused(String),
+    #[error("the edge did not take generation {generation} into force within {IN_FORCE_WITHIN:?}; it has {in_force}")]
+    NotInForce { generation: u64, in_force: String },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+#[derive(Serialize)]
+struct Server<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct UpstreamName<'a> {
+    name: &'a str,
+    port: u16,
+}
+
+/// Renders the list. Pure: `template` is the text of the file that `edge` names.
+pub(crate) fn render(edge: &Edge, template: &str, list: &Upstream) -> Result<String, EdgeError> {
+    let fault = |error: tera::Error| EdgeError::Template {
+        file: edge.template.display().to_string(),
+        cause: chain(&error),
+    };
+    let mut tera = Tera::default();
+    tera.add_raw_template("upstream", template).map_err(fault)?;
+    let servers: Vec<Server> =
+        list.servers.iter().map(|server| Server { name: server.as_str() }).collect();
+    let mut context = Context::new();
+    context.insert("generation", &list.generation);
+    context.insert("upstream", &UpstreamName { name: edge.upstream.as_str(), port: edge.port });
+    context.insert("servers", &servers);
+    context.insert("resolver", RESOLVER);
+    tera.render("upstream", &context).map_err(fault)
+}
+
+/// Writes the list into the edge's volume; works on a container that has not started.
+pub(crate) async fn write(
+    engine: &Engine,
+    stack: &Stack,
+    edge: &Edge,
+    container: &str,
+    content: &str,
+) -> Result<(), EngineError> {
+    let directory = directory(stack, edge);
+    // The file is read by the edge's own user, whoever that is.
+    let file = ArchiveEntry::File {
+        path: &edge.file,
+        content: content.as_bytes(),
+        mode: 0o644,
+        uid: 0,
+        gid: 0,
+    };
+    engine.put_archive(container, &directory, &[file]).await
+}
+
+/// Puts a list into force at a running edge: write, test, reload, wait for the generation. A list
+/// that fails the test is taken back, and the old one stays in force.
+pub(crate) async fn reload(
+    engine: &Engine,
+    prober: &Prober,
+    stack: &Stack,
+    edge: &Edge,
+    replica: &Replica,
+    content: &str,
+    generation: u64,
+) -> Result<(), EdgeError> {
+    let container = &replica.container;
+    let path = format!("{}/{}", directory(stack, edge), edge.file);
+    let before = engine.read_file(container, &path).await?;
+    write(engine, stack, edge, container, content).await?;
+
+    let test: Vec<&str> = edge.test.iter().map(String::as_str).collect();
+    let tested = engine.exec(container, &test).await?;
+    if !tested.success() {
+        if let Some(before) = before {
+            write(engine, stack, edge, container, &String::from_utf8_lossy(&before)).await?;
+        }
+        return Err(EdgeError::Refused(tested.text()));
+    }
+
+    engine.signal(container, &edge.reload_signal).await?;
+    let deadline = tokio::time::Instant::now() + IN_FORCE_WITHIN;
+    loop {
+        let in_force = generation_in_force(prober, edge, replica).await;
+        if in_force == Some(generation) {
+            return Ok(());
+        }
+        if tokio::time::Instant::now() >= deadline {
+            let in_force = in_force.map_or_else(|| "none".to_owned(), |other| other.to_string());
+            return Err(EdgeError::NotInForce { generation, in_force });
+        }
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Generation of the list that the edge serves by; `None` when it does not say.
+pub(crate) async fn generation_in_force(
+    prober: &Prober,
+    edge: &Edge,
+    replica: &Replica,
+) -> Option<u64> {
+    let answer = prober.get(replica, edge.generation.port, &edge.generation.path).await.ok()?;
+    std::str::from_utf8(&answer.body).ok()?.trim().parse().ok()
+}
+
+/// Where the edge's service mounts the volume of the list.
+fn directory(stack: &Stack, edge: &Edge) -> String {
+    stack.services[&edge.service]
+        .volumes
+        .iter()
+        .find(|mount| mount.source == crate::config::MountSource::Volume(edge.volume.clone()))
+        .map(|mount| mount.target.clone())
+        .unwrap_or_else(|| unreachable!("validated: the edge's service mounts the edge's volume"))
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,48 @@
+//! Runs a plan: in parallel where the graph allows, each operation once. Makes no decision of its
+//! own; reports what happens to a channel and never prints.
+
+mod await_ready;
+mod run;
+mod startup;
+
+use std::time::Duration;
+
+use sysndd_protocol::{ReplicaName, StartupEvent};
+
+pub(crate) use await_ready::{NotReady, ReplicaFailure};
+pub(crate) use run::execute;
+
+use crate::{docker::EngineError, edge::EdgeError, plan::OpId};
+
+/// What happens while a plan runs.
+#[derive(Debug, Clone)]
+pub(crate) enum Progress {
+    Started(OpId),
+    Done(OpId, Duration),
+    Failed(OpId),
+    /// A replica said something about its start-up.
+    Startup(ReplicaName, StartupEvent),
+}
+
+/// How a plan ended that did not end well. What was done before it stands.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ExecuteError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
+    #[error("{0}")]
+    NotReady(Box<ReplicaFailure>),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// What a run left behind when it failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    /// The operation that failed first; absent when the run was interrupted between operations.
+    pub(crate) operation: Option<OpId>,
+    pub(crate) error: ExecuteError,
+    /// Operations that succeeded.
+    pub(crate) done: usize,
+}

@@ -1,0 +1,235 @@
+//! The scheduler: starts each operation as soon as those before it are done.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use tokio::{
+    sync::mpsc::UnboundedSender,
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{ExecuteError, Failure, Progress, await_ready::{self, Watcher}, startup};
+use crate::{
+    config::Stack,
+    docker::{ArchiveEntry, ContainerSpec, Engine, EngineError, MountSpec, MountSpecSource, labels},
+    edge,
+    plan::{Action, OpId, Operation, Plan},
+    probe::Prober,
+};
+
+/// What operations work with.
+struct Workshop {
+    engine: Engine,
+    prober: Prober,
+    stack: Stack,
+    edge_template: String,
+    watcher: Watcher,
+    progress: UnboundedSender<Progress>,
+    /// Ends waits when the run has failed or was interrupted; engine calls always run to their end.
+    halt: CancellationToken,
+}
+
+/// Runs `plan`. The answer is the number of operations, all done.
+pub(crate) async fn execute(
+    engine: &Engine,
+    prober: &Prober,
+    stack: &Stack,
+    edge_template: &str,
+    plan: &Plan,
+    progress: UnboundedSender<Progress>,
+    interrupt: &CancellationToken,
+) -> Result<usize, Failure> {
+    let workshop = Arc::new(Workshop {
+        engine: engine.clone(),
+        prober: prober.clone(),
+        stack: stack.clone(),
+        edge_template: edge_template.to_owned(),
+        watcher: Watcher::new(engine, plan.project.as_str()),
+        progress,
+        halt: interrupt.child_token(),
+    });
+
+    let mut waiting: BTreeMap<OpId, usize> =
+        plan.operations.iter().map(|operation| (operation.id, operation.after.len())).collect();
+    let mut running = JoinSet::new();
+    let mut done = 0;
+    let mut failed: Option<(OpId, ExecuteError)> = None;
+
+    let launch = |running: &mut JoinSet<_>, operation: &Operation| {
+        let (workshop, operation) = (workshop.clone(), operation.clone());
+        running.spawn(async move {
+            let began = Instant::now();
+            let _ = workshop.progress.send(Progress::Started(operation.id));
+            let result = workshop.carry_out(&operation.action).await;
+            let _ = workshop.progress.send(match &result {
+                Ok(()) => Progress::Done(operation.id, began.elapsed()),
+                Err(_) => Progress::Failed(operation.id),
+            });
+            (operation.id, result)
+        });
+    };
+    let first: Vec<OpId> = waiting.iter().filter(|(_, left)| **left == 0).map(|(id, _)| *id).collect();
+    for id in first {
+        waiting.remove(&id);
+        if !interrupt.is_cancelled() {
+            launch(&mut running, &plan.operations[id.0]);
+        }
+    }
+    while let Some(ended) = running.join_next().await {
+        let (id, result) = match ended {
+            Ok(ended) => ended,
+            // A panic in an operation is a bug; it must not look like success.
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        };
+        if let Err(error) = result {
+            workshop.halt.cancel();
+            // The first failure is the cause; those after it are mostly waits that were ended.
+            if failed.as_ref().is_none_or(|(_, first)| matches!(first, ExecuteError::Interrupted)) {
+                failed = Some((id, error));
+            }
+            continue;
+        }
+        done += 1;
+        if workshop.halt.is_cancelled() {
+            continue;
+        }
+        for operation in &plan.operations {
+            if operation.after.contains(&id)
+                && let Some(left) = waiting.get_mut(&operation.id)
+            {
+                *left -= 1;
+                if *left == 0 {
+                    waiting.remove(&operation.id);
+                    launch(&mut running, operation);
+                }
+            }
+        }
+    }
+    match failed {
+        Some((id, error)) => Err(Failure { operation: Some(id), error, done }),
+        None if done < plan.operations.len() => {
+            Err(Failure { operation: None, error: ExecuteError::Interrupted, done })
+        }
+        None => Ok(done),
+    }
+}
+
+impl Workshop {
+    async fn carry_out(&self, action: &Action) -> Result<(), ExecuteError> {
+        let engine = &self.engine;
+        let project = self.stack.project.as_str();
+        match action {
+            Action::BuildImage { service } => {
+                unreachable!("the image of {service} is made before a plan runs")
+            }
+            Action::CreateNetwork { name } => engine.create_network(name, project).await?,
+            Action::CreateVolume { name } => engine.create_volume(name, project).await?,
+            Action::OwnVolume { name, owner, image } => {
+                self.own_volume(name, owner.uid, owner.gid, image).await?;
+            }
+            Action::CreateContainer(spec) => engine.create(spec).await.map(drop)?,
+            Action::StartContainer { replica, .. } => {
+                engine.start(replica.as_str()).await?;
+                startup::follow(
+                    engine.clone(),
+                    replica.clone(),
+                    self.progress.clone(),
+                    self.halt.clone(),
+                );
+            }
+            Action::AwaitReady { service, replica, timeout } => {
+                let service = &self.stack.services[service];
+                tokio::select! {
+                    () = self.halt.cancelled() => return Err(ExecuteError::Interrupted),
+                    ready = await_ready::await_ready(
+                        engine, &self.prober, &self.watcher, service, replica, *timeout,
+                    ) => ready.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
+                }
+            }
+            Action::WriteUpstream { edge: replica, list } => {
+                let config = self.edge();
+                let content = edge::render(config, &self.edge_template, list)?;
+                edge::write(engine, &self.stack, config, replica.as_str(), &content).await?;
+            }
+            Action::ReloadEdge { edge: replica, list } => {
+                let config = self.edge();
+                let content = edge::render(config, &self.edge_template, list)?;
+                let replica = await_ready::look(engine, replica).await?;
+                edge::reload(
+                    engine, &self.prober, &self.stack, config, &replica, &content, list.generation,
+                )
+                .await?;
+            }
+            Action::StopContainer { replica, grace } => {
+                engine.stop(replica.as_str(), *grace).await?;
+            }
+            Action::RemoveContainer { replica } => engine.remove(replica.as_str()).await?,
+            Action::RemoveNetwork { name } => engine.remove_network(name).await?,
+            Action::RemoveVolume { name } => engine.remove_volume(name).await?,
+        }
+        Ok(())
+    }
+
+    fn edge(&self) -> &crate::config::Edge {
+        self.stack
+            .edge
+            .as_ref()
+            .unwrap_or_else(|| unreachable!("only a stack with an edge is planned with one"))
+    }
+
+    /// An archive can be unpacked into the volumes of a container that never starts: this needs
+    /// nothing in the image, and gives the directory itself an owner.
+    async fn own_volume(
+        &self,
+        volume: &str,
+        uid: u32,
+        gid: u32,
+        image: &str,
+    ) -> Result<(), EngineError> {
+        const ABOVE: &str = "/mnt";
+        let helper = helper_container(&self.stack, volume, image, &format!("{ABOVE}/volume"));
+        let id = self.engine.create(&helper).await?;
+        let root = ArchiveEntry::Directory { path: "volume/", mode: 0o755, uid, gid };
+        let owned = self.engine.put_archive(&id, ABOVE, &[root]).await;
+        let removed = self.engine.remove(&id).await;
+        owned.and(removed)
+    }
+}
+
+fn helper_container(stack: &Stack, volume: &str, image: &str, target: &str) -> ContainerSpec {
+    ContainerSpec {
+        name: format!("{volume}-owner"),
+        image: image.to_owned(),
+        labels: [
+            (labels::PROJECT.to_owned(), stack.project.to_string()),
+            (labels::HELPER.to_owned(), "own-volume".to_owned()),
+        ]
+        .into(),
+        environment: std::collections::BTreeMap::default(),
+        entrypoint: None,
+        // Never run; but an image without a command of its own cannot be created without one.
+        command: Some(vec!["true".into()]),
+        user: None,
+        mounts: vec![MountSpec {
+            source: MountSpecSource::Volume(volume.to_owned()),
+            target: target.to_owned(),
+            read_only: false,
+        }],
+        tmpfs: Vec::new(),
+        ports: Vec::new(),
+        network: "none".into(),
+        aliases: Vec::new(),
+        healthcheck: None,
+        restart: "no".into(),
+        stop_signal: None,
+        stop_timeout_s: 0,
+        read_only: false,
+        cap_add: Vec::new(),
+        cap_drop: Vec::new(),
+        no_new_privileges: true,
+        memory: None,
+        nano_cpus: None,
+        pids: None,
+    }
+}

@@ -1,0 +1,196 @@
+//! What the engine has now, read by label → [`Observed`]. Reads only.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use futures::future;
+use serde::Serialize;
+use std::net::IpAddr;
+use sysndd_protocol::{ReleaseId, ReplicaName};
+
+use crate::{
+    config::{ProjectName, ServiceName, Stack},
+    docker::{
+        ContainerState, Engine, EngineError, EngineInfo, InspectedContainer, PublishedPort, labels,
+    },
+    edge,
+    probe::{Prober, Readiness},
+};
+
+/// A project, as the engine has it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Observed {
+    /// Networks of the project, by the engine's name.
+    pub(crate) networks: BTreeSet<String>,
+    /// Volumes of the project, by the engine's name.
+    pub(crate) volumes: BTreeSet<String>,
+    /// Replicas of all services, by service and number.
+    pub(crate) replicas: Vec<Replica>,
+    /// Names of containers that bear the project's label and are no replica: helpers that an
+    /// interrupted run left behind.
+    pub(crate) leftovers: Vec<String>,
+    /// Generation number of the upstream list that the edge has in force.
+    pub(crate) edge_generation: Option<u64>,
+}
+
+/// One container of a service.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Replica {
+    pub(crate) name: ReplicaName,
+    /// The engine's ID.
+    pub(crate) container: String,
+    pub(crate) service: ServiceName,
+    /// Counted from 1 within the service.
+    pub(crate) number: u32,
+    pub(crate) release: ReleaseId,
+    /// The run of `up` that created it.
+    pub(crate) run: String,
+    pub(crate) config_hash: String,
+    /// Image ID.
+    pub(crate) image: String,
+    pub(crate) state: ContainerState,
+    pub(crate) exit_code: Option<i64>,
+    pub(crate) oom_killed: bool,
+    pub(crate) restart_count: i64,
+    pub(crate) readiness: Readiness,
+    pub(crate) created_at: Option<DateTime<Utc>>,
+    pub(crate) started_at: Option<DateTime<Utc>>,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) ports: Vec<PublishedPort>,
+    pub(crate) user: String,
+}
+
+impl Replica {
+    pub(crate) fn is_running(&self) -> bool {
+        self.state == ContainerState::Running
+    }
+
+    /// `host:port` under which its first published port is reached from here.
+    pub(crate) fn published(&self, engine: &EngineInfo) -> Option<String> {
+        let port = self.ports.first()?;
+        let host = match port.host_ip.as_str() {
+            "" | "0.0.0.0" | "::" => engine.published_host(),
+            address => address.to_owned(),
+        };
+        Some(format!("{host}:{}", port.host))
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_running() && matches!(self.readiness, Readiness::Ready)
+    }
+}
+
+impl Observed {
+    /// Replicas of one service, by number.
+    pub(crate) fn replicas_of<'a>(
+        &'a self,
+        service: &'a ServiceName,
+    ) -> impl Iterator<Item = &'a Replica> {
+        self.replicas.iter().filter(move |replica| replica.service == *service)
+    }
+
+    /// The newest release that has a container. Release IDs sort by time.
+    pub(crate) fn release(&self) -> Option<&ReleaseId> {
+        self.replicas.iter().map(|replica| &replica.release).max()
+    }
+}
+
+/// Reads a project. With a stack, each running replica is asked whether it is ready, and the edge
+/// which upstream list is in force.
+pub(crate) async fn observe(
+    engine: &Engine,
+    project: &ProjectName,
+    stack: Option<(&Stack, &Prober)>,
+) -> Result<Observed, EngineError> {
+    let (networks, volumes, ids) = future::try_join3(
+        engine.project_networks(project.as_str()),
+        engine.project_volumes(project.as_str()),
+        engine.project_containers(project.as_str()),
+    )
+    .await?;
+    let containers = future::join_all(ids.iter().map(|id| engine.inspect(id))).await;
+
+    let mut observed = Observed {
+        networks: networks.into_iter().map(|network| network.name).collect(),
+        volumes: volumes.into_iter().map(|volume| volume.name).collect(),
+        ..Observed::default()
+    };
+    for container in containers {
+        match container {
+            // It was removed between the list and the look.
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error),
+            Ok(container) => {
+                let name = container.name.clone();
+                match replica(container) {
+                    Some(replica) => observed.replicas.push(replica),
+                    None => observed.leftovers.push(name),
+                }
+            }
+        }
+    }
+    observed.replicas.sort_by(|a, b| (&a.service, a.number, &a.name).cmp(&(&b.service, b.number, &b.name)));
+    if let Some((stack, prober)) = stack {
+        ask(stack, prober, &mut observed).await;
+    }
+    Ok(observed)
+}
+
+async fn ask(stack: &Stack, prober: &Prober, observed: &mut Observed) {
+    let answers = future::join_all(observed.replicas.iter().map(|replica| async {
+        match stack.services.get(&replica.service) {
+            Some(service) if replica.is_running() => prober.readiness(service, replica).await,
+            Some(_) | None => Readiness::Unknown,
+        }
+    }))
+    .await;
+    for (replica, readiness) in observed.replicas.iter_mut().zip(answers) {
+        replica.readiness = readiness;
+    }
+    if let Some(config) = &stack.edge {
+        let running = observed.replicas_of(&config.service).find(|replica| replica.is_running());
+        if let Some(replica) = running {
+            observed.edge_generation = edge::generation_in_force(prober, config, replica).await;
+        }
+    }
+}
+
+/// One replica, by name, without asking it anything.
+pub(crate) async fn inspect_replica(
+    engine: &Engine,
+    name: &ReplicaName,
+) -> Result<Replica, EngineError> {
+    let container = engine.inspect(name.as_str()).await?;
+    replica(container).ok_or_else(|| EngineError::Other {
+        doing: format!("inspecting {name}"),
+        cause: "its labels are not those of a replica".into(),
+    })
+}
+
+/// `None` when the labels of a replica are not all there.
+fn replica(container: InspectedContainer) -> Option<Replica> {
+    let label = |key: &str| container.labels.get(key).cloned();
+    if label(labels::HELPER).is_some() {
+        return None;
+    }
+    Some(Replica {
+        service: ServiceName::new(label(labels::SERVICE)?),
+        number: label(labels::REPLICA)?.parse().ok()?,
+        release: ReleaseId::new(label(labels::RELEASE)?),
+        run: label(labels::RUN)?,
+        config_hash: label(labels::CONFIG_HASH)?,
+        name: ReplicaName::new(container.name),
+        container: container.id,
+        image: container.image_id,
+        state: container.state,
+        exit_code: container.exit_code,
+        oom_killed: container.oom_killed,
+        restart_count: container.restart_count,
+        readiness: Readiness::Unknown,
+        created_at: container.created,
+        started_at: container.started,
+        address: container.address,
+        ports: container.ports,
+        user: container.user,
+    })
+}

@@ -1,0 +1,15 @@
+//! Pure: stack, images and what was observed → a [`Plan`], a graph of operations each of which is
+//! one step at the engine with its cause. Nothing here does I/O or reads a clock.
+
+mod action;
+mod down;
+mod order;
+mod spec;
+mod text;
+mod up;
+
+pub(crate) use action::{Action, OpId, Operation, Plan, Upstream};
+pub(crate) use down::{DownIntent, down};
+pub(crate) use order::{start_order, stop_layers};
+pub(crate) use spec::{ContainerTemplate, image_name, network_name, volume_name};
+pub(crate) use up::{Images, ResolvedImage, UpIntent, up};

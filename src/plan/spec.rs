@@ -1,0 +1,158 @@
+//! From a service of `sysndd.toml` to the container that runs it.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest as _, Sha256};
+use sysndd_protocol::{ReleaseId, ReplicaName};
+
+use crate::{
+    config::{MountSource, Protocol, Restart, Service, ServiceName, Stack, VolumeName},
+    docker::{
+        ContainerSpec, HealthcheckSpec, MountSpec, MountSpecSource, PublishedPort, labels,
+    },
+};
+
+/// The project's one network.
+pub(crate) fn network_name(stack: &Stack) -> String {
+    format!("{}-net", stack.project)
+}
+
+/// The engine's name of a volume.
+pub(crate) fn volume_name(stack: &Stack, volume: &VolumeName) -> String {
+    format!("{}-{volume}", stack.project)
+}
+
+/// Repository of a service's own image.
+pub(crate) fn image_name(stack: &Stack, service: &ServiceName) -> String {
+    format!("{}-{service}", stack.image_prefix)
+}
+
+/// A service with its image: containers of any release and number can be made from it.
+#[derive(Debug, Clone)]
+pub(crate) struct ContainerTemplate<'a> {
+    stack: &'a Stack,
+    service: &'a Service,
+    image: &'a str,
+    hash: String,
+}
+
+impl<'a> ContainerTemplate<'a> {
+    pub(crate) fn new(stack: &'a Stack, service: &'a Service, image: &'a str) -> Self {
+        let mut template = Self { stack, service, image, hash: String::new() };
+        template.hash = template.hash_of_content();
+        template
+    }
+
+    /// Image ID.
+    pub(crate) fn image(&self) -> &str {
+        self.image
+    }
+
+    /// Hash of all that a container would be created with, but for its release and number.
+    pub(crate) fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The container `number` of `release`, created by `run`.
+    pub(crate) fn instantiate(&self, release: &ReleaseId, run: &str, number: u32) -> ContainerSpec {
+        let name = ReplicaName::new(format!(
+            "{}-{}-{release}-{number}",
+            self.stack.project, self.service.name
+        ));
+        let mut spec = self.spec(&|text| text.resolve(release, &name));
+        spec.labels.extend([
+            (labels::PROJECT.to_owned(), self.stack.project.to_string()),
+            (labels::SERVICE.to_owned(), self.service.name.to_string()),
+            (labels::REPLICA.to_owned(), number.to_string()),
+            (labels::RELEASE.to_owned(), release.to_string()),
+            (labels::RUN.to_owned(), run.to_owned()),
+            (labels::CONFIG_HASH.to_owned(), self.hash.clone()),
+        ]);
+        spec.name = name.to_string();
+        spec
+    }
+
+    fn hash_of_content(&self) -> String {
+        let spec = self.spec(&crate::config::Text::expose);
+        let json = serde_json::to_vec(&spec).unwrap_or_else(|error| {
+            unreachable!("a container spec has string keys only: {error}")
+        });
+        let digest = Sha256::digest(&json);
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn spec(&self, text: &dyn Fn(&crate::config::Text) -> String) -> ContainerSpec {
+        let service = self.service;
+        let texts = |map: &BTreeMap<String, crate::config::Text>| {
+            map.iter().map(|(key, value)| (key.clone(), text(value))).collect()
+        };
+        ContainerSpec {
+            name: String::new(),
+            image: self.image.to_owned(),
+            labels: texts(&service.labels),
+            environment: texts(&service.environment),
+            entrypoint: service.entrypoint.clone(),
+            command: service.command.clone(),
+            user: service.user.clone(),
+            mounts: service
+                .volumes
+                .iter()
+                .map(|mount| MountSpec {
+                    source: match &mount.source {
+                        MountSource::Volume(name) => {
+                            MountSpecSource::Volume(volume_name(self.stack, name))
+                        }
+                        MountSource::Bind(path) => MountSpecSource::Bind(path.display().to_string()),
+                    },
+                    target: mount.target.clone(),
+                    read_only: mount.read_only,
+                })
+                .collect(),
+            tmpfs: service.tmpfs.clone(),
+            ports: service
+                .ports
+                .iter()
+                .map(|port| PublishedPort {
+                    host_ip: port.host_ip.clone().unwrap_or_default(),
+                    host: port.host,
+                    container: port.container,
+                    protocol: match port.protocol {
+                        Protocol::Tcp => "tcp".into(),
+                        Protocol::Udp => "udp".into(),
+                    },
+                })
+                .collect(),
+            network: network_name(self.stack),
+            aliases: vec![service.name.to_string()],
+            healthcheck: service.healthcheck.engine.as_ref().map(|check| HealthcheckSpec {
+                test: check.test.clone(),
+                interval: check.interval,
+                timeout: check.timeout,
+                retries: check.retries,
+                start_period: check.start_period,
+            }),
+            restart: match service.restart {
+                Restart::No => "no",
+                Restart::Always => "always",
+                Restart::OnFailure => "on-failure",
+                Restart::UnlessStopped => "unless-stopped",
+            }
+            .to_owned(),
+            stop_signal: service.stop_signal.clone(),
+            stop_timeout_s: i64::try_from(service.stop_grace_period.as_secs()).unwrap_or(i64::MAX),
+            read_only: service.read_only,
+            cap_add: service.cap_add.clone(),
+            cap_drop: service.cap_drop.clone(),
+            no_new_privileges: service.no_new_privileges,
+            memory: service.resources.memory.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+            nano_cpus: service.resources.cpus.map(nano_cpus),
+            pids: service.resources.pids.map(i64::from),
+        }
+    }
+}
+
+/// Cores → billionths of a core, the engine's unit.
+#[expect(clippy::cast_possible_truncation, reason = "validated to be between 0.01 and 1024 cores")]
+fn nano_cpus(cores: f64) -> i64 {
+    (cores * 1e9).round() as i64
+}

@@ -1,0 +1,75 @@
+//! A plan as text: for people, and for snapshot tests.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer, ser::SerializeStruct as _};
+
+use super::action::{Action, Operation, Plan};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.operations.is_empty() {
+            return writeln!(f, "{}: nothing to do", self.project);
+        }
+        match &self.release {
+            Some(release) => writeln!(f, "{} → {release}", self.project)?,
+            None => writeln!(f, "{}", self.project)?,
+        }
+        let width = self.operations.len().to_string().len();
+        for operation in &self.operations {
+            writeln!(f, "{:>width$}  {}", operation.id.0 + 1, Line(operation))?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+struct Line<'a>(&'a Operation);
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Operation { after, action, cause, .. } = self.0;
+        write!(f, "{} {}", action.verb(), action.subject())?;
+        match action {
+            Action::OwnVolume { owner, .. } => write!(f, " by {}:{}", owner.uid, owner.gid)?,
+            Action::WriteUpstream { list, .. } => {
+                write!(f, " of {} servers", list.servers.len())?;
+            }
+            Action::StopContainer { grace, .. } => write!(f, " within {}s", grace.as_secs())?,
+            _ => {}
+        }
+        write!(f, "  ({cause}")?;
+        if !after.is_empty() {
+            let after: Vec<String> = after.iter().map(|id| (id.0 + 1).to_string()).collect();
+            write!(f, "; after {}", after.join(", "))?;
+        }
+        write!(f, ")")
+    }
+}
+
+impl Serialize for Plan {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut plan = serializer.serialize_struct("Plan", 5)?;
+        plan.serialize_field("schema", "sysndd-deploy/plan/1")?;
+        plan.serialize_field("project", &self.project)?;
+        plan.serialize_field("release", &self.release)?;
+        plan.serialize_field("operations", &self.operations)?;
+        plan.serialize_field("notes", &self.notes)?;
+        plan.end()
+    }
+}
+
+impl Serialize for Operation {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let after: Vec<usize> = self.after.iter().map(|id| id.0).collect();
+        let mut operation = serializer.serialize_struct("Operation", 5)?;
+        operation.serialize_field("id", &self.id.0)?;
+        operation.serialize_field("after", &after)?;
+        operation.serialize_field("action", self.action.verb())?;
+        operation.serialize_field("subject", self.action.subject())?;
+        operation.serialize_field("cause", &self.cause)?;
+        operation.end()
+    }
+}

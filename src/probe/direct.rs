@@ -1,0 +1,85 @@
+//! From here to the container's address.
+
+use std::{io::ErrorKind, time::Duration};
+
+use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
+
+use super::{CONNECT_TIMEOUT, PROBE_TIMEOUT, ProbeError, http::Response};
+use crate::observe::Replica;
+
+/// A server that says nothing first (HTTP) has accepted for good when it did not hang up by then.
+const HOLDS_FOR: Duration = Duration::from_millis(50);
+
+pub(super) fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(PROBE_TIMEOUT)
+        // A proxy for the internet must not see requests to containers.
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        // A fresh connection each time: the question is whether the replica accepts one.
+        .pool_max_idle_per_host(0)
+        .build()
+        .unwrap_or_else(|error| unreachable!("a client from constants: {error}"))
+}
+
+pub(super) async fn get(
+    client: &reqwest::Client,
+    replica: &Replica,
+    port: u16,
+    path: &str,
+) -> Result<Response, ProbeError> {
+    let address = replica.address.ok_or(ProbeError::NotRunning)?;
+    let authority = std::net::SocketAddr::new(address, port);
+    get_url(client, &authority.to_string(), path).await
+}
+
+pub(super) async fn get_url(
+    client: &reqwest::Client,
+    authority: &str,
+    path: &str,
+) -> Result<Response, ProbeError> {
+    let answer = client.get(format!("http://{authority}{path}")).send().await.map_err(|error| {
+        if error.is_connect() && error.is_timeout() {
+            ProbeError::NoRoute(authority.to_owned())
+        } else if error.is_connect() {
+            ProbeError::Failed(format!("{authority} refuses connections"))
+        } else if error.is_timeout() {
+            ProbeError::Failed(format!("no answer to GET {path} within {PROBE_TIMEOUT:?}"))
+        } else {
+            ProbeError::Failed(format!("GET {path}: {error}"))
+        }
+    })?;
+    let status = answer.status().as_u16();
+    let headers = answer
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect();
+    let body = answer
+        .bytes()
+        .await
+        .map_err(|error| ProbeError::Failed(format!("GET {path} was cut off: {error}")))?;
+    Ok(Response { status, headers, body: body.to_vec() })
+}
+
+pub(super) async fn connects(replica: &Replica, port: u16) -> Result<(), ProbeError> {
+    let address = replica.address.ok_or(ProbeError::NotRunning)?;
+    let connecting = TcpStream::connect((address, port));
+    let mut stream = match timeout(CONNECT_TIMEOUT, connecting).await {
+        Err(_) => return Err(ProbeError::NoRoute(format!("{address}:{port}"))),
+        Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
+            return Err(ProbeError::Failed(format!("port {port} refuses connections")));
+        }
+        Ok(Err(error)) => return Err(ProbeError::Failed(format!("port {port}: {error}"))),
+        Ok(Ok(stream)) => stream,
+    };
+    let mut first = [0];
+    match timeout(HOLDS_FOR, stream.read(&mut first)).await {
+        Err(_) => Ok(()),
+        Ok(Ok(read)) if read > 0 => Ok(()),
+        Ok(_) => Err(ProbeError::Failed(format!("port {port} accepts and hangs up"))),
+    }
+}

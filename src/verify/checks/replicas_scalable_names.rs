@@ -1,0 +1,25 @@
+//! `replicas.scalable-names`: a container's name leaves room for more of its kind.
+
+use crate::verify::{Check, Context, Outcome, Suite};
+
+pub(super) const CHECK: Check = Check {
+    id: "replicas.scalable-names",
+    suite: Suite::Replicas,
+    requirements: &["DEPLOY-04"],
+    expected: "every container is named project-service-release-number, so that any number fits beside it",
+    run: |context| Box::pin(async { check(context) }),
+};
+
+fn check(context: &Context<'_>) -> Outcome {
+    let project = &context.stack.project;
+    let replicas = &context.evidence.observed.replicas;
+    let faults: Vec<String> = replicas
+        .iter()
+        .filter_map(|replica| {
+            let right =
+                format!("{project}-{}-{}-{}", replica.service, replica.release, replica.number);
+            (replica.name.as_str() != right).then(|| format!("{} should be {right}", replica.name))
+        })
+        .collect();
+    Outcome::judge(&faults, format!("{} names follow the pattern", replicas.len()))
+}

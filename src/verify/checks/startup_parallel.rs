@@ -1,0 +1,130 @@
+//! `startup.parallel`: the replicas of a service were started at the same time, not one after
+//! another. Says by how much, in numbers.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use crate::{
+    config::ServiceName,
+    verify::{Check, Context, Outcome, ReplicaEvidence, Suite},
+};
+
+pub(super) const CHECK: Check = Check {
+    id: "startup.parallel",
+    suite: Suite::Startup,
+    requirements: &["TEST-02", "DEPLOY-03"],
+    expected: "replicas that were brought up together start within verify.start_spread, and all of them are starting at one moment",
+    run: |context| Box::pin(async { check(context) }),
+};
+
+/// From the engine's start to the replica's own word that it is ready.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    started: DateTime<Utc>,
+    ready: DateTime<Utc>,
+}
+
+#[derive(Debug, Serialize)]
+struct Numbers {
+    service: ServiceName,
+    replicas: usize,
+    /// Between the first and the last start.
+    spread_ms: i64,
+    /// How long all of them were starting at once; negative is a gap.
+    overlap_ms: i64,
+}
+
+fn check(context: &Context<'_>) -> Outcome {
+    let limit = TimeDelta::from_std(context.stack.verify.start_spread).unwrap_or(TimeDelta::MAX);
+    let (mut faults, mut all, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
+    for service in context.stack.services.values().filter(|service| service.replicas > 1) {
+        for batch in batches(context.evidence.of(&service.name)) {
+            let intervals: Vec<Interval> = batch.iter().filter_map(|e| interval(e)).collect();
+            if intervals.len() < batch.len() {
+                unknown.push(format!("{}: {} of {} told when they were ready", service.name, intervals.len(), batch.len()));
+            }
+            let Some((spread, overlap)) = measure(&intervals) else { continue };
+            let numbers = Numbers {
+                service: service.name.clone(),
+                replicas: intervals.len(),
+                spread_ms: spread.num_milliseconds(),
+                overlap_ms: overlap.num_milliseconds(),
+            };
+            if spread > limit || overlap <= TimeDelta::zero() {
+                faults.push(describe(&numbers));
+            }
+            all.push(numbers);
+        }
+    }
+    if all.is_empty() {
+        let why = if unknown.is_empty() { "no service has several replicas".into() } else { unknown.join("; ") };
+        return Outcome::skip(why);
+    }
+    faults.extend(unknown);
+    let text: Vec<String> = all.iter().map(describe).collect();
+    Outcome::judge(&faults, text.join("; ")).with(all)
+}
+
+fn describe(numbers: &Numbers) -> String {
+    format!(
+        "{}: {} replicas, starts spread over {} ms, all starting at once for {} ms",
+        numbers.service, numbers.replicas, numbers.spread_ms, numbers.overlap_ms
+    )
+}
+
+/// Replicas that one run brought up: later ones (after `--replicas 8`, say) are a batch of their own.
+fn batches<'a>(
+    replicas: impl Iterator<Item = &'a ReplicaEvidence>,
+) -> Vec<Vec<&'a ReplicaEvidence>> {
+    let mut batches: Vec<(&str, Vec<&ReplicaEvidence>)> = Vec::new();
+    for replica in replicas.filter(|evidence| evidence.replica.is_running()) {
+        let run = replica.replica.run.as_str();
+        match batches.iter_mut().find(|(of, _)| *of == run) {
+            Some((_, batch)) => batch.push(replica),
+            None => batches.push((run, vec![replica])),
+        }
+    }
+    batches.into_iter().map(|(_, batch)| batch).filter(|batch| batch.len() > 1).collect()
+}
+
+fn interval(evidence: &ReplicaEvidence) -> Option<Interval> {
+    Some(Interval { started: evidence.replica.started_at?, ready: evidence.ready_at()? })
+}
+
+/// Spread of the starts, and length of the moment that all intervals share.
+fn measure(intervals: &[Interval]) -> Option<(TimeDelta, TimeDelta)> {
+    let first = intervals.iter().map(|interval| interval.started).min()?;
+    let last = intervals.iter().map(|interval| interval.started).max()?;
+    let first_ready = intervals.iter().map(|interval| interval.ready).min()?;
+    (intervals.len() > 1).then_some((last - first, first_ready - last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interval(started: i64, ready: i64) -> Interval {
+        let at = |ms| DateTime::from_timestamp_millis(ms).unwrap();
+        Interval { started: at(started), ready: at(ready) }
+    }
+
+    fn measured(intervals: &[Interval]) -> (i64, i64) {
+        let (spread, overlap) = measure(intervals).unwrap();
+        (spread.num_milliseconds(), overlap.num_milliseconds())
+    }
+
+    #[test]
+    fn starts_at_the_same_time_overlap() {
+        assert_eq!(measured(&[interval(0, 900), interval(100, 800), interval(250, 950)]), (250, 550));
+    }
+
+    #[test]
+    fn one_after_another_do_not() {
+        assert_eq!(measured(&[interval(0, 400), interval(500, 900)]), (500, -100));
+    }
+
+    #[test]
+    fn one_replica_has_nothing_to_overlap_with() {
+        assert!(measure(&[interval(0, 1)]).is_none());
+    }
+}

@@ -1,0 +1,132 @@
+//! What checks look at, gathered once from every replica itself.
+
+use chrono::{DateTime, Utc};
+use futures::{StreamExt as _, future};
+use sysndd_protocol::{Event, HealthReport, StartupEvent};
+
+use super::ledger::{self, Ledger};
+use crate::{
+    config::{Probe, Stack},
+    docker::{Engine, LogQuery},
+    observe::{Observed, Replica},
+    probe::Prober,
+};
+
+/// A deployment as it was found.
+pub(crate) struct Evidence {
+    pub(crate) observed: Observed,
+    /// Every replica of every service.
+    pub(crate) replicas: Vec<ReplicaEvidence>,
+    /// The migration ledger; `None` when the stack has no `[migrations]`.
+    pub(crate) ledger: Option<Result<Ledger, String>>,
+}
+
+/// One replica, in its own words.
+pub(crate) struct ReplicaEvidence {
+    pub(crate) replica: Replica,
+    /// Startup events of all its lives, oldest first.
+    pub(crate) events: Vec<StartupEvent>,
+    /// Its health report; `None` when its service has no HTTP probe or it does not run.
+    pub(crate) health: Option<Result<HealthAnswer, String>>,
+}
+
+/// A health report and how long it took.
+pub(crate) struct HealthAnswer {
+    pub(crate) status: u16,
+    /// Shortest of three requests, since the first may pay for a cold path.
+    pub(crate) latency: std::time::Duration,
+    /// What was said, or why it is not a health report.
+    pub(crate) report: Result<HealthReport, String>,
+}
+
+impl ReplicaEvidence {
+    /// Events since the process that runs now began.
+    pub(crate) fn current_life(&self) -> &[StartupEvent] {
+        let begin = self.events.iter().rposition(|e| matches!(e.event, Event::StartupBegin { .. }));
+        &self.events[begin.unwrap_or(0)..]
+    }
+
+    /// When the process that runs now said that it was ready.
+    pub(crate) fn ready_at(&self) -> Option<DateTime<Utc>> {
+        let ready = |e: &&StartupEvent| matches!(e.event, Event::StartupReady { .. });
+        self.current_life().iter().find(ready).map(|event| event.ts)
+    }
+
+    /// Whether its log goes back to its beginning; without that, silence proves nothing.
+    pub(crate) fn has_log(&self) -> bool {
+        self.events.iter().any(|event| matches!(event.event, Event::StartupBegin { .. }))
+    }
+}
+
+impl Evidence {
+    /// Replicas of one service.
+    pub(crate) fn of<'a>(
+        &'a self,
+        service: &'a crate::config::ServiceName,
+    ) -> impl Iterator<Item = &'a ReplicaEvidence> {
+        self.replicas.iter().filter(move |evidence| evidence.replica.service == *service)
+    }
+}
+
+pub(super) async fn gather(
+    stack: &Stack,
+    engine: &Engine,
+    prober: &Prober,
+    observed: Observed,
+) -> Evidence {
+    let replicas = future::join_all(
+        observed.replicas.iter().map(|replica| gather_replica(stack, engine, prober, replica)),
+    );
+    let ledger = async {
+        match &stack.migrations {
+            None => None,
+            Some(migrations) => {
+                Some(ledger::read(stack, migrations, engine, prober, &observed).await)
+            }
+        }
+    };
+    let (replicas, ledger) = future::join(replicas, ledger).await;
+    Evidence { observed, replicas, ledger }
+}
+
+async fn gather_replica(
+    stack: &Stack,
+    engine: &Engine,
+    prober: &Prober,
+    replica: &Replica,
+) -> ReplicaEvidence {
+    let events = engine
+        .logs(&replica.container, LogQuery::default())
+        .filter_map(|line| {
+            std::future::ready(line.ok().and_then(|line| StartupEvent::parse(&line.text)))
+        })
+        .collect();
+    let (events, health) = future::join(events, ask_health(stack, prober, replica)).await;
+    ReplicaEvidence { replica: replica.clone(), events, health }
+}
+
+async fn ask_health(
+    stack: &Stack,
+    prober: &Prober,
+    replica: &Replica,
+) -> Option<Result<HealthAnswer, String>> {
+    let service = stack.services.get(&replica.service)?;
+    let Some(Probe::Http { port, path }) = &service.healthcheck.probe else { return None };
+    if !replica.is_running() {
+        return None;
+    }
+    let mut best: Option<HealthAnswer> = None;
+    for _ in 0..3 {
+        let began = std::time::Instant::now();
+        let response = match prober.get(replica, *port, path).await {
+            Ok(response) => response,
+            Err(error) => return Some(Err(error.to_string())),
+        };
+        let latency = began.elapsed();
+        if best.as_ref().is_none_or(|best| latency < best.latency) {
+            let report = serde_json::from_slice(&response.body).map_err(|error| error.to_string());
+            best = Some(HealthAnswer { status: response.status, latency, report });
+        }
+    }
+    best.map(Ok)
+}

@@ -1,0 +1,187 @@
+//! `verify`: checks that prove a deployment right, each asked of the replicas themselves.
+//!
+//! Changes no managed resource. A check may run commands in replicas, send requests, and write
+//! temporary data, which it removes.
+
+mod evidence;
+mod ledger;
+mod report;
+mod timeline;
+mod checks {
+    //! One file a check, collected by `build.rs`.
+    use super::Check;
+    include!(concat!(env!("OUT_DIR"), "/checks.rs"));
+}
+
+use std::time::Instant;
+
+use futures::future::{self, BoxFuture};
+use serde::Serialize;
+use serde_json::Value;
+
+pub(crate) use evidence::{Evidence, HealthAnswer, ReplicaEvidence};
+pub(crate) use ledger::Ledger;
+pub(crate) use report::{CheckReport, Report};
+pub(crate) use timeline::Timeline;
+
+use crate::{
+    config::{Probe, Stack},
+    docker::Engine,
+    observe::Observed,
+    probe::{Prober, Response},
+};
+
+/// Checks that belong together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Suite {
+    Replicas,
+    Startup,
+    Migration,
+    Data,
+    Web,
+    Health,
+}
+
+/// One check.
+pub(crate) struct Check {
+    /// `suite.name`; scripts rely on it.
+    pub(crate) id: &'static str,
+    pub(crate) suite: Suite,
+    /// Requirements that it proves.
+    pub(crate) requirements: &'static [&'static str],
+    /// What is right.
+    pub(crate) expected: &'static str,
+    pub(crate) run: for<'a> fn(&'a Context<'a>) -> BoxFuture<'a, Outcome>,
+}
+
+/// What a check works with.
+pub(crate) struct Context<'a> {
+    pub(crate) stack: &'a Stack,
+    pub(crate) engine: &'a Engine,
+    pub(crate) prober: &'a Prober,
+    pub(crate) evidence: &'a Evidence,
+}
+
+impl Context<'_> {
+    /// `GET path` through the edge, the way a browser comes: by the published port, or at the
+    /// edge's own address where none is published.
+    pub(crate) async fn edge_get(&self, path: &str) -> Result<Response, String> {
+        let edge = self.stack.edge.as_ref().ok_or("the stack has no [edge]")?;
+        let replica = self
+            .evidence
+            .observed
+            .replicas_of(&edge.service)
+            .find(|replica| replica.is_running())
+            .ok_or_else(|| format!("{} does not run", edge.service))?;
+        let answer = match replica.published(self.engine.info()) {
+            Some(address) => self.prober.get_published(&address, path).await,
+            None => {
+                let probe = self.stack.services[&edge.service].healthcheck.probe.as_ref();
+                let port = probe.map_or(edge.generation.port, Probe::port);
+                self.prober.get(replica, port, path).await
+            }
+        };
+        answer.map_err(|error| error.to_string())
+    }
+}
+
+/// What a check found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) verdict: Verdict,
+    pub(crate) observed: String,
+    pub(crate) evidence: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Verdict {
+    Pass,
+    Fail,
+    Skip,
+}
+
+impl Outcome {
+    pub(crate) fn pass(observed: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Pass, observed: observed.into(), evidence: Value::Null }
+    }
+
+    pub(crate) fn fail(observed: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Fail, observed: observed.into(), evidence: Value::Null }
+    }
+
+    /// The check cannot be made here; the reason says why.
+    pub(crate) fn skip(reason: impl Into<String>) -> Self {
+        Self { verdict: Verdict::Skip, observed: reason.into(), evidence: Value::Null }
+    }
+
+    /// Passes when there is no fault; otherwise all of them are told.
+    pub(crate) fn judge(faults: &[String], right: impl Into<String>) -> Self {
+        if faults.is_empty() { Self::pass(right) } else { Self::fail(faults.join("; ")) }
+    }
+
+    pub(crate) fn with(mut self, evidence: impl Serialize) -> Self {
+        self.evidence = serde_json::to_value(evidence).unwrap_or(Value::Null);
+        self
+    }
+}
+
+/// Which checks are wanted.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Selection {
+    pub(crate) suites: Vec<Suite>,
+    /// Check ids; a skipped check that was asked for by name is a failure.
+    pub(crate) ids: Vec<String>,
+}
+
+impl Selection {
+    fn contains(&self, check: &Check) -> bool {
+        (self.suites.is_empty() && self.ids.is_empty())
+            || self.suites.contains(&check.suite)
+            || self.ids.iter().any(|id| id == check.id)
+    }
+
+    /// Ids that no check has.
+    pub(crate) fn unknown(&self) -> Vec<&str> {
+        let known = |id: &&String| checks::ALL.iter().any(|check| check.id == id.as_str());
+        self.ids.iter().filter(|id| !known(id)).map(String::as_str).collect()
+    }
+}
+
+/// Whether a selection holds the check of this id.
+pub(crate) fn wanted(selection: &Selection, id: &str) -> bool {
+    checks::ALL.iter().any(|check| check.id == id && selection.contains(check))
+}
+
+/// Ids of all checks.
+pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
+    checks::ALL.iter().map(|check| check.id)
+}
+
+/// Gathers the evidence once, then runs the selected checks on it, all at the same time.
+pub(crate) async fn verify(
+    stack: &Stack,
+    engine: &Engine,
+    prober: &Prober,
+    observed: Observed,
+    selection: &Selection,
+) -> Report {
+    let began = Instant::now();
+    let evidence = evidence::gather(stack, engine, prober, observed).await;
+    let context = Context { stack, engine, prober, evidence: &evidence };
+    let selected = checks::ALL.iter().filter(|check| selection.contains(check));
+    let mut checks = future::join_all(selected.map(|check| run(check, &context, selection))).await;
+    checks.sort_by_key(|check| (check.suite, check.id));
+    Report::new(stack, &evidence, checks, began.elapsed())
+}
+
+async fn run(check: &Check, context: &Context<'_>, selection: &Selection) -> CheckReport {
+    let began = Instant::now();
+    let mut outcome = (check.run)(context).await;
+    if outcome.verdict == Verdict::Skip && selection.ids.iter().any(|id| id == check.id) {
+        outcome.verdict = Verdict::Fail;
+        outcome.observed = format!("asked for by name, but it cannot be checked: {}", outcome.observed);
+    }
+    CheckReport::new(check, outcome, began.elapsed())
+}
