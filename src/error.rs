@@ -31,6 +31,11 @@ impl Error {
         Self::new(Exit::DeployFailed, message)
     }
 
+    /// An image could not be had: nothing that runs was touched.
+    pub(crate) fn image(error: impl fmt::Display) -> Self {
+        Self::deploy(error.to_string())
+    }
+
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -7,6 +7,8 @@ mod edge;
 mod error;
 mod execute;
 mod exit;
+mod host;
+mod images;
 mod observe;
 mod output;
 mod plan;

@@ -50,7 +50,9 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.role {
-            Role::Serve => startup::serve().await,
+            Role::Serve => startup::serve().await.inspect_err(|error| {
+                tracing::error!(error = format!("{error:#}"), "the replica ends");
+            }),
             Role::Healthcheck(args) => healthcheck::run(args).await,
             Role::Migrate(args) => migrate::run(args).await,
         }

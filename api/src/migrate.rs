@@ -16,12 +16,12 @@ use crate::telemetry::{self, Events};
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
-    /// Folder of NNN_name.sql files [default: SYSNDD_MIGRATIONS_DIR, else /app/migrations]
+    /// Folder of `NNN_name.sql` files, in place of `SYSNDD_MIGRATIONS_DIR`
     #[arg(long, global = true)]
     dir: Option<PathBuf>,
-    /// mysql://user:password@host:port/database [default: SYSNDD_DATABASE_URL]. Others on this
-    /// machine can see arguments: prefer the variable
-    #[arg(long, global = true, hide_env_values = true)]
+    /// `mysql://user:password@host:port/database`, in place of `SYSNDD_DATABASE_URL`; others on
+    /// this machine can see arguments, so prefer the variable
+    #[arg(long, global = true)]
     database_url: Option<String>,
 }
 
@@ -59,14 +59,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let url = source.finish(url)?;
 
     let dir = args.dir.unwrap_or(migrations.dir);
-    let set = MigrationSet::load(&dir)
-        .with_context(|| format!("reading the migrations in {}", dir.display()))?;
+    let set = MigrationSet::load(&dir)?;
     match args.action {
         Action::Up => {
             telemetry::init(telemetry.filter);
-            let mut settings = Settings::new(identity.replica.clone());
-            settings.release = identity.release.clone();
-            settings.wait_budget = migrations.wait;
+            let settings = Settings {
+                release: identity.release.clone(),
+                wait_budget: migrations.wait,
+                ..Settings::new(identity.replica.clone())
+            };
             sysndd_migrator::migrate(url.opts(), &set, &settings, &Events::new(identity)).await?;
         }
         Action::Status { format } => {
@@ -99,6 +100,12 @@ fn describe(status: &Status) -> String {
         lines.push(format!("ahead    {}", status.ahead.len()));
         lines.extend(status.ahead.iter().map(|file| format!("         {file}")));
     }
+    lines.extend(
+        status
+            .problems
+            .iter()
+            .map(|problem| format!("problem  {problem}")),
+    );
     lines.push(match (&status.lock.held, &status.lock.holder) {
         (false, _) => "lock     free".to_owned(),
         (true, Some(holder)) => format!("lock     held by {holder}"),

@@ -46,14 +46,15 @@ pub(crate) struct Running {
     pub(crate) close: CancellationToken,
 }
 
-/// Turns readiness off, stops accepting, lets requests in flight finish within the grace period.
-/// A second signal ends the wait.
+/// Turns readiness off, stops accepting, lets requests in flight and what else is `unfinished` end
+/// within the grace period. A second signal ends the wait.
 pub(crate) async fn drain(
     app: &Arc<App>,
     events: &Events,
     config: &Server,
     signals: &mut Signals,
     running: Running,
+    unfinished: impl Future<Output = ()>,
     reason: &'static str,
 ) -> anyhow::Result<()> {
     let began = Instant::now();
@@ -62,13 +63,13 @@ pub(crate) async fn drain(
         reason: reason.to_owned(),
     });
 
-    let finish = async {
+    let requests = async {
         tokio::time::sleep(config.drain_delay).await;
         running.close.cancel();
         running.server.await
     };
     let cut_short = tokio::select! {
-        ended = finish => {
+        (ended, ()) = async { tokio::join!(requests, unfinished) } => {
             ended??;
             None
         }

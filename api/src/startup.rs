@@ -18,6 +18,9 @@ use crate::state::App;
 use crate::telemetry::{self, Events};
 use crate::{db, http};
 
+/// How often the database may be lost in the middle of migrating before a start gives up.
+const DATABASE_LOSSES: u32 = 3;
+
 /// Runs the API until it is asked to end.
 pub(crate) async fn serve() -> anyhow::Result<()> {
     let began = Instant::now();
@@ -36,22 +39,32 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
 
     let boot = boot(&config, &app, &set, &events);
     tokio::pin!(boot);
-    let reason = tokio::select! {
+    let (reason, booted) = tokio::select! {
         outcome = &mut boot => {
             outcome?;
             app.lifecycle.serving();
-            events.info(Event::StartupReady { elapsed_ms: milliseconds(began.elapsed()) });
-            signals.next().await
+            let elapsed_ms = milliseconds(began.elapsed());
+            events.info(Event::StartupReady { elapsed_ms });
+            (signals.next().await, true)
         }
-        reason = signals.next() => {
-            // A schema change is finished if it can be; a wait is simply given up.
-            if events.applying() {
-                let _ = tokio::time::timeout(config.server.grace, &mut boot).await;
-            }
-            reason
+        reason = signals.next() => (reason, false),
+    };
+    // A wait is simply given up; a schema change under way is finished if time allows.
+    let unfinished = async {
+        if !booted && events.applying() {
+            let _ = boot.await;
         }
     };
-    shutdown::drain(&app, &events, &config.server, &mut signals, running, reason).await
+    shutdown::drain(
+        &app,
+        &events,
+        &config.server,
+        &mut signals,
+        running,
+        unfinished,
+        reason,
+    )
+    .await
 }
 
 /// Everything between the listener and ready.
@@ -66,15 +79,23 @@ async fn boot(
         path: app.data_dir.path().display().to_string(),
     });
 
-    let connected = db::await_database(&config.database).await?;
-    events.info(Event::DbConnected {
-        attempts: connected.attempts,
-        elapsed_ms: milliseconds(connected.elapsed),
-    });
-
-    let outcome =
-        sysndd_migrator::migrate(config.database.url.opts(), set, &settings(config), events)
-            .await?;
+    let settings = settings(config);
+    let mut lost = 0;
+    let outcome = loop {
+        let connected = db::await_database(&config.database).await?;
+        events.info(Event::DbConnected {
+            attempts: connected.attempts,
+            elapsed_ms: milliseconds(connected.elapsed),
+        });
+        match sysndd_migrator::migrate(config.database.url.opts(), set, &settings, events).await {
+            // It answered and was gone again: some databases restart while they are set up.
+            Err(error) if error.is_transient() && lost < DATABASE_LOSSES => {
+                tracing::warn!(%error, "the database was lost while migrating; connecting again");
+                lost += 1;
+            }
+            outcome => break outcome?,
+        }
+    };
     // Set once, here.
     let _ = app.migrated.set(outcome.startup);
 
@@ -94,21 +115,18 @@ fn begin() -> Event {
 }
 
 fn load_migrations(config: &Config, events: &Events) -> anyhow::Result<MigrationSet> {
-    let dir = &config.migrations.dir;
-    MigrationSet::load(dir)
+    MigrationSet::load(&config.migrations.dir)
         .inspect_err(|error| {
             let message = error.to_string();
-            events.emit(
-                Level::Error,
-                Event::MigrationFailed {
-                    file: None,
-                    statement: None,
-                    code: None,
-                    message,
-                },
-            );
+            let failed = Event::MigrationFailed {
+                file: None,
+                statement: None,
+                code: None,
+                message,
+            };
+            events.emit(Level::Error, failed);
         })
-        .with_context(|| format!("reading the migrations in {}", dir.display()))
+        .context("starting")
 }
 
 async fn listen(config: &Config, app: &Arc<App>) -> anyhow::Result<Running> {
@@ -127,11 +145,12 @@ async fn listen(config: &Config, app: &Arc<App>) -> anyhow::Result<Running> {
 }
 
 fn settings(config: &Config) -> Settings {
-    let mut settings = Settings::new(config.identity.replica.clone());
-    settings.mode = config.migrations.mode;
-    settings.release = config.identity.release.clone();
-    settings.wait_budget = config.migrations.wait;
-    settings
+    Settings {
+        mode: config.migrations.mode,
+        release: config.identity.release.clone(),
+        wait_budget: config.migrations.wait,
+        ..Settings::new(config.identity.replica.clone())
+    }
 }
 
 fn milliseconds(duration: Duration) -> u64 {

@@ -26,9 +26,15 @@ describe('an answer', () => {
     const problem = { title: 'No replica is ready', status: 503, detail: 'Try again.' }
     expect(await readAnswer(response(503, problem, { 'x-request-id': 'abc' }))).toEqual({
       kind: 'no_replica',
+      status: 503,
       detail: 'Try again.',
       requestId: 'abc',
     })
+  })
+
+  it('of 504 with a problem document means that the replicas are silent', async () => {
+    const answer = await readAnswer(response(504, { title: 'The replica took too long' }))
+    expect(answer).toMatchObject({ kind: 'no_replica', status: 504 })
   })
 
   it('that is the page itself is not taken for health', async () => {
@@ -37,8 +43,8 @@ describe('an answer', () => {
   })
 
   it('of another status keeps its words', async () => {
-    const answer = await readAnswer(response(502, { title: 'The replica broke off' }))
-    expect(answer).toMatchObject({ kind: 'unexpected', status: 502, detail: 'The replica broke off' })
+    const answer = await readAnswer(response(401, { title: 'Log in first' }))
+    expect(answer).toMatchObject({ kind: 'unexpected', status: 401, detail: 'Log in first' })
   })
 })
 

@@ -62,7 +62,8 @@ describe('the verdict', () => {
   })
 
   it.each([
-    ['No replica is answering', { kind: 'no_replica', detail: '', requestId: null }],
+    ['No replica is answering', { kind: 'no_replica', status: 503, detail: '', requestId: null }],
+    ['The replicas do not answer', { kind: 'no_replica', status: 504, detail: '', requestId: null }],
     ['The stack cannot be reached', { kind: 'unreachable', timedOut: false }],
     ['The stack does not answer in time', { kind: 'unreachable', timedOut: true }],
     [

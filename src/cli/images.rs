@@ -1,46 +1,72 @@
-//! Images for a stack: built where their sources changed, made or pulled where they are bases.
+//! Images for a stack: built where their sources changed, pulled or made where they are bases.
 
 use std::collections::BTreeMap;
 
 use chrono::Utc;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::session::Session;
 use crate::{
-    config::{ServiceName, Stack},
+    config::{ImageSource, ServiceName, Stack},
     error::Error,
+    exit::Exit,
+    images::{self, BaseEvent, BaseRefs, BuildEvent, BuiltImage, Origin, Outcome, StepState},
+    output::{Board, seconds},
     plan::{self, Images, Plan, ResolvedImage, UpIntent},
 };
 
 /// When to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BuildMode {
-    /// Where sources changed since the newest image.
+    /// Where what goes into an image changed since it was built.
     Changed,
+    /// Every step again.
     Always,
+    /// Only look for what is there.
     Never,
 }
 
+/// The image of every service, made where that is needed and allowed.
 pub(super) async fn resolve(
     session: &Session,
-    _mode: BuildMode,
-    _interrupt: &CancellationToken,
+    mode: BuildMode,
+    interrupt: &CancellationToken,
 ) -> Result<Images, Error> {
-    let mut images = Images::new();
-    for name in session.stack.services.keys() {
-        let tag = std::env::var(format!("TMP_IMAGE_{name}")).unwrap_or_default();
-        let image = session.engine.find_image(&tag).await?.ok_or_else(|| Error::deploy(format!("no image {tag}")))?;
-        images.insert(name.clone(), ResolvedImage::Present(image.id.to_string()));
+    let work = async {
+        let bases = bases(session).await?;
+        let mut found = Images::new();
+        for name in session.stack.services.keys() {
+            let image = match (&session.stack.services[name].image, mode) {
+                (ImageSource::Build(_), BuildMode::Never) => newest(session, name).await?,
+                (ImageSource::Build(_), _) => {
+                    let built = build(session, name, &bases, mode == BuildMode::Always).await?;
+                    built.id.to_string()
+                }
+                (ImageSource::Base(base), _) => bases[base].id.to_string(),
+                (ImageSource::Reference(text), _) => pulled(session, &text.expose()).await?,
+            };
+            found.insert(name.clone(), ResolvedImage::Present(image));
+        }
+        Ok(found)
+    };
+    tokio::select! {
+        () = interrupt.cancelled() => {
+            let stopped = "interrupted while making images: nothing that runs was touched";
+            Err(Error::new(Exit::Interrupted, stopped)
+                .with_hint("run the same command again: finished steps are not done again"))
+        }
+        done = work => done,
     }
-    Ok(images)
 }
 
+/// The plan of `up`, from what is there; nothing is built, pulled or changed.
 pub(super) async fn preview(
     session: &Session,
     counts: &BTreeMap<ServiceName, u32>,
     force: bool,
 ) -> Result<Plan, Error> {
-    let images = resolve(session, BuildMode::Never, &CancellationToken::new()).await?;
+    let present = images::present(&session.engine, &session.stack).await.map_err(Error::image)?;
     let observed = session.observe().await?;
     let intent = UpIntent {
         now: Utc::now(),
@@ -48,7 +74,17 @@ pub(super) async fn preview(
         force,
         edge_template: edge_template(&session.stack)?,
     };
-    Ok(plan::up(&session.stack, &images, &observed, &intent))
+    let found = present
+        .into_iter()
+        .map(|(name, image)| {
+            let image = match image {
+                Ok(id) => ResolvedImage::Present(id.to_string()),
+                Err(cause) => ResolvedImage::Missing { cause },
+            };
+            (name, image)
+        })
+        .collect();
+    Ok(plan::up(&session.stack, &found, &observed, &intent))
 }
 
 /// Text of the template of the upstream list; empty without an edge.
@@ -57,4 +93,129 @@ pub(super) fn edge_template(stack: &Stack) -> Result<String, Error> {
     let path = stack.root.join(&edge.template);
     std::fs::read_to_string(&path)
         .map_err(|error| Error::usage(format!("{}: {error}", edge.template.display())))
+}
+
+/// The base images that the stack needs.
+pub(super) async fn bases(session: &Session) -> Result<BaseRefs, Error> {
+    let (sender, mut events) = mpsc::unbounded_channel();
+    let stack = &session.stack;
+    let names = images::needed(stack);
+    let work = images::resolve(&session.engine, &stack.bases, &stack.root, &names, &sender);
+    tokio::pin!(work);
+    let mut board = Board::new(session.printer);
+    let bases = loop {
+        tokio::select! {
+            biased;
+            Some(event) = events.recv() => show_base(&mut board, &event),
+            done = &mut work => break done,
+        }
+    };
+    while let Ok(event) = events.try_recv() {
+        show_base(&mut board, &event);
+    }
+    board.close();
+    bases.map_err(Error::image)
+}
+
+/// The image of one service, built if anything that goes into it changed.
+pub(super) async fn build(
+    session: &Session,
+    name: &ServiceName,
+    bases: &BaseRefs,
+    no_cache: bool,
+) -> Result<BuiltImage, Error> {
+    let stack = &session.stack;
+    let ImageSource::Build(source) = &stack.services[name].image else {
+        return Err(Error::usage(format!("{name} is not built here")));
+    };
+    let mut board = Board::new(session.printer);
+    let title = plan::image_name(stack, name);
+    let built = images::build_service(
+        &session.engine,
+        stack,
+        name,
+        source,
+        bases,
+        no_cache,
+        |event| show_step(&mut board, &title, &event),
+    )
+    .await;
+    if let Ok(image) = &built
+        && image.outcome == Outcome::Built
+    {
+        board.done(&title, &format!("built in {}, {}", seconds(image.took), megabytes(image.size)));
+    }
+    board.close();
+    built.map_err(Error::image)
+}
+
+/// For `--no-build`: the newest image that was built of this service.
+async fn newest(session: &Session, name: &ServiceName) -> Result<String, Error> {
+    let newest = images::newest(&session.engine, &session.stack, name).await.map_err(Error::image)?;
+    newest.map(|image| image.id.to_string()).ok_or_else(|| {
+        Error::usage(format!("--no-build: no image of {name} was ever built here"))
+            .with_hint("run `sysndd-deploy build` first")
+    })
+}
+
+/// Any other reference: the one that is here, else from its registry.
+async fn pulled(session: &Session, reference: &str) -> Result<String, Error> {
+    if let Some(image) = session.engine.find_image(reference).await? {
+        return Ok(image.id.to_string());
+    }
+    let mut board = Board::new(session.printer);
+    session.engine.pull_image(reference, |line| board.detail(reference, &line)).await?;
+    board.done(reference, "pulled");
+    board.close();
+    let image = session.engine.find_image(reference).await?;
+    image.map(|image| image.id.to_string()).ok_or_else(|| {
+        Error::deploy(format!("{reference} was pulled, but the engine does not have it"))
+    })
+}
+
+fn show_base(board: &mut Board, event: &BaseEvent) {
+    match event {
+        BaseEvent::Asking { base, reference } => {
+            board.set(base, &format!("asking the registry for {reference}"));
+        }
+        BaseEvent::NotInRegistry { base, reason } => {
+            board.set(base, &format!("not from the registry: {reason}"));
+        }
+        BaseEvent::Pulling { base, line } => board.detail(base, line),
+        BaseEvent::Making { base } => board.set(base, "making it from Debian packages"),
+        BaseEvent::Log { base, line } => board.detail(base, line),
+        BaseEvent::Step { base, event } => show_step(board, base, event),
+        BaseEvent::Ready { base, image, took } => {
+            let how = match image.origin {
+                // Nothing happened: nothing is said.
+                Origin::Present => return,
+                Origin::Pulled => "pulled",
+                Origin::Made => "made",
+            };
+            board.done(base, &format!("{how} in {}, {}", seconds(*took), megabytes(image.size)));
+        }
+    }
+}
+
+fn show_step(board: &mut Board, of: &str, event: &BuildEvent) {
+    // BuildKit's own housekeeping says nothing to the operator.
+    if event.name.starts_with("[internal]") {
+        return;
+    }
+    match &event.state {
+        StepState::Started => board.set(of, &event.name),
+        StepState::Cached => board.set(of, &format!("{} cached", event.name)),
+        StepState::Done(took) => board.set(of, &format!("{} done in {}", event.name, seconds(*took))),
+        StepState::Failed(_) => board.failed(of, &event.name),
+        StepState::Log(line) => board.detail(of, &format!("{} {line}", short(&event.name))),
+    }
+}
+
+/// `[build 3/7]` of `[build 3/7] RUN cargo build`.
+fn short(step: &str) -> &str {
+    step.find(']').map_or(step, |end| &step[..=end])
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{} MB", bytes / 1_000_000)
 }

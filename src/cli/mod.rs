@@ -1,11 +1,14 @@
 //! The command line: one file per command, each short: load → observe → plan → execute → print.
 
+mod build;
 mod completions;
 mod config;
+mod doctor;
 mod down;
 mod images;
 mod logs;
 mod plan;
+mod quickstart;
 mod run;
 mod session;
 mod status;
@@ -72,6 +75,8 @@ enum ProbeWay {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// From a fresh machine to four proven replicas; run again it changes nothing
+    Quickstart(quickstart::Quickstart),
     /// Bring the stack to what sysndd.toml says
     Up(up::Up),
     /// Show what `up` would do
@@ -82,8 +87,12 @@ enum Command {
     Status(status::Status),
     /// Show what the replicas print, together
     Logs(logs::Logs),
+    /// Build the images
+    Build(build::Build),
     /// Stop and remove the stack; volumes stay unless asked for
     Down(down::Down),
+    /// Check this machine and its engine
+    Doctor(doctor::Doctor),
     /// Check or show sysndd.toml
     Config(config::Config),
     /// Print a completion script for a shell
@@ -116,6 +125,9 @@ pub(crate) fn main() -> ExitCode {
 async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {
     let Cli { global, command } = cli;
     match command {
+        Command::Quickstart(command) => command.run(&global, printer).await,
+        Command::Build(command) => command.run(&global, printer).await,
+        Command::Doctor(command) => command.run(&global, printer).await,
         Command::Up(command) => command.run(&global, printer).await,
         Command::Plan(command) => command.run(&global, printer).await,
         Command::Verify(command) => command.run(&global, printer).await,

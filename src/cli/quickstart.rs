@@ -77,16 +77,20 @@ impl Quickstart {
 async fn write_secrets(global: &Global, printer: Printer, engine: &Engine) -> Result<(), Error> {
     let environment = config::Environment::of_process()?;
     let path = session::path(global, &environment)?;
-    let (project, missing) = config::missing_secrets(&path, &environment)?;
+    let missing = config::missing_secrets(&path, &environment)?;
     if missing.is_empty() {
         return Ok(());
     }
+    // The rest of the file must be right before anything is written.
+    let mut filled = environment.clone();
+    filled.variables.extend(missing.keys().map(|name| (name.clone(), "to be made".to_owned())));
+    let stack = config::load(&path, &filled)?;
     let project = match &global.project {
         Some(name) => config::project_name(name).map_err(Error::usage)?,
-        None => project,
+        None => stack.project,
     };
     let observed = observe(engine, &project, None).await?;
-    let names: Vec<&str> = missing.iter().map(|(name, _)| name.as_str()).collect();
+    let names: Vec<&str> = missing.keys().map(String::as_str).collect();
     if !observed.volumes.is_empty() {
         // A new password would not open a database that was made with the old one.
         return Err(Error::usage(format!(
@@ -102,7 +106,7 @@ async fn write_secrets(global: &Global, printer: Printer, engine: &Engine) -> Re
     Ok(())
 }
 
-fn append(file: &std::path::Path, secrets: &[(String, SecretSpec)]) -> std::io::Result<()> {
+fn append(file: &std::path::Path, secrets: &BTreeMap<String, SecretSpec>) -> std::io::Result<()> {
     let before = std::fs::read_to_string(file).unwrap_or_default();
     let mut text = String::new();
     if !before.is_empty() && !before.ends_with('\n') {

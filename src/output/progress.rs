@@ -31,6 +31,13 @@ impl Board {
         }
     }
 
+    /// A passing detail: shown where lines are redrawn, left out where each would stay.
+    pub(crate) fn detail(&mut self, name: &str, text: &str) {
+        if self.printer.is_live() {
+            self.bar(name).set_message(text.to_owned());
+        }
+    }
+
     /// The line of `name` ends well.
     pub(crate) fn done(&mut self, name: &str, state: &str) {
         if self.printer.is_live() {

@@ -35,8 +35,7 @@ impl Database {
                 "must not be greater than SYSNDD_DB_POOL_MAX",
             );
         }
-        let connect_wait =
-            source.value("SYSNDD_DB_CONNECT_WAIT", Duration::from_secs(60), duration);
+        let connect_wait = source.value("SYSNDD_DB_CONNECT_WAIT", Duration::from_mins(1), duration);
         Some(Self {
             url: url?,
             connect_wait,

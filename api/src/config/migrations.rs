@@ -9,7 +9,7 @@ use super::Source;
 use super::source::duration;
 
 /// Longer than any migration should take: a waiter that gives up is restarted into the same wait.
-const DEFAULT_WAIT: Duration = Duration::from_secs(15 * 60);
+const DEFAULT_WAIT: Duration = Duration::from_mins(15);
 
 /// The migration settings.
 #[derive(Debug, Clone)]
@@ -25,12 +25,7 @@ pub(crate) struct Migrations {
 impl Migrations {
     pub(crate) fn read(source: &mut Source) -> Self {
         Self {
-            mode: source.value("SYSNDD_MIGRATE", Mode::Auto, |text| match text {
-                "auto" => Ok(Mode::Auto),
-                "check" => Ok(Mode::Check),
-                "off" => Ok(Mode::Off),
-                _ => Err("must be auto, check or off".to_owned()),
-            }),
+            mode: source.value("SYSNDD_MIGRATE", Mode::Auto, str::parse),
             dir: source
                 .text("SYSNDD_MIGRATIONS_DIR")
                 .unwrap_or_else(|| "/app/migrations".to_owned())

@@ -7,7 +7,11 @@ use super::{Config, Faults, Source};
 const SECRET: &str = "hunter2-canary";
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Faults> {
-    Config::read(Source::new(variables.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()))))
+    Config::read(Source::new(
+        variables
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned())),
+    ))
 }
 
 fn database_url() -> String {
@@ -16,7 +20,11 @@ fn database_url() -> String {
 
 #[test]
 fn a_database_is_all_it_needs() {
-    let config = read(&[("SYSNDD_DATABASE_URL", &database_url()), ("HOSTNAME", "demo-api-1")]).expect("complete");
+    let config = read(&[
+        ("SYSNDD_DATABASE_URL", &database_url()),
+        ("HOSTNAME", "demo-api-1"),
+    ])
+    .expect("complete");
     assert_eq!(config.server.bind.to_string(), "0.0.0.0:8080");
     assert_eq!(config.data_dir.to_str(), Some("/app/data"));
     assert_eq!(config.migrations.dir.to_str(), Some("/app/migrations"));
@@ -45,8 +53,14 @@ fn all_faults_are_reported_at_once() {
 
 #[test]
 fn an_empty_variable_is_an_unset_one() {
-    let faults = read(&[("SYSNDD_DATABASE_URL", ""), ("SYSNDD_REPLICA", "a")]).expect_err("no database");
-    assert!(faults.to_string().contains("SYSNDD_DATABASE_URL: is not set"), "{faults}");
+    let faults =
+        read(&[("SYSNDD_DATABASE_URL", ""), ("SYSNDD_REPLICA", "a")]).expect_err("no database");
+    assert!(
+        faults
+            .to_string()
+            .contains("SYSNDD_DATABASE_URL: is not set"),
+        "{faults}"
+    );
 }
 
 #[test]
@@ -57,9 +71,15 @@ fn a_file_stands_in_for_a_variable_and_loses_its_line_end() {
     let config = read(&[("SYSNDD_DATABASE_URL_FILE", path)]).expect("complete");
     assert_eq!(config.database.url.opts().pass(), Some(SECRET));
 
-    let both = [("SYSNDD_DATABASE_URL_FILE", path), ("SYSNDD_DATABASE_URL", &database_url())];
+    let both = [
+        ("SYSNDD_DATABASE_URL_FILE", path),
+        ("SYSNDD_DATABASE_URL", &database_url()),
+    ];
     let faults = read(&both).expect_err("two sources").to_string();
-    assert!(faults.contains("SYSNDD_DATABASE_URL: is set, and so is SYSNDD_DATABASE_URL_FILE"), "{faults}");
+    assert!(
+        faults.contains("SYSNDD_DATABASE_URL: is set, and so is SYSNDD_DATABASE_URL_FILE"),
+        "{faults}"
+    );
 }
 
 #[test]
@@ -68,7 +88,11 @@ fn hosted_platforms_may_use_their_own_names() {
     assert_eq!(config.server.bind.to_string(), "0.0.0.0:5000");
 
     let own = "mysql://own:x@own/own";
-    let config = read(&[("DATABASE_URL", &database_url()), ("SYSNDD_DATABASE_URL", own)]).expect("complete");
+    let config = read(&[
+        ("DATABASE_URL", &database_url()),
+        ("SYSNDD_DATABASE_URL", own),
+    ])
+    .expect("complete");
     assert_eq!(config.database.url.to_string(), "mysql://own@own:3306/own");
 }
 
@@ -83,12 +107,16 @@ fn durations_have_units() {
     .expect("complete");
     assert_eq!(config.server.drain_delay, Duration::from_millis(250));
     assert_eq!(config.server.grace, Duration::from_secs(7));
-    assert_eq!(config.migrations.wait, Duration::from_secs(120));
+    assert_eq!(config.migrations.wait, Duration::from_mins(2));
 }
 
 #[test]
 fn a_misspelt_variable_is_noticed() {
-    let config = read(&[("SYSNDD_DATABASE_URL", &database_url()), ("SYSNDD_MIGRTAE", "off")]).expect("complete");
+    let config = read(&[
+        ("SYSNDD_DATABASE_URL", &database_url()),
+        ("SYSNDD_MIGRTAE", "off"),
+    ])
+    .expect("complete");
     assert_eq!(config.unknown, ["SYSNDD_MIGRTAE"]);
 }
 

@@ -13,7 +13,7 @@ use mysql_async::{OptsBuilder, Pool, PoolConstraints, PoolOpts};
 use crate::config::Database;
 
 /// How long a connection above the minimum stays open unused.
-const IDLE_TTL: Duration = Duration::from_secs(60);
+const IDLE_TTL: Duration = Duration::from_mins(1);
 
 /// Makes the pool; no connection is opened yet.
 pub(crate) fn pool(config: &Database) -> Pool {

@@ -94,12 +94,11 @@ impl Probe {
             None => None,
         };
         // A kept connection that fails may only be a stale one.
-        let (open, seen) = match kept {
-            Some(answer) => answer,
-            None => {
-                let answer = async { self.ask(Open::new(&self.url).await?).await };
-                answer.await.map_err(|error| error.to_string())?
-            }
+        let (open, seen) = if let Some(answer) = kept {
+            answer
+        } else {
+            let fresh = async { self.ask(Open::new(&self.url).await?).await };
+            fresh.await.map_err(|error| error.to_string())?
         };
         session.open = Some(open);
         session.last = Some((begun, seen.clone()));
@@ -116,7 +115,10 @@ impl Probe {
                 applied: status.applied,
                 pending: status.pending.len(),
                 ahead: status.ahead.len(),
-                lock: status.lock,
+                lock: Lock {
+                    held: status.lock.held,
+                    holder: status.lock.holder,
+                },
             }),
             Err(error) => Err(error.to_string()),
         };

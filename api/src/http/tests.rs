@@ -26,14 +26,21 @@ impl TestApp {
         std::fs::write(migrations.path().join("001_one.sql"), "SELECT 1;").expect("writable");
         let variables = [
             // Port 1 refuses at once.
-            ("SYSNDD_DATABASE_URL", "mysql://nobody:nothing@127.0.0.1:1/none"),
+            (
+                "SYSNDD_DATABASE_URL",
+                "mysql://nobody:nothing@127.0.0.1:1/none",
+            ),
             ("SYSNDD_REPLICA", "test-api-1"),
             ("SYSNDD_DATA_DIR", data_dir.path().to_str().expect("UTF-8")),
         ];
-        let source = Source::new(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let source =
+            Source::new(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let config = Config::read(source).expect("complete");
         let set = MigrationSet::load(migrations.path()).expect("one good file");
-        Self { app: App::new(&config, Arc::new(set)), _data_dir: data_dir }
+        Self {
+            app: App::new(&config, Arc::new(set)),
+            _data_dir: data_dir,
+        }
     }
 
     async fn get(&self, path: &str) -> Answer {
@@ -42,9 +49,16 @@ impl TestApp {
 
     async fn send(&self, request: axum::http::request::Builder) -> Answer {
         let request = request.body(Body::empty()).expect("a request");
-        let (head, body) = router(&self.app).oneshot(request).await.expect("infallible").into_parts();
+        let (head, body) = router(&self.app)
+            .oneshot(request)
+            .await
+            .expect("infallible")
+            .into_parts();
         let body = to_bytes(body, 1 << 20).await.expect("a body");
-        Answer { head, body: serde_json::from_slice(&body).expect("JSON") }
+        Answer {
+            head,
+            body: serde_json::from_slice(&body).expect("JSON"),
+        }
     }
 }
 
@@ -55,7 +69,10 @@ struct Answer {
 
 impl Answer {
     fn header(&self, name: &str) -> &str {
-        self.head.headers.get(name).map_or("", |value| value.to_str().expect("ASCII"))
+        self.head
+            .headers
+            .get(name)
+            .map_or("", |value| value.to_str().expect("ASCII"))
     }
 
     fn report(&self) -> HealthReport {
@@ -68,7 +85,11 @@ async fn liveness_asks_nobody() {
     let app = TestApp::new();
     for path in ["/health", "/api/health"] {
         let answer = app.get(path).await;
-        assert_eq!((answer.head.status, &answer.body["status"]), (StatusCode::OK, &"alive".into()), "{path}");
+        assert_eq!(
+            (answer.head.status, &answer.body["status"]),
+            (StatusCode::OK, &"alive".into()),
+            "{path}"
+        );
         assert_eq!(answer.header("cache-control"), "no-store");
     }
 }
@@ -78,7 +99,11 @@ async fn before_the_boot_sequence_ends_a_replica_is_starting() {
     let app = TestApp::new();
     for path in ["/health/ready", "/api/health/ready"] {
         let answer = app.get(path).await;
-        assert_eq!(answer.head.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(
+            answer.head.status,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "{path}"
+        );
         let report = answer.report();
         assert_eq!(report.status, ReadyStatus::Starting);
         assert_eq!(report.replica.as_str(), "test-api-1");
@@ -97,7 +122,10 @@ async fn without_a_database_a_replica_says_so_and_claims_nothing_about_the_schem
     assert_eq!(report.database.status, DatabaseStatus::Down);
     assert_eq!(report.migrations.pending, None);
     let reason = report.reason.expect("a reason");
-    assert!(reason.starts_with("the database does not answer: "), "{reason}");
+    assert!(
+        reason.starts_with("the database does not answer: "),
+        "{reason}"
+    );
     assert!(!reason.contains("nothing"), "the password is in {reason}");
 }
 
@@ -134,12 +162,19 @@ async fn a_wrong_method_is_a_problem() {
 #[tokio::test]
 async fn the_request_id_of_the_edge_is_kept_if_it_is_a_sane_one() {
     let app = TestApp::new();
-    let kept = app.send(Request::get("/health").header("x-request-id", "edge-0123.AB_c")).await;
+    let kept = app
+        .send(Request::get("/health").header("x-request-id", "edge-0123.AB_c"))
+        .await;
     assert_eq!(kept.header("x-request-id"), "edge-0123.AB_c");
     for odd in ["", "two words", "\"quoted\"", &"x".repeat(65)] {
-        let made = app.send(Request::get("/health").header("x-request-id", odd)).await;
+        let made = app
+            .send(Request::get("/health").header("x-request-id", odd))
+            .await;
         let id = made.header("x-request-id");
-        assert!(id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()), "{odd:?} became {id:?}");
+        assert!(
+            id.len() == 16 && id.bytes().all(|b| b.is_ascii_hexdigit()),
+            "{odd:?} became {id:?}"
+        );
     }
 }
 

@@ -40,7 +40,7 @@ impl EventSink for Events {
         match event {
             Event::MigrationLockAcquired { .. } => self.applying.store(true, SeqCst),
             Event::MigrationComplete { .. } | Event::MigrationFailed { .. } => {
-                self.applying.store(false, SeqCst)
+                self.applying.store(false, SeqCst);
             }
             _ => {}
         }

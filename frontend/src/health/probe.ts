@@ -8,20 +8,23 @@ import { parseHealthReport, type HealthReport } from './report'
 
 export const HEALTH_PATH = '/api/health/ready'
 
-/** Longer than the edge's own patience with a replica, so that its answer wins the race. */
+/** Longer than the edge's own patience (two tries of 3 s), so that its answer wins the race. */
 export const PROBE_TIMEOUT_MS = 8_000
 
 export type Answer =
   /** A replica answered, ready or not. */
   | { kind: 'report'; report: HealthReport }
-  /** The edge answered that it has nobody to ask. */
-  | { kind: 'no_replica'; detail: string; requestId: string | null }
+  /** The edge answered for the replicas: it has nobody to ask, or nobody answered it. */
+  | { kind: 'no_replica'; status: number; detail: string; requestId: string | null }
   /** Something answered that is no health report. */
   | { kind: 'unexpected'; status: number; detail: string; requestId: string | null }
   /** Nothing answered at all. */
   | { kind: 'unreachable'; timedOut: boolean }
 
 export type Probe = (signal: AbortSignal) => Promise<Answer>
+
+/** What a gateway says when the trouble is behind it. */
+const GATEWAY_STATUSES = new Set([502, 503, 504])
 
 /** Asks once. Rejects only when `signal` ends it, which is nobody's failure. */
 export async function probe(signal: AbortSignal): Promise<Answer> {
@@ -48,8 +51,8 @@ export async function readAnswer(response: Response): Promise<Answer> {
 
   const requestId = response.headers.get('x-request-id')
   const problem = parseProblem(body)
-  if (problem && response.status === 503) {
-    return { kind: 'no_replica', detail: problem, requestId }
+  if (problem && GATEWAY_STATUSES.has(response.status)) {
+    return { kind: 'no_replica', status: response.status, detail: problem, requestId }
   }
   const detail = problem ?? `an answer of ${text.length} characters that is no health report`
   return { kind: 'unexpected', status: response.status, detail, requestId }

@@ -107,6 +107,14 @@ function findFaults(roster: Roster, answering: Replica[], ready: number): string
 
 /** Nothing answered as a replica: say who did, or that nobody did. */
 function judgeSilence({ failure }: Roster): Verdict {
+  if (failure?.kind === 'no_replica' && failure.status !== 503) {
+    return {
+      level: 'down',
+      title: 'The replicas do not answer',
+      detail: `The web server is up and has replicas to ask, but got no answer. It says: ${failure.detail}`,
+      remedies: [LOGS, STATUS, DOCTOR],
+    }
+  }
   if (failure?.kind === 'no_replica') {
     return {
       level: 'down',

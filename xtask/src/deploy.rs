@@ -1,0 +1,100 @@
+//! The project's own program as a tool of its tests.
+
+use std::{path::PathBuf, process::Command};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+use crate::command::{capture, cargo, program, root};
+
+/// The built `sysndd-deploy`.
+pub(crate) struct Deploy {
+    binary: PathBuf,
+}
+
+impl Deploy {
+    /// Builds it in the given profile.
+    pub(crate) fn build(release: bool) -> anyhow::Result<Self> {
+        let mut command = cargo();
+        command.args(["build", "--quiet", "--package", "sysndd-deploy", "--message-format=json"]);
+        if release {
+            command.arg("--release");
+        }
+        let messages = capture(&mut command)?;
+        let binary = String::from_utf8_lossy(&messages)
+            .lines()
+            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+            .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+            .next_back()
+            .context("cargo did not say where sysndd-deploy is")?;
+        Ok(Self { binary })
+    }
+
+
+    /// A call with the shipped stack, or another below `tests/stacks/`.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program(&self.binary);
+        command.args(arguments);
+        command
+    }
+
+    /// A call whose answer is JSON.
+    pub(crate) fn json(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let mut command = self.command(arguments);
+        command.args(["--format", "json"]);
+        let answer = capture(&mut command)?;
+        serde_json::from_slice(&answer).with_context(|| format!("the answer of {command:?}"))
+    }
+}
+
+/// A real MySQL for tests, run by the project's own program and removed with this value.
+pub(crate) struct TestDatabase<'a> {
+    deploy: &'a Deploy,
+    project: String,
+    /// With rights to make databases and users.
+    pub(crate) url: String,
+}
+
+const DATABASE_STACK: &str = "tests/stacks/mysql.toml";
+/// Of a server that lives for one test run, on the loopback interface.
+const DATABASE_PASSWORD: &str = "for-tests-only";
+
+impl<'a> TestDatabase<'a> {
+    pub(crate) fn start(deploy: &'a Deploy) -> anyhow::Result<Self> {
+        let project = format!("sysndd-test-mysql-{}", std::process::id());
+        let mut database = Self { deploy, project, url: String::new() };
+        let status = database.call(&["up"])?;
+        let Some(port) = published_port(&status) else {
+            bail!("the test database publishes no port: {status}");
+        };
+        database.url = format!("mysql://root:{DATABASE_PASSWORD}@127.0.0.1:{port}");
+        Ok(database)
+    }
+
+    fn call(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let mut command = self.deploy.command(&["--config", DATABASE_STACK, "--project"]);
+        command.arg(&self.project).args(arguments).args(["--format", "json"]);
+        command.env("TEST_DB_PASSWORD", DATABASE_PASSWORD);
+        Ok(serde_json::from_slice(&capture(&mut command)?)?)
+    }
+}
+
+impl Drop for TestDatabase<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.call(&["down", "--volumes"]) {
+            crate::command::say(format!("the test database could not be removed: {error:#}"));
+        }
+    }
+}
+
+fn published_port(status: &Value) -> Option<u64> {
+    let replica = status.get("services")?.get(0)?.get("replicas")?.get(0)?;
+    replica.get("ports")?.get(0)?.get("host")?.as_u64()
+}
+
+/// Whether `docker compose` can be measured against.
+pub(crate) fn has_compose() -> bool {
+    let mut command = Command::new("docker");
+    command.args(["compose", "version"]).current_dir(root());
+    command.output().is_ok_and(|output| output.status.success())
+}

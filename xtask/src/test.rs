@@ -1,0 +1,96 @@
+//! `cargo xtask test`: every test, from nothing but a Rust toolchain.
+
+use std::time::Instant;
+
+use crate::{
+    command::{cargo, print, run, say},
+    deploy::{Deploy, TestDatabase},
+};
+
+/// Set up what tests need, then run every one of them.
+#[derive(clap::Args)]
+pub(crate) struct Test {
+    /// Only these parts
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Format and lints
+    Lint,
+    /// Tests that need no engine
+    Unit,
+    /// Frontend: types, lints, unit tests
+    Frontend,
+    /// Against a real MySQL
+    Database,
+    /// Against a real engine
+    Deploy,
+}
+
+impl Test {
+    pub(crate) fn run(self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        let wanted = |part| self.parts.is_empty() || self.parts.contains(&part);
+        if wanted(Part::Lint) {
+            lint()?;
+        }
+        if wanted(Part::Unit) {
+            run("unit tests", cargo().args(["test", "--quiet", "--workspace"]))?;
+        }
+        if [Part::Frontend, Part::Database, Part::Deploy].into_iter().any(wanted) {
+            let deploy = Deploy::build(false)?;
+            run("engine", &mut deploy.command(&["doctor", "--fix", "--config", STACK_WITHOUT_SECRETS]))?;
+            if wanted(Part::Frontend) {
+                run("frontend", &mut deploy.command(&["build", "--config", "tests/stacks/frontend.toml"]))?;
+            }
+            if wanted(Part::Database) {
+                database(&deploy)?;
+            }
+            if wanted(Part::Deploy) {
+                end_to_end(&deploy)?;
+            }
+        }
+        print(format!("all tests passed in {:.0} s", began.elapsed().as_secs_f64()));
+        Ok(())
+    }
+}
+
+/// Loads without a `.env`, and has the same bases as the shipped one.
+const STACK_WITHOUT_SECRETS: &str = "tests/stacks/frontend.toml";
+
+fn lint() -> anyhow::Result<()> {
+    run("format", cargo().args(["fmt", "--all", "--check"]))?;
+    run(
+        "lints",
+        cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    )?;
+    Ok(())
+}
+
+fn database(deploy: &Deploy) -> anyhow::Result<()> {
+    let database = TestDatabase::start(deploy)?;
+    run(
+        "tests against a real MySQL",
+        cargo()
+            .args(["test", "--quiet", "--package", "sysndd-migrator", "--package", "sysndd-api"])
+            .args(["--", "--ignored"])
+            .env("SYSNDD_TEST_MYSQL", &database.url),
+    )?;
+    Ok(())
+}
+
+fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
+    say("images of the stack, whose build times are part of the answer");
+    let secrets = [("DB_PASSWORD", "for-tests-only"), ("DB_ROOT_PASSWORD", "for-tests-only")];
+    run("images", deploy.command(&["build"]).envs(secrets))?;
+    run(
+        "tests against a real engine",
+        cargo()
+            .args(["test", "--quiet", "--package", "sysndd-deploy", "--", "--ignored"])
+            // Each brings up stacks of its own; two cores carry two of them.
+            .args(["--test-threads", "2"]),
+    )?;
+    Ok(())
+}
