@@ -239,7 +239,6 @@ impl ConfigErrors {
     }
 
     /// The faults, in the order of the file.
-    #[cfg(test)]
     pub(crate) fn faults(&self) -> &[Fault] {
         &self.faults
     }

@@ -22,6 +22,7 @@ mod template;
 mod text;
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
     sync::Arc,
@@ -37,7 +38,6 @@ pub(crate) use environment::Environment;
 pub(crate) use fault::ConfigErrors;
 pub(crate) use show::show;
 pub(crate) use stack::*;
-pub(crate) use tables::MAX_REPLICAS;
 pub(crate) use text::Text;
 
 use environment::Variables;
@@ -68,32 +68,32 @@ pub(crate) fn load(path: &Path, environment: &Environment) -> Result<Stack, Conf
     )
 }
 
-/// The project's name, and those of `[secrets]` that neither the environment nor `.env` has a
-/// value for: what has to be made before [`load`] can succeed.
+/// The secrets that `path` lists and that neither the environment nor `.env` has a value for: what
+/// has to be made before [`load`] can succeed. Nothing else of the file is looked at.
 ///
 /// # Errors
-/// Everything else that is wrong with the two files.
+/// What is wrong with `[secrets]` or with `.env`, or a file that is no TOML.
 pub(crate) fn missing_secrets(
     path: &Path,
     environment: &Environment,
-) -> Result<(ProjectName, Vec<(String, SecretSpec)>), ConfigErrors> {
+) -> Result<BTreeMap<String, SecretSpec>, ConfigErrors> {
     let inputs = Inputs::open(path, environment)?;
-    let (entries, _) = inputs.dotenv_entries(environment);
-    let mut missing = listed_secrets(inputs.document()?.get_ref());
-    let variables = Variables::new(environment, &entries, missing.clone());
-    missing.retain(|name| variables.get(name).is_none_or(|set| set.value.is_empty()));
-
-    let mut filled = environment.clone();
-    // Only to read the rest: this value goes nowhere.
-    filled.variables.extend(
-        missing
-            .iter()
-            .map(|name| (name.clone(), "to-be-made".to_owned())),
-    );
-    let stack = read(&inputs, &filled, files::on_disk)?;
-    let spec = |name: String| stack.secrets.get(&name).map(|spec| (name, *spec));
-    let missing = missing.into_iter().filter_map(spec).collect();
-    Ok((stack.project, missing))
+    let (entries, mut faults) = inputs.dotenv_entries(environment);
+    let document = inputs.document()?;
+    let variables = Variables::new(environment, &entries, Vec::new());
+    let mut pass = inputs.pass(&variables, environment);
+    let secrets = document.get_ref().get("secrets").and_then(|value| {
+        let place = Place::of(["secrets"]);
+        pass.visit(place.clone(), None, value.span());
+        tables::secrets().read(&Node { value, place }, &mut pass)
+    });
+    faults.extend(pass.finish());
+    if !faults.is_empty() {
+        return Err(ConfigErrors::new(faults));
+    }
+    let mut secrets = secrets.unwrap_or_default();
+    secrets.retain(|name, _| variables.get(name).is_none_or(|set| set.value.is_empty()));
+    Ok(secrets)
 }
 
 /// A project name from the command line.
