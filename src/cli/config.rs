@@ -53,7 +53,7 @@ fn check(global: &Global, printer: Printer) -> Result<Exit, Error> {
         Err(errors) if printer.is_json() => {
             printer.json_line(&json!({
                 "schema": "sysndd-deploy/config-check/1",
-                "faults": errors.faults(),
+                "faults": errors,
             }));
             Ok(Exit::Usage)
         }

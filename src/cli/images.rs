@@ -11,7 +11,7 @@ use crate::{
     config::{ImageSource, ServiceName, Stack},
     error::Error,
     exit::Exit,
-    images::{self, BaseEvent, BaseRefs, BuildEvent, BuiltImage, Origin, Outcome, StepState},
+    images::{self, BaseEvent, BaseRefs, BuildEvent, BuiltImage, Origin, Outcome, ServiceBuild, StepState},
     output::{Board, seconds},
     plan::{self, Images, Plan, ResolvedImage, UpIntent},
 };
@@ -130,16 +130,16 @@ pub(super) async fn build(
     };
     let mut board = Board::new(session.printer);
     let title = plan::image_name(stack, name);
-    let built = images::build_service(
-        &session.engine,
-        stack,
-        name,
-        source,
+    let job = ServiceBuild {
+        project: &stack.image_prefix,
+        service: name,
+        root: &stack.root,
+        build: source,
         bases,
         no_cache,
-        |event| show_step(&mut board, &title, &event),
-    )
-    .await;
+    };
+    let show = |event| show_step(&mut board, &title, &event);
+    let built = images::build_service(&session.engine, job, show).await;
     if let Ok(image) = &built
         && image.outcome == Outcome::Built
     {

@@ -64,6 +64,8 @@ pub(crate) struct Image {
     pub(crate) labels: BTreeMap<String, String>,
     /// Bytes, shared layers included.
     pub(crate) size: u64,
+    /// Seconds since the Unix epoch.
+    pub(crate) created: i64,
 }
 
 /// What to build; the context comes beside it as a tar archive.
@@ -267,6 +269,7 @@ impl From<ImageInspect> for Image {
             digests: image.repo_digests.unwrap_or_default(),
             labels: labels.into_iter().collect(),
             size: image.size.and_then(|size| size.try_into().ok()).unwrap_or_default(),
+            created: image.created.map(|at| at.timestamp()).unwrap_or_default(),
         }
     }
 }
@@ -279,6 +282,7 @@ impl From<ImageSummary> for Image {
             digests: image.repo_digests,
             labels: image.labels.into_iter().collect(),
             size: image.size.try_into().unwrap_or_default(),
+            created: image.created,
         }
     }
 }

@@ -1,0 +1,23 @@
+//! From sources to images: build contexts, builds with live progress, and base images.
+//!
+//! It talks to the engine only through `crate::docker` and never prints: what happens is told as
+//! events, and the commands show them.
+
+mod bases;
+mod build;
+mod context;
+mod dockerfile;
+mod dockerignore;
+mod lookup;
+mod progress;
+mod recipe;
+mod rootfs;
+mod toolchain;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use bases::{BaseError, BaseEvent, BaseRef, BaseRefs, Origin, missing_tools, needed, resolve};
+pub(crate) use build::{BuildError, BuiltImage, Outcome, ServiceBuild, build_service};
+pub(crate) use lookup::{newest, present};
+pub(crate) use progress::{BuildEvent, FailedStep, StepState};
