@@ -2,7 +2,7 @@
 //! someone holds the lock. It changes nothing.
 
 use mysql_async::Conn;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
@@ -12,7 +12,7 @@ use crate::position::position;
 use crate::settings::Gaps;
 
 /// Files against ledger, and the lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Newest applied file in the database.
     pub head: Option<String>,
@@ -31,7 +31,7 @@ pub struct Status {
 }
 
 /// The migration lock as the database reports it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LockState {
     /// Whether someone holds it.
     pub held: bool,
