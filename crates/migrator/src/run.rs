@@ -16,7 +16,7 @@ use crate::apply::Applier;
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet, hex};
 use crate::ledger::{self, Ledger, Shape, State};
-use crate::lock::{Key, Keys, describe};
+use crate::lock::{Holder, Key, Keys};
 use crate::outcome::{Outcome, millis};
 use crate::position::{Position, position};
 use crate::session::{Dialer, close};
@@ -109,7 +109,7 @@ impl Start<'_> {
         let waiting = Instant::now();
         // Also a waiter needs it: on a server without autocommit every look would be the first.
         self.dialer.prepare(&mut conn).await?;
-        let mut told: Option<u32> = None;
+        let mut told: Option<(u32, Holder)> = None;
         loop {
             let holder = self
                 .dialer
@@ -130,16 +130,25 @@ impl Start<'_> {
                 {
                     return self.under_lock(conn, waiting).await;
                 }
-            } else if holder.is_some() && told != holder {
-                told = holder;
-                let holder = self.name(&mut conn, holder).await;
-                self.events
-                    .emit(Level::Info, Event::MigrationLockWait { holder });
+            } else if let Some(connection) = holder
+                && told.as_ref().is_none_or(|(seen, _)| *seen != connection)
+            {
+                let holder = self.name(&mut conn, connection).await;
+                if told.is_none_or(|(_, before)| !before.is_same_as(&holder)) {
+                    let holder = Some(holder.to_string());
+                    self.events
+                        .emit(Level::Info, Event::MigrationLockWait { holder });
+                }
+                told = Some((connection, holder));
             }
             if waiting.elapsed() >= self.settings.wait_budget {
+                let holder = match holder {
+                    Some(connection) => Some(self.name(&mut conn, connection).await.to_string()),
+                    None => None,
+                };
                 return Err(MigrateError::WaitedTooLong {
                     waited: waiting.elapsed(),
-                    holder: self.name(&mut conn, holder).await,
+                    holder,
                     pending: names(&now.pending),
                     check: self.settings.mode == Mode::Check,
                 });
@@ -273,13 +282,11 @@ impl Start<'_> {
         }
     }
 
-    async fn name(&self, conn: &mut Conn, holder: Option<u32>) -> Option<String> {
-        let id = holder?;
-        let name = self
-            .dialer
-            .bounded("naming the holder", async { Ok(describe(conn, id).await) });
+    async fn name(&self, conn: &mut Conn, connection: u32) -> Holder {
+        let name = async { Ok(Holder::of(conn, connection).await) };
+        let name = self.dialer.bounded("naming the holder", name).await;
         // The name is for people; without it the number must do.
-        Some(name.await.unwrap_or_else(|_| format!("connection {id}")))
+        name.unwrap_or_else(|_| Holder::unnamed(connection))
     }
 
     fn observed(

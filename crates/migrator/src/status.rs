@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
 use crate::ledger::{LedgerRow, read_with_lock};
-use crate::lock::{Keys, describe};
+use crate::lock::{Holder, Keys};
 use crate::position::position;
 use crate::settings::Gaps;
 
@@ -46,7 +46,7 @@ pub async fn status(conn: &mut Conn, set: &MigrationSet) -> Result<Status, Migra
     let lock = match holder {
         Some(id) => LockState {
             held: true,
-            holder: Some(describe(conn, id).await),
+            holder: Some(Holder::of(conn, id).await.to_string()),
         },
         None => LockState::default(),
     };

@@ -241,11 +241,14 @@ proptest! {
 
     #[test]
     fn a_statement_split_again_is_itself(script in scripts()) {
-        prop_assume!(!script.to_ascii_lowercase().contains("delimiter"));
-        for text in pieces(&script).map(|p| p.into_iter().filter(|p| p.kind == PieceKind::Statement).map(|p| p.text.to_owned()).collect::<Vec<_>>()).unwrap_or_default() {
-            let again = pieces(&text).expect("splits");
-            prop_assert_eq!(again.len(), 1);
-            prop_assert_eq!(again[0].text, &text);
+        let script = script.to_ascii_lowercase().replace("delimiter", "x");
+        for piece in pieces(&script).unwrap_or_default() {
+            // Cut off from what followed it, `--` at the end would be a comment.
+            if piece.kind == PieceKind::Statement && !piece.text.ends_with("--") {
+                let again = pieces(piece.text).expect("splits");
+                prop_assert_eq!(again.len(), 1);
+                prop_assert_eq!(again[0].text, piece.text);
+            }
         }
     }
 }
