@@ -3,6 +3,9 @@
 //! Whatever is not known for certain is `Opaque` and leaves the session dirty: a wrong guess in
 //! that direction costs a question to a person, in the other it costs data.
 
+#[cfg(test)]
+mod tests;
+
 use crate::lex::{Token, tokens};
 
 /// A schema object, as it is asked for in `SHOW CREATE`.
@@ -39,6 +42,17 @@ pub(crate) enum Kind {
     Opaque,
 }
 
+/// What a statement has to do with the session it runs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// Nothing.
+    Clean,
+    /// It reads what an earlier statement left there, such as `LAST_INSERT_ID()`.
+    Reads,
+    /// Later statements may depend on what it leaves there.
+    Dirties,
+}
+
 /// What is known of one statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Class {
@@ -46,21 +60,17 @@ pub(crate) struct Class {
     /// Whether running it twice is running it once: `IF NOT EXISTS`, `OR REPLACE`, or a statement
     /// that only prepares the session.
     pub(crate) guarded: bool,
-    /// Whether later statements may depend on the session that it leaves.
-    pub(crate) dirties: bool,
-    /// Whether it reads what an earlier statement left in the session, such as `LAST_INSERT_ID()`.
-    pub(crate) reads_session: bool,
+    pub(crate) session: Session,
     /// Whether it names a storage engine other than `InnoDB`.
     pub(crate) other_engine: bool,
 }
 
 impl Class {
-    fn opaque(guarded: bool, dirties: bool) -> Self {
+    fn opaque(guarded: bool, session: Session) -> Self {
         Self {
             kind: Kind::Opaque,
             guarded,
-            dirties,
-            reads_session: false,
+            session,
             other_engine: false,
         }
     }
@@ -69,10 +79,13 @@ impl Class {
         Self {
             kind,
             guarded,
-            dirties: false,
-            reads_session: false,
+            session: Session::Clean,
             other_engine: false,
         }
+    }
+
+    pub(crate) fn dirties(&self) -> bool {
+        self.session == Session::Dirties
     }
 }
 
@@ -105,14 +118,14 @@ pub(crate) fn classify(statement: &str) -> Class {
     let tokens = tokens(statement);
     let has = |word: &str| tokens.iter().any(|token| token.is(word));
     let Some(first) = tokens.first() else {
-        return Class::opaque(true, false);
+        return Class::opaque(true, Session::Clean);
     };
     if let Some(class) = compound(&tokens) {
         return class;
     }
     if tokens[..tokens.len() - 1].contains(&Token::Mark(b';')) {
         // Several statements under another delimiter: which of them ran cannot be told.
-        return Class::opaque(false, true);
+        return Class::opaque(false, Session::Dirties);
     }
     let variables = tokens
         .iter()
@@ -120,11 +133,12 @@ pub(crate) fn classify(statement: &str) -> Class {
     if variables && !first.is("SET") && !first.is("PREPARE") {
         // `SELECT ... INTO @x` only fills the session; rows may change as well in anything else.
         let only_reads = first.is("SELECT") && !has("OUTFILE") && !has("DUMPFILE");
-        return Class::opaque(only_reads, true);
+        return Class::opaque(only_reads, Session::Dirties);
     }
     let mut class = by_keyword(first, &tokens, &has);
-    class.reads_session =
-        SESSION_FUNCTIONS.iter().any(|function| has(function)) && class.kind == Kind::Rows;
+    if class.kind == Kind::Rows && SESSION_FUNCTIONS.iter().any(|function| has(function)) {
+        class.session = Session::Reads;
+    }
     class.other_engine = names_other_engine(&tokens);
     class
 }
@@ -137,7 +151,7 @@ fn by_keyword(first: &Token, tokens: &[Token], has: &impl Fn(&str) -> bool) -> C
     {
         let writes_file = has("OUTFILE") || has("DUMPFILE");
         return if writes_file {
-            Class::opaque(false, false)
+            Class::opaque(false, Session::Clean)
         } else {
             Class::clean(Kind::Rows, false)
         };
@@ -156,19 +170,19 @@ fn by_keyword(first: &Token, tokens: &[Token], has: &impl Fn(&str) -> bool) -> C
     }
     if is(&["SET"]) {
         let lasting = has("GLOBAL") || has("PERSIST") || has("PASSWORD");
-        return Class::opaque(!lasting, true);
+        return Class::opaque(!lasting, Session::Dirties);
     }
     if is(&["PREPARE", "DEALLOCATE", "USE", "LOCK", "UNLOCK"]) {
-        return Class::opaque(true, true);
+        return Class::opaque(true, Session::Dirties);
     }
     if is(&[
         "GRANT", "REVOKE", "TRUNCATE", "ANALYZE", "OPTIMIZE", "FLUSH", "REPAIR", "CHECK",
         "CHECKSUM",
     ]) {
         // These touch nothing in the session. Granting or analysing twice is granting once.
-        return Class::opaque(!is(&["TRUNCATE", "REPAIR"]), false);
+        return Class::opaque(!is(&["TRUNCATE", "REPAIR"]), Session::Clean);
     }
-    Class::opaque(false, true)
+    Class::opaque(false, Session::Dirties)
 }
 
 /// `CREATE PROCEDURE`, `FUNCTION`, `TRIGGER`, `EVENT`: their bodies are not run now, so nothing in
@@ -205,19 +219,19 @@ fn compound(tokens: &[Token]) -> Option<Class> {
         let block = tokens[..first_end].iter().any(|token| token.is("BEGIN"));
         let ends = tokens.iter().rev().take(3).any(|token| token.is("END"));
         if first_end + 1 < tokens.len() && !(block && ends) {
-            return Some(Class::opaque(false, true));
+            return Some(Class::opaque(false, Session::Dirties));
         }
     }
     let name = at + 1 + exists_clause(&tokens[at + 1..]);
     Some(match object(kind, &tokens[name..]) {
         Some((object, _)) => Class::clean(Kind::Definition(vec![object]), guarded),
-        None => Class::opaque(guarded, false),
+        None => Class::opaque(guarded, Session::Clean),
     })
 }
 
 fn definition(first: &Token, tokens: &[Token], has: &impl Fn(&str) -> bool) -> Class {
     if tokens.iter().take(4).any(|token| token.is("TEMPORARY")) {
-        return Class::opaque(exists_clause_anywhere(tokens), true);
+        return Class::opaque(exists_clause_anywhere(tokens), Session::Dirties);
     }
     let guarded = exists_clause_anywhere(tokens)
         || (first.is("CREATE") && tokens.get(1).is_some_and(|token| token.is("OR")));
@@ -226,7 +240,7 @@ fn definition(first: &Token, tokens: &[Token], has: &impl Fn(&str) -> bool) -> C
         Some(objects) if !unseen && !repeats(&objects) => {
             Class::clean(Kind::Definition(objects), guarded)
         }
-        _ => Class::opaque(guarded, false),
+        _ => Class::opaque(guarded, Session::Clean),
     }
 }
 
@@ -298,7 +312,7 @@ fn names(kind: ObjectKind, mut rest: &[Token], separators: &[&str]) -> Option<Ve
             Some(token)
                 if *token == Token::Mark(b',') || separators.iter().any(|word| token.is(word)) =>
             {
-                rest = &rest[1..]
+                rest = &rest[1..];
             }
             _ => return Some(objects),
         }
@@ -367,174 +381,4 @@ fn names_other_engine(tokens: &[Token]) -> bool {
         token.is("ENGINE")
             && value.is_some_and(|engine| engine.name().is_some() && !engine.is("InnoDB"))
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(name: &str) -> Object {
-        Object {
-            kind: ObjectKind::Table,
-            schema: None,
-            name: name.to_owned(),
-        }
-    }
-
-    fn defines(statement: &str) -> Vec<Object> {
-        match classify(statement) {
-            Class {
-                kind: Kind::Definition(objects),
-                dirties: false,
-                ..
-            } => objects,
-            other => panic!("{statement}: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn definitions_name_their_targets() {
-        assert_eq!(defines("CREATE TABLE a (b INT)"), [table("a")]);
-        assert_eq!(
-            defines("create table if not exists `a b` (c int)"),
-            [table("a b")]
-        );
-        assert_eq!(defines("ALTER TABLE a ADD COLUMN b INT"), [table("a")]);
-        assert_eq!(
-            defines("DROP TABLE IF EXISTS a, `b`"),
-            [table("a"), table("b")]
-        );
-        assert_eq!(
-            defines("RENAME TABLE a TO b, c TO d"),
-            [table("a"), table("b"), table("c"), table("d")]
-        );
-        assert_eq!(defines("CREATE UNIQUE INDEX i ON a (b)"), [table("a")]);
-        assert_eq!(defines("DROP INDEX i ON a"), [table("a")]);
-        assert_eq!(
-            defines("CREATE OR REPLACE ALGORITHM = MERGE SQL SECURITY INVOKER VIEW v AS SELECT 1"),
-            [table("v")]
-        );
-        assert_eq!(
-            defines("CREATE TABLE other.a (b INT)"),
-            [Object {
-                schema: Some("other".into()),
-                ..table("a")
-            }]
-        );
-    }
-
-    #[test]
-    fn bodies_of_routines_do_not_count() {
-        let routine = |kind, name: &str| Object {
-            kind,
-            schema: None,
-            name: name.to_owned(),
-        };
-        assert_eq!(
-            defines("CREATE PROCEDURE p() BEGIN SET @x = 1; PREPARE s FROM @x; EXECUTE s; END"),
-            [routine(ObjectKind::Procedure, "p")]
-        );
-        assert_eq!(
-            defines("CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW SET NEW.b = @c"),
-            [routine(ObjectKind::Trigger, "t")]
-        );
-        assert_eq!(
-            defines("DROP PROCEDURE IF EXISTS p"),
-            [routine(ObjectKind::Procedure, "p")]
-        );
-        // A body of one statement, and another statement behind it.
-        assert_eq!(
-            classify("CREATE PROCEDURE p() SELECT 1; CALL p()").kind,
-            Kind::Opaque
-        );
-    }
-
-    #[test]
-    fn rows_are_told_from_what_depends_on_the_session() {
-        for clean in [
-            "INSERT INTO a VALUES (1, '@x')",
-            "UPDATE a SET b = 1",
-            "WITH c AS (SELECT 1) SELECT * FROM c",
-            "(SELECT 1)",
-        ] {
-            let class = classify(clean);
-            assert_eq!(
-                (class.kind, class.dirties, class.reads_session),
-                (Kind::Rows, false, false),
-                "{clean}"
-            );
-        }
-        assert!(classify("INSERT INTO a VALUES (LAST_INSERT_ID())").reads_session);
-        assert!(classify("INSERT INTO a VALUES (@x)").dirties);
-        assert!(!classify("INSERT INTO a VALUES (@x)").guarded);
-        assert!(classify("SELECT MAX(id) INTO @x FROM a").guarded);
-    }
-
-    #[test]
-    fn what_is_not_known_is_opaque_and_dirty() {
-        for statement in [
-            "CALL p()",
-            "EXECUTE s",
-            "XA START 'a'",
-            "LOAD DATA INFILE 'x' INTO TABLE a",
-            "SELECT 1; SELECT 2",
-            "HANDLER a OPEN",
-        ] {
-            let class = classify(statement);
-            assert_eq!(
-                (&class.kind, class.guarded, class.dirties),
-                (&Kind::Opaque, false, true),
-                "{statement}"
-            );
-        }
-        for statement in [
-            "SET @x = 1",
-            "SET SESSION sql_mode = ''",
-            "PREPARE s FROM @x",
-            "DEALLOCATE PREPARE s",
-            "CREATE TEMPORARY TABLE IF NOT EXISTS a (b INT)",
-        ] {
-            let class = classify(statement);
-            assert_eq!(
-                (&class.kind, class.guarded, class.dirties),
-                (&Kind::Opaque, true, true),
-                "{statement}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_a_definition_does_not_show_is_opaque() {
-        for statement in [
-            "ALTER TABLE a EXCHANGE PARTITION p WITH TABLE b",
-            "RENAME TABLE a TO t, b TO a, t TO b",
-            "TRUNCATE TABLE a",
-            "CREATE USER u",
-        ] {
-            let class = classify(statement);
-            assert_eq!(
-                (&class.kind, class.guarded),
-                (&Kind::Opaque, false),
-                "{statement}"
-            );
-        }
-    }
-
-    #[test]
-    fn guards_are_seen_where_they_guard_the_whole() {
-        assert!(classify("CREATE TABLE IF NOT EXISTS a (b INT)").guarded);
-        assert!(classify("CREATE OR REPLACE VIEW v AS SELECT 1").guarded);
-        assert!(classify("DROP VIEW IF EXISTS v").guarded);
-        assert!(!classify("CREATE TABLE a (b INT)").guarded);
-        assert!(
-            !classify("ALTER TABLE a ADD COLUMN IF NOT EXISTS b INT, ADD COLUMN c INT").guarded
-        );
-    }
-
-    #[test]
-    fn other_engines_are_seen() {
-        assert!(classify("CREATE TABLE a (b INT) ENGINE=MyISAM").other_engine);
-        assert!(classify("CREATE TABLE a (b INT) ENGINE MyISAM").other_engine);
-        assert!(!classify("CREATE TABLE a (b INT) ENGINE = innodb").other_engine);
-    }
 }

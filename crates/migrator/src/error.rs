@@ -1,6 +1,6 @@
 //! Why migrating did not succeed: what was being done, to what, why it failed, what to do next.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::ledger::{LEDGER_TABLE, State};
@@ -330,10 +330,11 @@ fn seconds(duration: Duration) -> String {
 }
 
 fn list(refusals: &[Refusal]) -> String {
-    refusals
-        .iter()
-        .map(|refusal| format!("\n  {refusal}"))
-        .collect()
+    refusals.iter().fold(String::new(), |mut text, refusal| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n  {refusal}");
+        text
+    })
 }
 
 fn waiting_for(holder: Option<&str>, check: bool) -> String {

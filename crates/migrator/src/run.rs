@@ -116,7 +116,9 @@ impl Start<'_> {
         known: &BTreeSet<(String, Option<String>)>,
     ) -> Result<Outcome, MigrateError> {
         let waiting = Instant::now();
-        let mut told: Option<Option<u32>> = None;
+        // Also a waiter needs it: on a server without autocommit every look would be the first.
+        self.dialer.prepare(&mut conn).await?;
+        let mut told: Option<u32> = None;
         loop {
             let holder = self
                 .dialer
@@ -130,7 +132,6 @@ impl Start<'_> {
             }
             self.failed_elsewhere(&ledger, known)?;
             if holder.is_none() && self.settings.mode == Mode::Auto {
-                self.dialer.prepare(&mut conn).await?;
                 if self
                     .dialer
                     .bounded("taking the lock", self.keys.begin(&mut conn))
@@ -138,8 +139,8 @@ impl Start<'_> {
                 {
                     return self.under_lock(conn, waiting).await;
                 }
-            } else if told != Some(holder) {
-                told = Some(holder);
+            } else if holder.is_some() && told != holder {
+                told = holder;
                 let holder = self.name(&mut conn, holder).await;
                 self.events
                     .emit(Level::Info, Event::MigrationLockWait { holder });
@@ -198,20 +199,20 @@ impl Start<'_> {
             }
         }
         applier.finish().await?;
-        let applied = names(&now.pending);
+        let done = names(&now.pending);
         self.events.emit(
             Level::Info,
             Event::MigrationComplete {
-                applied: applied.len(),
+                applied: done.len(),
                 duration_ms: millis(under_lock.elapsed()),
             },
         );
-        let head = newest(now.head, applied.last().map(String::as_str));
+        let head = newest(now.head, done.last().map(String::as_str));
         let mut outcome = outcome(self.started, MigrationPath::Applied, head, ahead(&now));
         outcome.startup.lock_acquired = true;
         outcome.startup.lock_waited_ms = waited_ms;
-        outcome.startup.applied = applied.len();
-        outcome.applied = applied;
+        outcome.startup.applied = done.len();
+        outcome.applied = done;
         outcome.run_id = Some(run_id);
         Ok(outcome)
     }

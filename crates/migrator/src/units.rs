@@ -1,7 +1,7 @@
 //! Statements → units: the stretches of a file between two points at which it is certain what
 //! has been done. Pure.
 
-use crate::classify::{Class, Kind, Object, classify};
+use crate::classify::{Class, Kind, Object, Session, classify};
 use crate::files::MigrationFile;
 
 /// One stretch of a file. `first` and `last` are indexes of statements, both inside.
@@ -53,7 +53,7 @@ impl Units {
         let rows_are_safe = transactional && !classes.iter().any(|class| class.other_engine);
         // What an earlier statement left in the session is not there after a crash: such a file
         // has no certain point inside.
-        let whole = classes.iter().any(|class| class.reads_session);
+        let whole = classes.iter().any(|class| class.session == Session::Reads);
         let mut units = Vec::new();
         let mut at = 0;
         while at < classes.len() {
@@ -90,7 +90,7 @@ fn unit(classes: &[Class], at: usize, rows_are_safe: bool) -> Unit {
         last: at,
         how,
     };
-    if class.dirties {
+    if class.dirties() {
         return tail(classes, at);
     }
     match &class.kind {
@@ -116,7 +116,7 @@ fn unit(classes: &[Class], at: usize, rows_are_safe: bool) -> Unit {
 fn end_of_transaction(classes: &[Class], begin: usize) -> Option<usize> {
     let inside = classes[begin + 1..]
         .iter()
-        .take_while(|class| class.kind == Kind::Rows && !class.dirties)
+        .take_while(|class| class.kind == Kind::Rows && !class.dirties())
         .count();
     let last = begin + 1 + inside;
     (classes.get(last)?.kind == Kind::Commit).then_some(last)

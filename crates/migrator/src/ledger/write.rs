@@ -4,6 +4,8 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Params, params};
 
 use super::{COLUMNS, LEDGER_TABLE, Shape, State};
+use sysndd_protocol::ReleaseId;
+
 use crate::error::MigrateError;
 use crate::files::MigrationFile;
 use crate::settings::Settings;
@@ -22,14 +24,15 @@ pub(crate) struct Doubt {
 
 /// Makes the ledger of a database that has none.
 pub(crate) async fn create(conn: &mut Conn) -> Result<(), MigrateError> {
-    let columns: String = COLUMNS
+    let columns: Vec<String> = COLUMNS
         .iter()
-        .map(|column| format!(", `{}` {}", column.name, column.definition))
+        .map(|column| format!("`{}` {}", column.name, column.definition))
         .collect();
     let query = format!(
         "CREATE TABLE {LEDGER_TABLE} (filename VARCHAR(255) NOT NULL PRIMARY KEY, \
-         applied_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6){columns}) \
-         ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+         applied_at TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6), {}) \
+         ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        columns.join(", ")
     );
     conn.query_drop(query)
         .await
@@ -92,7 +95,7 @@ pub(crate) async fn begin(
         "done_hash" => file.prefix_checksum(done),
         "by" => settings.replica.as_str(),
         "run" => run_id,
-        "release" => settings.release.as_ref().map(|release| release.as_str()),
+        "release" => settings.release.as_ref().map(ReleaseId::as_str),
     };
     write(conn, query, values).await
 }

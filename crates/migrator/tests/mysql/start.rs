@@ -213,14 +213,14 @@ async fn procedures_guards_and_result_sets_run_as_in_the_client() {
 async fn in_check_mode_a_replica_waits_for_another_and_applies_nothing() {
     with_database(|db| async move {
         let set = Arc::new(three_files());
-        let (checker, checked) = (db.clone(), Arc::clone(&set));
+        let (its_db, its_set) = (db.clone(), Arc::clone(&set));
         let check = tokio::spawn(async move {
             let events = Events::default();
             let settings = Settings {
                 mode: Mode::Check,
                 ..settings("checker")
             };
-            let outcome = migrate(checker.opts(), &checked, &settings, &events)
+            let outcome = migrate(its_db.opts(), &its_set, &settings, &events)
                 .await
                 .expect("observes");
             (outcome, events)

@@ -1,0 +1,170 @@
+//! Running one unit of a file, in the way that makes its end certain.
+
+use super::Applier;
+use crate::classify::Object;
+use crate::error::{MigrateError, shortened};
+use crate::files::MigrationFile;
+use crate::ledger::Doubt;
+use crate::session::RunError;
+use crate::units::{How, Unit, Units};
+
+/// How a unit ended that did not end well.
+pub(super) struct Failure {
+    /// Index of the statement.
+    pub(super) statement: usize,
+    pub(super) cause: Cause,
+    /// Whether the session must be replaced before anything else is done on it.
+    pub(super) dirty: bool,
+    /// Statements that are certainly done, and whether the unit itself is in doubt.
+    pub(super) done: usize,
+    pub(super) in_doubt: bool,
+}
+
+pub(super) enum Cause {
+    Run(RunError),
+    Ours(MigrateError),
+    OpenTransaction,
+}
+
+impl Applier<'_> {
+    pub(super) async fn unit(
+        &mut self,
+        file: &MigrationFile,
+        units: &Units,
+        unit: &Unit,
+    ) -> Result<(), Failure> {
+        match &unit.how {
+            How::Rows => self.rows(file, unit, true).await,
+            How::Transaction => self.rows(file, unit, false).await,
+            How::Definition(objects) => self.definition(file, unit, objects).await,
+            How::Opaque { dirties, .. } => self.opaque(file, units, unit, *dirties).await,
+        }
+    }
+
+    /// Row changes and the progress in one transaction: exactly once. It is `ours`, or the file's.
+    async fn rows(&mut self, file: &MigrationFile, unit: &Unit, ours: bool) -> Result<(), Failure> {
+        // Whatever happens before the commit is undone with the session.
+        let undone = |statement, cause| Failure {
+            statement,
+            cause,
+            dirty: true,
+            done: unit.first,
+            in_doubt: false,
+        };
+        let run = |statement| move |error| undone(statement, Cause::Run(error));
+        // The file's own COMMIT waits until the ledger has joined.
+        let (last, commit) = if ours {
+            (unit.last, "COMMIT")
+        } else {
+            (unit.last - 1, &*file.statements()[unit.last].text)
+        };
+        if ours {
+            self.run("BEGIN").await.map_err(run(unit.first))?;
+        }
+        for at in unit.first..=last {
+            self.statement(file, at).await.map_err(run(at))?;
+        }
+        self.checkpoint(file, unit.last + 1, &Doubt::default())
+            .await
+            .map_err(|error| undone(unit.last, Cause::Ours(error)))?;
+        self.run(commit).await.map_err(run(unit.last))
+    }
+
+    /// One definition, noted down before with what its targets look like.
+    async fn definition(
+        &mut self,
+        file: &MigrationFile,
+        unit: &Unit,
+        objects: &[Object],
+    ) -> Result<(), Failure> {
+        let at = unit.first;
+        let failure = |cause, in_doubt| Failure {
+            statement: at,
+            cause,
+            dirty: false,
+            done: at,
+            in_doubt,
+        };
+        let ours = |error| failure(Cause::Ours(error), false);
+        let before_hash = self.definitions(objects).await.map_err(ours)?;
+        let doubt = Doubt {
+            statement: Some(at + 1),
+            before_hash: before_hash.clone(),
+        };
+        self.checkpoint(file, at, &doubt).await.map_err(ours)?;
+        let Err(error) = self.statement(file, at).await else {
+            // That it is done is written with the next unit, or with the file's end. Until then
+            // the changed definition tells.
+            return Ok(());
+        };
+        // Refused, so nothing happened; and if something did, a person looks.
+        let now = self.definitions(objects).await;
+        let unchanged = before_hash.is_some() && now.is_ok_and(|now| now == before_hash);
+        Err(failure(Cause::Run(error), !unchanged))
+    }
+
+    /// Statements between whose begin and end nothing is known.
+    async fn opaque(
+        &mut self,
+        file: &MigrationFile,
+        units: &Units,
+        unit: &Unit,
+        dirties: bool,
+    ) -> Result<(), Failure> {
+        let first = unit.first;
+        let failure = |statement, cause, done, in_doubt| Failure {
+            statement,
+            cause,
+            dirty: true,
+            done,
+            in_doubt,
+        };
+        let doubt = Doubt {
+            statement: Some(first + 1),
+            before_hash: None,
+        };
+        self.checkpoint(file, first, &doubt)
+            .await
+            .map_err(|error| failure(first, Cause::Ours(error), first, false))?;
+        for at in first..=unit.last {
+            let cause = match self.statement(file, at).await {
+                Ok(true) if at == unit.last => Cause::OpenTransaction,
+                Ok(_) => continue,
+                Err(error) => Cause::Run(error),
+            };
+            return Err(if file.may_rerun() {
+                failure(at, cause, 0, false)
+            } else {
+                failure(at, cause, first, !units.guarded(first, at))
+            });
+        }
+        if dirties {
+            self.renew()
+                .await
+                .map_err(|error| failure(unit.last, Cause::Ours(error), first, true))?;
+        }
+        Ok(())
+    }
+
+    /// Runs one statement; true when it leaves a transaction open.
+    async fn statement(&mut self, file: &MigrationFile, at: usize) -> Result<bool, RunError> {
+        let statement = &file.statements()[at];
+        let ran = self.dialer.run(&mut self.conn, &statement.text).await?;
+        if ran.warnings > 0 {
+            // Asking which ones would change what ROW_COUNT() and the like say to the next one.
+            tracing::warn!(
+                file = file.name(),
+                line = statement.line,
+                statement = at + 1,
+                warnings = ran.warnings,
+                text = shortened(&statement.text),
+                "a migration statement gave warnings"
+            );
+        }
+        Ok(ran.in_transaction)
+    }
+
+    async fn run(&mut self, statement: &str) -> Result<(), RunError> {
+        self.dialer.run(&mut self.conn, statement).await.map(|_| ())
+    }
+}
