@@ -197,7 +197,7 @@ async fn a_ready_replica_that_falls_behind_its_files_says_so() {
             (503, ReadyStatus::Unavailable)
         );
         assert_eq!(report.migrations.pending, Some(1));
-        assert_eq!(report.reason.as_deref(), Some("1 migrations pending"));
+        assert_eq!(report.reason.as_deref(), Some("1 migration pending"));
 
         conn.query_drop("DROP TABLE schema_version")
             .await
