@@ -167,16 +167,16 @@ mod tests {
         }
     }
 
-    fn pending(pending: usize, holder: Option<&str>) -> Database {
+    fn pending(pending: usize, holder: Option<&str>) -> Seen {
         let lock = Lock {
             held: holder.is_some(),
             holder: holder.map(str::to_owned),
         };
-        Ok(seen(Ok(Schema {
+        seen(Ok(Schema {
             pending,
             lock,
             ..Schema::default()
-        })))
+        }))
     }
 
     fn judged(phase: Phase, mode: Mode, database: &Database) -> (ReadyStatus, String) {
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_serving_replica_is_ready_when_all_it_needs_answers() {
-        let (status, reason) = judged(Phase::Serving, Mode::Auto, &pending(0, None));
+        let (status, reason) = judged(Phase::Serving, Mode::Auto, &Ok(pending(0, None)));
         assert_eq!((status, reason.as_str()), (ReadyStatus::Ready, ""));
     }
 
@@ -195,9 +195,9 @@ mod tests {
         let down = Err("refused".to_owned());
         for (database, reason) in [
             (&down, "the database does not answer: refused"),
-            (&pending(2, None), "2 migrations pending"),
+            (&Ok(pending(2, None)), "2 migrations pending"),
             (
-                &pending(1, Some("api-2")),
+                &Ok(pending(1, Some("api-2"))),
                 "1 migration pending, being applied by api-2",
             ),
             (
@@ -211,7 +211,12 @@ mod tests {
         let refused = DataDirError::Hangs {
             path: "/data".into(),
         };
-        let (status, reason) = judge(Phase::Serving, Mode::Auto, &pending(0, None), &Err(refused));
+        let (status, reason) = judge(
+            Phase::Serving,
+            Mode::Auto,
+            &Ok(pending(0, None)),
+            &Err(refused),
+        );
         assert_eq!(status, ReadyStatus::Unavailable);
         assert!(reason.expect("a reason").contains("/data"));
     }
@@ -219,8 +224,8 @@ mod tests {
     #[test]
     fn before_the_boot_sequence_ends_nothing_is_ready_and_the_reason_is_what_it_waits_for() {
         for (database, reason) in [
-            (pending(0, None), "the boot sequence has not ended"),
-            (pending(3, None), "3 migrations pending"),
+            (Ok(pending(0, None)), "the boot sequence has not ended"),
+            (Ok(pending(3, None)), "3 migrations pending"),
         ] {
             let expected = (ReadyStatus::Starting, reason.to_owned());
             assert_eq!(judged(Phase::Starting, Mode::Auto, &database), expected);
@@ -229,7 +234,7 @@ mod tests {
 
     #[test]
     fn draining_goes_before_everything_else() {
-        for database in [pending(0, None), Err("refused".to_owned())] {
+        for database in [Ok(pending(0, None)), Err("refused".to_owned())] {
             assert_eq!(
                 judged(Phase::Draining, Mode::Auto, &database).0,
                 ReadyStatus::Draining
@@ -244,7 +249,10 @@ mod tests {
             (Mode::Check, ReadyStatus::Unavailable),
             (Mode::Off, ReadyStatus::Ready),
         ] {
-            assert_eq!(judged(Phase::Serving, mode, &pending(1, None)).0, status);
+            assert_eq!(
+                judged(Phase::Serving, mode, &Ok(pending(1, None))).0,
+                status
+            );
         }
     }
 }
