@@ -10,12 +10,12 @@ use sysndd_migrator::{MigrationSet, State};
 use crate::support::{Database, files, start, with_database};
 
 /// In one round.
-const MOST_DEATHS: usize = 40;
+const MOST_DEATHS: usize = 20;
 /// Fresh databases, unless `SYSNDD_TEST_ROUNDS` says another number.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 5;
 
 /// Every kind of unit, and nothing that may end in doubt. The keys are written out: numbers that
-/// InnoDB gave to an insert which was undone stay used up.
+/// `InnoDB` gave to an insert which was undone stay used up.
 fn all_kinds() -> MigrationSet {
     files(&[
         (
