@@ -7,15 +7,9 @@ use mysql_async::prelude::Queryable as _;
 use rustix::process::Signal;
 use sysndd_protocol::{Event, MigrationPath, ReadyStatus};
 
-use crate::support::{Launch, Replica, shipped_migrations, with_database};
-
-fn migrations(files: &[(&str, &str)]) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a directory");
-    for (name, text) in files {
-        std::fs::write(dir.path().join(name), text).expect("written");
-    }
-    dir
-}
+use crate::support::{
+    GATE, Launch, Replica, migrations, shipped_migrations, shut_gate, with_database,
+};
 
 fn applied(replicas: &[Replica]) -> Vec<String> {
     let events = replicas.iter().flat_map(Replica::events);
@@ -141,15 +135,10 @@ async fn of_four_replicas_on_an_empty_database_one_applies_and_all_become_ready(
 async fn what_is_pending_can_be_seen_while_it_is_applied() {
     with_database(|db| async move {
         let mut conn = db.connect().await;
-        conn.query_drop("CREATE TABLE gate (passed INT)")
-            .await
-            .expect("made");
-        conn.query_drop("LOCK TABLES gate WRITE")
-            .await
-            .expect("shut");
+        shut_gate(&mut conn).await;
         let files = migrations(&[
             ("001_first.sql", "CREATE TABLE first (id INT PRIMARY KEY);"),
-            ("002_gate.sql", "INSERT INTO gate VALUES (1);"),
+            GATE,
         ]);
         let data = tempfile::tempdir().expect("a directory");
         let replica =
@@ -197,7 +186,7 @@ async fn a_ready_replica_that_falls_behind_its_files_says_so() {
             (503, ReadyStatus::Unavailable)
         );
         assert_eq!(report.migrations.pending, Some(1));
-        assert_eq!(report.reason.as_deref(), Some("1 migrations pending"));
+        assert_eq!(report.reason.as_deref(), Some("1 migration pending"));
 
         conn.query_drop("DROP TABLE schema_version")
             .await

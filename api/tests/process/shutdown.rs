@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use mysql_async::prelude::Queryable as _;
 use rustix::process::Signal;
 use sysndd_protocol::{Event, ReadyStatus, StartupEvent};
 
 use crate::support::{
-    Database, Launch, Proxy, Replica, Request, Traffic, eventually, shipped_migrations,
-    with_database,
+    Database, GATE, Launch, Proxy, Replica, Request, Traffic, eventually, migrations,
+    shipped_migrations, shut_gate, with_database,
 };
 
 async fn ready_behind(db: &Database, data: &Path, grace: &str, delay: &str) -> (Replica, Proxy) {
@@ -39,6 +40,18 @@ async fn slow_request(replica: &Replica, proxy: &Proxy) -> Request {
     })
     .await;
     request
+}
+
+fn is_lock_acquired(event: &Event) -> Option<()> {
+    matches!(event, Event::MigrationLockAcquired { .. }).then_some(())
+}
+
+fn is_lock_wait(event: &Event) -> Option<()> {
+    matches!(event, Event::MigrationLockWait { .. }).then_some(())
+}
+
+fn is_shutdown_begin(event: &Event) -> Option<()> {
+    matches!(event, Event::ShutdownBegin { .. }).then_some(())
 }
 
 fn drained(stdout: &[String]) -> (usize, u64) {
@@ -147,9 +160,52 @@ async fn a_request_that_outlasts_the_grace_period_is_cut_off_and_admitted() {
         let (status, _, stderr) = replica.end().await;
         assert_eq!(status.code(), Some(1));
         assert!(
-            stderr.contains("the grace period of 200ms is over: ending with 1 requests unanswered"),
+            stderr.contains("the grace period of 200ms is over: leaving 1 requests unanswered"),
             "{stderr}"
         );
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_migration_under_way_is_finished_and_a_wait_for_one_is_given_up() {
+    with_database(|db| async move {
+        let mut conn = db.connect().await;
+        shut_gate(&mut conn).await;
+        let files = migrations(&[GATE]);
+        let data = tempfile::tempdir().expect("a directory");
+        let launch = |name| Launch::serve(name, &db.url(), data.path(), files.path().to_owned());
+        let applier = launch("api-1").start();
+        applier
+            .event("migration.lock_acquired", is_lock_acquired)
+            .await;
+        let waiter = launch("api-2").start();
+        waiter.event("migration.lock_wait", is_lock_wait).await;
+
+        waiter.signal(Signal::TERM);
+        let (status, stdout, stderr) = waiter.end().await;
+        assert_eq!(status.code(), Some(0), "{stderr}");
+        assert!(drained(&stdout).1 < 1_000);
+
+        applier.signal(Signal::TERM);
+        applier.event("shutdown.begin", is_shutdown_begin).await;
+        conn.query_drop("UNLOCK TABLES").await.expect("opened");
+        let (status, stdout, stderr) = applier.end().await;
+        assert_eq!(status.code(), Some(0), "{stderr}");
+        let complete = stdout
+            .iter()
+            .position(|line| line.contains("\"migration.complete\""));
+        let drained = stdout
+            .iter()
+            .position(|line| line.contains("\"shutdown.drained\""));
+        assert!(complete.is_some() && complete < drained, "{stdout:#?}");
+        assert!(!stdout.iter().any(|line| line.contains("\"startup.ready\"")));
+        let passed: Option<u32> = conn
+            .query_first("SELECT COUNT(*) FROM gate")
+            .await
+            .expect("read");
+        assert_eq!(passed, Some(1));
     })
     .await;
 }

@@ -1,25 +1,21 @@
 //! What every test here uses.
 
 mod database;
+mod files;
 mod http;
 mod proxy;
 mod replica;
 
 pub(crate) use database::{Database, with_database};
+pub(crate) use files::{GATE, migrations, shipped_migrations, shut_gate};
 pub(crate) use http::Request;
 pub(crate) use proxy::{Proxy, Traffic};
 pub(crate) use replica::{Launch, Replica};
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// How long anything that a test waits for may take.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
-
-/// The migrations that are shipped.
-pub(crate) fn shipped_migrations() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../migrations")
-}
 
 /// Asks again and again until there is an answer, or the deadline is over.
 pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
