@@ -3,7 +3,12 @@
 //! Callers get types of this module only; nothing of bollard leaves it. It decides nothing: which
 //! image to build or pull is the business of `crate::images`.
 
-use std::{collections::BTreeMap, fmt, io, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bollard::{
     body_try_stream,
@@ -106,6 +111,14 @@ pub(crate) struct VertexLog {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// Why a build gave no image.
+#[derive(Debug)]
+pub(crate) enum BuildFault {
+    /// BuildKit gave up, in its own words.
+    Refused(String),
+    Engine(EngineError),
+}
+
 impl Engine {
     /// The image of this reference or ID, if the engine has it.
     pub(crate) async fn find_image(&self, reference: &str) -> Result<Option<Image>, EngineError> {
@@ -173,7 +186,8 @@ impl Engine {
         changes: Vec<String>,
     ) -> Result<Image, EngineError> {
         let reference = format!("{repository}:{tag}");
-        let failed = |error| EngineError::new(format!("importing `{reference}`"), error);
+        let (body, source) = watched(root);
+        let failed = |error| source.blame(format!("importing `{reference}`"), error);
         let options = CreateImageOptionsBuilder::default()
             .from_src("-")
             .repo(repository)
@@ -181,7 +195,7 @@ impl Engine {
             .changes(changes)
             .build();
         let api = self.api.clone().with_timeout(LONG);
-        let mut lines = api.create_image(Some(options), Some(body_try_stream(root)), None);
+        let mut lines = api.create_image(Some(options), Some(body_try_stream(body)), None);
         while lines.try_next().await.map_err(failed)?.is_some() {}
         let image = self.api.inspect_image(&reference).await.map_err(failed)?;
         Ok(image.into())
@@ -194,8 +208,9 @@ impl Engine {
         request: BuildRequest,
         context: ByteStream,
         mut status: impl FnMut(BuildStatus),
-    ) -> Result<ImageId, EngineError> {
+    ) -> Result<ImageId, BuildFault> {
         let doing = || format!("building {}", request.dockerfile);
+        let (body, source) = watched(context);
         let mut options = BuildImageOptionsBuilder::default()
             .dockerfile(&request.dockerfile)
             .buildargs(&request.args.clone().into_iter().collect())
@@ -208,19 +223,27 @@ impl Engine {
         }
         let api = self.api.clone().with_timeout(LONG);
         let mut messages =
-            api.build_image(options.build(), None, Some(body_try_stream(context)));
+            api.build_image(options.build(), None, Some(body_try_stream(body)));
         let mut id = None;
         while let Some(message) = messages.next().await {
-            match message.map_err(|error| EngineError::new(doing(), error))?.aux {
+            let message = message.map_err(|error| match error {
+                Error::DockerStreamError { error: said }
+                | Error::DockerResponseServerError { message: said, .. }
+                    if !source.failed() =>
+                {
+                    BuildFault::Refused(said)
+                }
+                error => BuildFault::Engine(source.blame(doing(), error)),
+            })?;
+            match message.aux {
                 Some(BuildInfoAux::BuildKit(response)) => status(response.into()),
                 Some(BuildInfoAux::Default(image)) => id = image.id.or(id),
                 None => {}
             }
         }
-        id.map(ImageId).ok_or_else(|| EngineError::Api {
-            doing: doing(),
-            status: 0,
-            message: "the engine ended the build without naming the image".to_owned(),
+        id.map(ImageId).ok_or_else(|| {
+            let cause = "the engine ended the build without naming the image".to_owned();
+            BuildFault::Engine(EngineError::Other { doing: doing(), cause })
         })
     }
 
@@ -248,6 +271,33 @@ impl Engine {
             }
         }
     }
+}
+
+/// What went wrong with the bytes that we send. The engine's client only says that sending failed.
+#[derive(Clone, Default)]
+struct SourceFault(Arc<OnceLock<String>>);
+
+impl SourceFault {
+    fn failed(&self) -> bool {
+        self.0.get().is_some()
+    }
+
+    /// The fault of our own bytes if there was one, else what the client says.
+    fn blame(&self, doing: String, error: Error) -> EngineError {
+        match self.0.get() {
+            Some(cause) => EngineError::Other { doing, cause: cause.clone() },
+            None => EngineError::new(doing, error),
+        }
+    }
+}
+
+fn watched(stream: ByteStream) -> (ByteStream, SourceFault) {
+    let fault = SourceFault::default();
+    let watch = fault.clone();
+    let stream = stream.inspect_err(move |error| {
+        watch.0.get_or_init(|| error.to_string());
+    });
+    (stream.boxed(), fault)
 }
 
 /// Sessions of builds that run at the same time must differ; nothing else depends on it.

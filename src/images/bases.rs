@@ -10,7 +10,10 @@ use std::{
 };
 
 use futures::future::try_join_all;
-use tokio::{sync::mpsc::{UnboundedSender, unbounded_channel}, time::timeout};
+use tokio::{
+    sync::mpsc::{self, UnboundedSender},
+    time::timeout,
+};
 
 use super::{
     build::BuildError,
@@ -134,7 +137,7 @@ pub(crate) async fn resolve(
     names: &BTreeSet<BaseName>,
     events: &UnboundedSender<BaseEvent>,
 ) -> Result<BaseRefs, BaseError> {
-    let (kitchen, searches) = &prepare(engine, bases, root, names, events)?;
+    let (kitchen, searches) = &stocked(engine, bases, root, names, events)?;
     let found = searches.iter().map(|search| async move {
         let began = Instant::now();
         let image = search.run(kitchen).await?;
@@ -152,8 +155,8 @@ pub(super) async fn present(
     root: &Path,
     names: &BTreeSet<BaseName>,
 ) -> Result<BaseRefs, BaseError> {
-    let (events, _) = unbounded_channel();
-    let (kitchen, searches) = prepare(engine, bases, root, names, &events)?;
+    let (events, _) = mpsc::unbounded_channel();
+    let (kitchen, searches) = stocked(engine, bases, root, names, &events)?;
     let mut found = BaseRefs::new();
     for search in searches {
         if let Some(base) = search.present(&kitchen).await? {
@@ -163,8 +166,8 @@ pub(super) async fn present(
     Ok(found)
 }
 
-/// Where each may come from, with the recipes read.
-fn prepare<'a>(
+/// Where to look for each of `names`, with the recipes that may be needed for it.
+fn stocked<'a>(
     engine: &'a Engine,
     bases: &'a Bases,
     root: &'a Path,

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::{BaseName, Build, ProjectName, ServiceName},
-    docker::{BuildRequest, Engine, EngineError, Image, ImageId, labels},
+    docker::{BuildFault, BuildRequest, Engine, EngineError, Image, ImageId, labels},
 };
 
 /// A Dockerfile that names this file gets the host's certificate authorities there, to be mounted
@@ -250,14 +250,14 @@ impl ImageBuild {
         });
         let id = match built.await {
             Ok(id) => id,
-            Err(EngineError::Api { message, .. }) => {
+            Err(BuildFault::Refused(message)) => {
                 let step = progress.failed_step();
                 let line = failure::line_of(&dockerfile, step.as_ref(), &message);
                 let (what, dockerfile) = (self.what, self.dockerfile);
                 let failed = FailedBuild { what, dockerfile, line, step, message };
                 return Err(BuildError::Failed(Box::new(failed)));
             }
-            Err(error) => return Err(error.into()),
+            Err(BuildFault::Engine(error)) => return Err(error.into()),
         };
         engine.tag_image(&id, &self.repository, &self.tag).await?;
         let reference = format!("{}:{}", self.repository, self.tag);

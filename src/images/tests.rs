@@ -140,17 +140,18 @@ async fn a_build_gets_its_arguments_tells_its_steps_and_changes_only_with_its_in
         let source = sandbox.write("src/main", "one");
         sandbox.write("src/secret", "secret");
         let mut build = Sandbox::plan();
-        build.args.insert("GREETING".to_owned(), Text::literal("hello"));
+        // Nothing that an earlier run of this test left in the engine's cache.
+        build.args.insert("GREETING".to_owned(), Text::literal(sandbox.project.as_str()));
 
         let (first, events) = sandbox.build(&build).await;
         let first = first.unwrap();
         assert_eq!(first.outcome, Outcome::Built);
-        assert_eq!(lines(&events), ["hello from 1234:1235", "main"]);
+        assert_eq!(lines(&events), [format!("{} from 1234:1235", sandbox.project), "main".to_owned()]);
         let done = |name: &str| {
             let found = |event: &&BuildEvent| matches!(event.state, StepState::Done(_));
             events.iter().filter(found).any(|event| event.name.contains(name))
         };
-        assert!(done("COPY src /src") && done("exporting to image"), "{events:?}");
+        assert!(done("RUN --mount") && done("exporting to image"), "{events:?}");
         let image = sandbox.engine.find_image(&first.reference).await.unwrap().unwrap();
         assert_eq!(image.labels[labels::PROJECT], sandbox.project.as_str());
         assert_eq!(image.labels[labels::SERVICE], "app");
@@ -240,7 +241,7 @@ async fn a_dockerfile_that_cannot_be_read_names_its_line() {
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
-async fn a_file_that_vanishes_during_the_build_is_named() {
+async fn a_dockerfile_that_is_not_there_is_named() {
     Sandbox::new().await.run(async |sandbox| {
         sandbox.write("Dockerfile", DOCKERFILE);
         let error = sandbox
@@ -258,7 +259,7 @@ async fn a_file_that_vanishes_during_the_build_is_named() {
 #[ignore = "needs a Docker engine"]
 async fn a_dockerfile_may_lie_outside_its_context() {
     Sandbox::new().await.run(async |sandbox| {
-        sandbox.write("docker/app", "ARG DEBIAN_IMAGE\nFROM ${DEBIAN_IMAGE}\nRUN echo outside\n");
+        sandbox.write("docker/app", &format!("ARG DEBIAN_IMAGE\nFROM ${{DEBIAN_IMAGE}}\nRUN echo {}\n", sandbox.project));
         sandbox.write("code/main", "");
         let build = Build {
             context: PathBuf::from("code"),
@@ -267,9 +268,44 @@ async fn a_dockerfile_may_lie_outside_its_context() {
         };
         let (outcome, events) = sandbox.build(&build).await;
         outcome.unwrap();
-        assert_eq!(lines(&events), ["outside"]);
+        assert_eq!(lines(&events), [sandbox.project.as_str()]);
     })
     .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn an_archive_that_breaks_off_leaves_no_image_and_tells_its_own_reason() {
+    use futures::{StreamExt, stream};
+    let engine = Engine::connect(None).await.unwrap();
+    let name = format!("imgtest{:08x}", rand::random::<u32>());
+    let broken = [Ok(vec![0; 2048].into()), Err(std::io::Error::other("the disk is on fire"))];
+    let archive = stream::iter(broken).boxed();
+    let error = engine.import_image(archive, &name, "latest", Vec::new()).await.unwrap_err();
+    assert!(error.to_string().contains("the disk is on fire"), "{error}");
+    assert_eq!(engine.find_image(&name).await.unwrap(), None);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_recipe_that_fails_tells_what_its_tool_said() {
+    let engine = Engine::connect(None).await.unwrap();
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("none")).unwrap();
+    let recipe = "kind = 'rootfs'\nsuite = 'no-such-suite'\nvariant = 'minbase'\n";
+    fs::write(root.path().join("none/recipe.toml"), recipe).unwrap();
+    let name = BaseName::new("none");
+    let image = BaseImage { registry: None, recipe: Some(PathBuf::from("none")) };
+    let bases = Bases {
+        source: BaseSource::Distro,
+        registry_timeout: Duration::from_secs(3),
+        images: [(name.clone(), image)].into(),
+    };
+    let (events, _) = mpsc::unbounded_channel();
+    let names = [name].into();
+    let error = resolve(&engine, &bases, root.path(), &names, &events).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("mmdebstrap") && text.contains("no-such-suite"), "{text}");
 }
 
 #[tokio::test]
@@ -293,11 +329,13 @@ async fn the_shipped_recipes_make_their_images_once() {
 #[ignore = "needs a Docker engine"]
 async fn a_registry_that_does_not_answer_gives_way_to_the_recipe() {
     let engine = Engine::connect(None).await.unwrap();
-    // Nothing listens on port 9.
+    // Nothing listens on port 9. The recipe's image may be here already, and is then used without
+    // a question.
     let auto = shipped_bases(BaseSource::Auto, Some("127.0.0.1:9"), &["debian"]);
-    // Whatever the engine has already is used without a question: hence a recipe of another name.
-    let (resolved, _) = resolve_all(&engine, &auto).await;
-    assert_eq!(resolved.unwrap().len(), 1);
+    let (resolved, events) = resolve_all(&engine, &auto).await;
+    let image = &resolved.unwrap()[&BaseName::new("debian")];
+    let told = events.iter().any(|event| matches!(event, BaseEvent::NotInRegistry { .. }));
+    assert_eq!(told, image.origin == Origin::Made, "{events:?}");
 
     let registry = Bases { source: BaseSource::Registry, ..auto };
     let error = resolve_all(&engine, &registry).await.0.unwrap_err();
