@@ -53,13 +53,17 @@ fn check(global: &Global, printer: Printer) -> Result<Exit, Error> {
     let result = session::read(global)?;
     match result {
         Ok(stack) => {
-            printer.data(&json!({ "schema": "sysndd-deploy/config-check/1", "faults": [] }), || {
-                format!("{} services, no fault\n", stack.services.len())
-            });
+            printer.data(
+                &json!({ "schema": "sysndd-deploy/config-check/1", "faults": [] }),
+                || format!("{} services, no fault\n", stack.services.len()),
+            );
             Ok(Exit::Done)
         }
         Err(errors) if printer.is_json() => {
-            printer.json_line(&Faults { schema: "sysndd-deploy/config-check/1", errors: &errors });
+            printer.json_line(&Faults {
+                schema: "sysndd-deploy/config-check/1",
+                errors: &errors,
+            });
             Ok(Exit::Usage)
         }
         Err(errors) => Err(errors.into()),

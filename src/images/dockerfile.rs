@@ -29,7 +29,9 @@ impl Dockerfile {
         let mut instructions = Vec::new();
         let (mut stage, mut step) = (0, 0);
         for (line, logical) in logical_lines(text) {
-            let (keyword, rest) = logical.split_once(char::is_whitespace).unwrap_or((&logical, ""));
+            let (keyword, rest) = logical
+                .split_once(char::is_whitespace)
+                .unwrap_or((&logical, ""));
             let keyword = keyword.to_ascii_uppercase();
             match keyword.as_str() {
                 "FROM" => (stage, step) = (stage + 1, 1),
@@ -37,16 +39,30 @@ impl Dockerfile {
                 _ => {}
             }
             let arguments = one_blank(rest);
-            instructions.push(Instruction { line, keyword, arguments, stage, step });
+            instructions.push(Instruction {
+                line,
+                keyword,
+                arguments,
+                stage,
+                step,
+            });
         }
-        Self { instructions, text: text.to_owned() }
+        Self {
+            instructions,
+            text: text.to_owned(),
+        }
     }
 
     /// Whether `ARG name` stands anywhere.
     pub(crate) fn declares(&self, name: &str) -> bool {
-        self.instructions.iter().filter(|instruction| instruction.keyword == "ARG").any(|arg| {
-            arg.arguments.split(' ').any(|part| part.split('=').next() == Some(name))
-        })
+        self.instructions
+            .iter()
+            .filter(|instruction| instruction.keyword == "ARG")
+            .any(|arg| {
+                arg.arguments
+                    .split(' ')
+                    .any(|part| part.split('=').next() == Some(name))
+            })
     }
 
     /// Whether `text` occurs, be it in a comment.
@@ -76,7 +92,10 @@ impl Dockerfile {
         let step: usize = fraction.split_once('/')?.0.trim().parse().ok()?;
         let stage = self.stage_number(stage.trim())?;
         let place = (stage, step);
-        self.instructions.iter().find(|found| (found.stage, found.step) == place).map(|i| i.line)
+        self.instructions
+            .iter()
+            .find(|found| (found.stage, found.step) == place)
+            .map(|i| i.line)
     }
 
     fn stage_number(&self, name: &str) -> Option<usize> {
@@ -86,13 +105,21 @@ impl Dockerfile {
         let named = self.instructions.iter().find(|instruction| {
             let mut words = instruction.arguments.rsplit(' ');
             instruction.keyword == "FROM"
-                && words.next().is_some_and(|word| word.eq_ignore_ascii_case(name))
-                && words.next().is_some_and(|word| word.eq_ignore_ascii_case("as"))
+                && words
+                    .next()
+                    .is_some_and(|word| word.eq_ignore_ascii_case(name))
+                && words
+                    .next()
+                    .is_some_and(|word| word.eq_ignore_ascii_case("as"))
         });
         match named {
             Some(from) => Some(from.stage),
             // Stages without a name are called by their number, counted from 0.
-            None => name.strip_prefix("stage-")?.parse::<usize>().ok().map(|number| number + 1),
+            None => name
+                .strip_prefix("stage-")?
+                .parse::<usize>()
+                .ok()
+                .map(|number| number + 1),
         }
     }
 }
@@ -148,9 +175,13 @@ RUN true
     #[test]
     fn declared_build_args_are_found_with_and_without_defaults() {
         let file = Dockerfile::parse(FILE);
-        for (name, expected) in
-            [("UID", true), ("RUST_IMAGE", true), ("DEBIAN_IMAGE", true), ("GID", false), ("UI", false)]
-        {
+        for (name, expected) in [
+            ("UID", true),
+            ("RUST_IMAGE", true),
+            ("DEBIAN_IMAGE", true),
+            ("GID", false),
+            ("UI", false),
+        ] {
             assert_eq!(file.declares(name), expected, "{name}");
         }
     }
@@ -159,7 +190,10 @@ RUN true
     fn a_step_is_found_by_its_text_or_else_by_its_number() {
         let file = Dockerfile::parse(FILE);
         for (step, line) in [
-            ("[build 3/4] RUN --mount=type=bind,source=.ca-bundle.crt,target=/ca cargo build --release", Some(6)),
+            (
+                "[build 3/4] RUN --mount=type=bind,source=.ca-bundle.crt,target=/ca cargo build --release",
+                Some(6),
+            ),
             ("[build 2/4] WORKDIR /src", Some(5)),
             ("[build 4/4] COPY replaced /x", Some(10)),
             ("[stage-1 2/4] RUN true", Some(13)),
