@@ -19,7 +19,14 @@ fn main() -> io::Result<()> {
         writeln!(code, "#[path = {path:?}]\nmod {name};").map_err(io::Error::other)?;
     }
     let list: Vec<String> = names.iter().map(|name| format!("&{name}::CHECK")).collect();
-    writeln!(code, "pub(super) static ALL: &[&super::Check] = &[{}];", list.join(", "))
-        .map_err(io::Error::other)?;
-    fs::write(Path::new(&env::var("OUT_DIR").map_err(io::Error::other)?).join("checks.rs"), code)
+    writeln!(
+        code,
+        "pub(super) static ALL: &[&super::Check] = &[{}];",
+        list.join(", ")
+    )
+    .map_err(io::Error::other)?;
+    fs::write(
+        Path::new(&env::var("OUT_DIR").map_err(io::Error::other)?).join("checks.rs"),
+        code,
+    )
 }

@@ -18,7 +18,11 @@ pub(crate) struct Error {
 
 impl Error {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
-        Self { exit, message: message.into(), hint: None }
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     /// The command line or the configuration is wrong.
@@ -50,9 +54,16 @@ impl fmt::Display for Error {
 
 impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
-        let exit =
-            if error.is_unreachable() { Exit::EngineUnreachable } else { Exit::DeployFailed };
-        Self { exit, message: error.to_string(), hint: error.hint() }
+        let exit = if error.is_unreachable() {
+            Exit::EngineUnreachable
+        } else {
+            Exit::DeployFailed
+        };
+        Self {
+            exit,
+            message: error.to_string(),
+            hint: error.hint(),
+        }
     }
 }
 

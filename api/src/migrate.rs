@@ -2,6 +2,7 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
@@ -10,6 +11,9 @@ use sysndd_migrator::{MigrationSet, Settings, Status};
 
 use crate::config::{DatabaseUrl, Identity, Migrations, Source, Telemetry};
 use crate::telemetry::{self, Events};
+
+/// Looking takes a few round trips.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What to do, with which files, to which database.
 #[derive(Debug, clap::Args)]
@@ -71,11 +75,9 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
             sysndd_migrator::migrate(url.opts(), &set, &settings, &Events::new(identity)).await?;
         }
         Action::Status { format } => {
-            let mut conn = Conn::new(url.opts())
+            let status = tokio::time::timeout(STATUS_TIMEOUT, look(&url, &set))
                 .await
-                .with_context(|| format!("connecting to {url}"))?;
-            let status = sysndd_migrator::status(&mut conn, &set).await?;
-            conn.disconnect().await.context("leaving the database")?;
+                .with_context(|| format!("{url} did not answer within {STATUS_TIMEOUT:?}"))??;
             let text = match format {
                 Format::Text => describe(&status),
                 Format::Json => serde_json::to_string(&status)? + "\n",
@@ -86,6 +88,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+async fn look(url: &DatabaseUrl, set: &MigrationSet) -> anyhow::Result<Status> {
+    let connecting = Conn::new(url.opts()).await;
+    let mut conn = connecting.with_context(|| format!("connecting to {url}"))?;
+    let status = sysndd_migrator::status(&mut conn, set).await?;
+    // All is known; a farewell that fails takes nothing away from it.
+    let _ = conn.disconnect().await;
+    Ok(status)
 }
 
 /// The status for a reader.

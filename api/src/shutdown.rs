@@ -77,10 +77,13 @@ pub(crate) async fn drain(
         again = signals.next() => Some(format!("{again} came again")),
     };
     if let Some(why) = cut_short {
-        anyhow::bail!(
-            "{why}: ending with {} requests unanswered",
-            app.lifecycle.in_flight()
-        );
+        let requests = app.lifecycle.in_flight();
+        let migration = if events.applying() {
+            " and a migration that the next start has to carry on"
+        } else {
+            ""
+        };
+        anyhow::bail!("{why}: leaving {requests} requests unanswered{migration}");
     }
     // Politeness only: without it the server logs aborted connections.
     let _ = tokio::time::timeout(FAREWELL, app.pool.clone().disconnect()).await;

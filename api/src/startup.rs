@@ -99,9 +99,7 @@ async fn boot(
     // Set once, here.
     let _ = app.migrated.set(outcome.startup);
 
-    db::warm(&app.pool, config.database.pool_min)
-        .await
-        .context("opening the connection pool")?;
+    db::warm(&app.pool, config.database.pool_min).await;
     Ok(())
 }
 

@@ -74,9 +74,15 @@ impl Build {
         printer.data(&report, || {
             let lines = report.images.iter().map(|image| {
                 let how = if image.built { "built" } else { "unchanged" };
-                format!("{} {how}, {} MB\n", image.reference, image.size_bytes / 1_000_000)
+                format!(
+                    "{} {how}, {} MB\n",
+                    image.reference,
+                    image.size_bytes / 1_000_000
+                )
             });
-            lines.chain([format!("done in {}\n", seconds(began.elapsed()))]).collect()
+            lines
+                .chain([format!("done in {}\n", seconds(began.elapsed()))])
+                .collect()
         });
         Ok(Exit::Done)
     }
@@ -93,11 +99,15 @@ impl Build {
             return Ok(built);
         }
         let wanted = self.services.iter().map(|name| {
-            built.iter().find(|service| service.as_str() == name).cloned().ok_or_else(|| {
-                let names: Vec<&str> = built.iter().map(ServiceName::as_str).collect();
-                Error::usage(format!("{name} is not a service that is built"))
-                    .with_hint(format!("built are {}", names.join(", ")))
-            })
+            built
+                .iter()
+                .find(|service| service.as_str() == name)
+                .cloned()
+                .ok_or_else(|| {
+                    let names: Vec<&str> = built.iter().map(ServiceName::as_str).collect();
+                    Error::usage(format!("{name} is not a service that is built"))
+                        .with_hint(format!("built are {}", names.join(", ")))
+                })
         });
         wanted.collect()
     }

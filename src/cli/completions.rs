@@ -14,7 +14,12 @@ pub(super) struct Completions {
 impl Completions {
     pub(super) fn run(self, printer: Printer) -> Exit {
         let mut script = Vec::new();
-        generate(self.shell, &mut super::Cli::command(), "sysndd-deploy", &mut script);
+        generate(
+            self.shell,
+            &mut super::Cli::command(),
+            "sysndd-deploy",
+            &mut script,
+        );
         printer.text(&String::from_utf8_lossy(&script));
         Exit::Done
     }

@@ -1,6 +1,7 @@
 //! `config`: check and show `sysndd.toml` without touching an engine.
 
 use clap::Subcommand;
+use serde::Serialize;
 use serde_json::json;
 
 use super::{Global, session};
@@ -21,6 +22,13 @@ enum Subcommands {
     Show,
     /// Print a JSON Schema of the file, for editors
     Schema,
+}
+
+#[derive(Serialize)]
+struct Faults<'a> {
+    schema: &'static str,
+    #[serde(flatten)]
+    errors: &'a config::ConfigErrors,
 }
 
 impl Config {
@@ -45,16 +53,17 @@ fn check(global: &Global, printer: Printer) -> Result<Exit, Error> {
     let result = session::read(global)?;
     match result {
         Ok(stack) => {
-            printer.data(&json!({ "schema": "sysndd-deploy/config-check/1", "faults": [] }), || {
-                format!("{} services, no fault\n", stack.services.len())
-            });
+            printer.data(
+                &json!({ "schema": "sysndd-deploy/config-check/1", "faults": [] }),
+                || format!("{} services, no fault\n", stack.services.len()),
+            );
             Ok(Exit::Done)
         }
         Err(errors) if printer.is_json() => {
-            printer.json_line(&json!({
-                "schema": "sysndd-deploy/config-check/1",
-                "faults": errors,
-            }));
+            printer.json_line(&Faults {
+                schema: "sysndd-deploy/config-check/1",
+                errors: &errors,
+            });
             Ok(Exit::Usage)
         }
         Err(errors) => Err(errors.into()),

@@ -73,7 +73,9 @@ impl Doctor {
             }),
         }
         printer.data(&findings, || human(&findings));
-        let missing = findings.iter().any(|finding| finding.verdict == Health::Missing);
+        let missing = findings
+            .iter()
+            .any(|finding| finding.verdict == Health::Missing);
         Ok(match (missing, engine) {
             (_, None) => Exit::EngineUnreachable,
             (true, Some(_)) => Exit::CheckFailed,
@@ -87,7 +89,9 @@ impl Doctor {
         if self.fix {
             for tool in &missing {
                 printer.say(format!("installing {}", tool.packages.join(" ")));
-                host::install(tool.packages).await.map_err(|e| Error::deploy(e.to_string()))?;
+                host::install(tool.packages)
+                    .await
+                    .map_err(|e| Error::deploy(e.to_string()))?;
             }
             missing = images::missing_tools(&stack.bases);
         }
@@ -97,14 +101,22 @@ impl Doctor {
         Ok(Finding {
             what: "base images",
             verdict: Health::Warning,
-            observed: format!("{} is not installed; needed where no registry answers", tool.program),
+            observed: format!(
+                "{} is not installed; needed where no registry answers",
+                tool.program
+            ),
             remedy: Some("sysndd-deploy doctor --fix".into()),
         })
     }
 }
 
 fn ok(what: &'static str, observed: String) -> Finding {
-    Finding { what, verdict: Health::Ok, observed, remedy: None }
+    Finding {
+        what,
+        verdict: Health::Ok,
+        observed,
+        remedy: None,
+    }
 }
 
 async fn check_engine(global: &Global) -> (Option<Engine>, Finding) {
@@ -120,7 +132,10 @@ async fn check_engine(global: &Global) -> (Option<Engine>, Finding) {
         }
         Ok(engine) => {
             let info = engine.info();
-            let observed = format!("{} (API {}) at {}", info.version, info.api_version, info.host);
+            let observed = format!(
+                "{} (API {}) at {}",
+                info.version, info.api_version, info.host
+            );
             let finding = if is_supported(&info.version) {
                 ok("engine", observed)
             } else {
@@ -137,7 +152,9 @@ async fn check_engine(global: &Global) -> (Option<Engine>, Finding) {
 }
 
 fn is_supported(version: &str) -> bool {
-    let mut numbers = version.split(['.', '+', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut numbers = version
+        .split(['.', '+', '-'])
+        .map(|part| part.parse::<u32>().unwrap_or(0));
     let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
     found >= OLDEST && found.0 <= NEWEST_MAJOR
 }
@@ -163,7 +180,9 @@ fn check_memory() -> Option<Finding> {
 /// Free space where a local engine keeps its data.
 fn check_disk(engine: Option<&Engine>) -> Option<Finding> {
     engine.filter(|engine| engine.info().location == Location::Local)?;
-    let directory = ["/var/lib/docker", "/"].into_iter().find(|path| Path::new(path).is_dir())?;
+    let directory = ["/var/lib/docker", "/"]
+        .into_iter()
+        .find(|path| Path::new(path).is_dir())?;
     let stat = rustix::fs::statvfs(directory).ok()?;
     let free = stat.f_bavail * stat.f_frsize;
     let observed = format!("{} GB free in {directory}", free / 1_000_000_000);
@@ -197,7 +216,10 @@ async fn check_ports(stack: &Stack, engine: &Engine) -> Result<Vec<Finding>, Err
         .map(|port| {
             let address = port.host_ip.as_deref().unwrap_or("0.0.0.0");
             if ours.contains(&port.host) {
-                ok("port", format!("{} is published by {}", port.host, stack.project))
+                ok(
+                    "port",
+                    format!("{} is published by {}", port.host, stack.project),
+                )
             } else if TcpListener::bind((address, port.host)).is_ok() {
                 ok("port", format!("{} is free", port.host))
             } else {

@@ -35,7 +35,13 @@ impl Down {
         let began = Instant::now();
         let session = Session::open(global, printer).await?;
         let observed = observe(&session.engine, &session.stack.project, None).await?;
-        let plan = plan::down(&session.stack, &observed, DownIntent { volumes: self.volumes });
+        let plan = plan::down(
+            &session.stack,
+            &observed,
+            DownIntent {
+                volumes: self.volumes,
+            },
+        );
         if self.dry_run {
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
@@ -51,11 +57,18 @@ impl Down {
             if plan.is_empty() {
                 format!("{} is down, nothing to do\n", session.stack.project)
             } else {
-                format!("{} is down in {}\n", session.stack.project, seconds(began.elapsed()))
+                format!(
+                    "{} is down in {}\n",
+                    session.stack.project,
+                    seconds(began.elapsed())
+                )
             }
         });
         if !self.volumes && !observed.volumes.is_empty() && !plan.is_empty() {
-            printer.note(format!("{} volumes stay; --volumes removes them", observed.volumes.len()));
+            printer.note(format!(
+                "{} volumes stay; --volumes removes them",
+                observed.volumes.len()
+            ));
         }
         Ok(Exit::Done)
     }

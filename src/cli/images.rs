@@ -11,7 +11,9 @@ use crate::{
     config::{ImageSource, ServiceName, Stack},
     error::Error,
     exit::Exit,
-    images::{self, BaseEvent, BaseRefs, BuildEvent, BuiltImage, Origin, Outcome, ServiceBuild, StepState},
+    images::{
+        self, BaseEvent, BaseRefs, BuildEvent, BuiltImage, Origin, Outcome, ServiceBuild, StepState,
+    },
     output::{Board, seconds},
     plan::{self, Images, Plan, ResolvedImage, UpIntent},
 };
@@ -66,7 +68,9 @@ pub(super) async fn preview(
     counts: &BTreeMap<ServiceName, u32>,
     force: bool,
 ) -> Result<Plan, Error> {
-    let present = images::present(&session.engine, &session.stack).await.map_err(Error::image)?;
+    let present = images::present(&session.engine, &session.stack)
+        .await
+        .map_err(Error::image)?;
     let observed = session.observe().await?;
     let intent = UpIntent {
         now: Utc::now(),
@@ -89,7 +93,9 @@ pub(super) async fn preview(
 
 /// Text of the template of the upstream list; empty without an edge.
 pub(super) fn edge_template(stack: &Stack) -> Result<String, Error> {
-    let Some(edge) = &stack.edge else { return Ok(String::new()) };
+    let Some(edge) = &stack.edge else {
+        return Ok(String::new());
+    };
     let path = stack.root.join(&edge.template);
     std::fs::read_to_string(&path)
         .map_err(|error| Error::usage(format!("{}: {error}", edge.template.display())))
@@ -143,7 +149,14 @@ pub(super) async fn build(
     if let Ok(image) = &built
         && image.outcome == Outcome::Built
     {
-        board.done(&title, &format!("built in {}, {}", seconds(image.took), megabytes(image.size)));
+        board.done(
+            &title,
+            &format!(
+                "built in {}, {}",
+                seconds(image.took),
+                megabytes(image.size)
+            ),
+        );
     }
     board.close();
     built.map_err(Error::image)
@@ -151,10 +164,14 @@ pub(super) async fn build(
 
 /// For `--no-build`: the newest image that was built of this service.
 async fn newest(session: &Session, name: &ServiceName) -> Result<String, Error> {
-    let newest = images::newest(&session.engine, &session.stack, name).await.map_err(Error::image)?;
+    let newest = images::newest(&session.engine, &session.stack, name)
+        .await
+        .map_err(Error::image)?;
     newest.map(|image| image.id.to_string()).ok_or_else(|| {
-        Error::usage(format!("--no-build: no image of {name} was ever built here"))
-            .with_hint("run `sysndd-deploy build` first")
+        Error::usage(format!(
+            "--no-build: no image of {name} was ever built here"
+        ))
+        .with_hint("run `sysndd-deploy build` first")
     })
 }
 
@@ -164,12 +181,17 @@ async fn pulled(session: &Session, reference: &str) -> Result<String, Error> {
         return Ok(image.id.to_string());
     }
     let mut board = Board::new(session.printer);
-    session.engine.pull_image(reference, |line| board.detail(reference, &line)).await?;
+    session
+        .engine
+        .pull_image(reference, |line| board.detail(reference, &line))
+        .await?;
     board.done(reference, "pulled");
     board.close();
     let image = session.engine.find_image(reference).await?;
     image.map(|image| image.id.to_string()).ok_or_else(|| {
-        Error::deploy(format!("{reference} was pulled, but the engine does not have it"))
+        Error::deploy(format!(
+            "{reference} was pulled, but the engine does not have it"
+        ))
     })
 }
 
@@ -192,7 +214,10 @@ fn show_base(board: &mut Board, event: &BaseEvent) {
                 Origin::Pulled => "pulled",
                 Origin::Made => "made",
             };
-            board.done(base, &format!("{how} in {}, {}", seconds(*took), megabytes(image.size)));
+            board.done(
+                base,
+                &format!("{how} in {}, {}", seconds(*took), megabytes(image.size)),
+            );
         }
     }
 }
@@ -205,7 +230,9 @@ fn show_step(board: &mut Board, of: &str, event: &BuildEvent) {
     match &event.state {
         StepState::Started => board.set(of, &event.name),
         StepState::Cached => board.set(of, &format!("{} cached", event.name)),
-        StepState::Done(took) => board.set(of, &format!("{} done in {}", event.name, seconds(*took))),
+        StepState::Done(took) => {
+            board.set(of, &format!("{} done in {}", event.name, seconds(*took)))
+        }
         StepState::Failed(_) => board.failed(of, &event.name),
         StepState::Log(line) => board.detail(of, &format!("{} {line}", short(&event.name))),
     }

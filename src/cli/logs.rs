@@ -1,6 +1,6 @@
 //! `logs`: what all replicas print, as one stream in the order of time.
 
-use std::{collections::BinaryHeap, cmp::Reverse, time::Duration};
+use std::{cmp::Reverse, collections::BinaryHeap, time::Duration};
 
 use chrono::{DateTime, Utc};
 use console::{Color, Style};
@@ -21,8 +21,14 @@ use crate::{
 /// When following, lines are held back for so long that those of other replicas can be put in order.
 const SETTLE: Duration = Duration::from_millis(100);
 
-const COLORS: [Color; 6] =
-    [Color::Cyan, Color::Green, Color::Yellow, Color::Magenta, Color::Blue, Color::Red];
+const COLORS: [Color; 6] = [
+    Color::Cyan,
+    Color::Green,
+    Color::Yellow,
+    Color::Magenta,
+    Color::Blue,
+    Color::Red,
+];
 
 /// Show what the replicas print, together and in order.
 #[derive(Debug, clap::Args)]
@@ -52,15 +58,30 @@ struct JsonLine<'a> {
 impl Logs {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let session = Session::open(global, printer).await?;
-        let since = self.since.as_deref().map(|text| parse_since(text, Utc::now())).transpose()?;
+        let since = self
+            .since
+            .as_deref()
+            .map(|text| parse_since(text, Utc::now()))
+            .transpose()?;
         let observed = observe(&session.engine, &session.stack.project, None).await?;
         let replicas = self.selected(&session, &observed)?;
         if replicas.is_empty() {
-            printer.note(format!("no container of {} is there", session.stack.project));
+            printer.note(format!(
+                "no container of {} is there",
+                session.stack.project
+            ));
             return Ok(Exit::Done);
         }
-        let width = replicas.iter().map(|replica| label(replica).len()).max().unwrap_or(0);
-        let query = LogQuery { follow: self.follow, since, tail: self.tail };
+        let width = replicas
+            .iter()
+            .map(|replica| label(replica).len())
+            .max()
+            .unwrap_or(0);
+        let query = LogQuery {
+            follow: self.follow,
+            since,
+            tail: self.tail,
+        };
         let show = |index: usize, line: &LogLine| {
             let replica = replicas[index];
             if printer.is_json() {
@@ -79,7 +100,11 @@ impl Logs {
         };
 
         let lines = replicas.iter().enumerate().map(|(index, replica)| {
-            session.engine.logs(&replica.container, query).map(move |line| (index, line)).boxed()
+            session
+                .engine
+                .logs(&replica.container, query)
+                .map(move |line| (index, line))
+                .boxed()
         });
         let mut lines = stream::select_all(lines);
         let mut held: BinaryHeap<Reverse<Held>> = BinaryHeap::new();
@@ -105,7 +130,11 @@ impl Logs {
         while let Some(Reverse(next)) = held.pop() {
             show(next.index, &next.line);
         }
-        Ok(if interrupt.is_cancelled() && !self.follow { Exit::Interrupted } else { Exit::Done })
+        Ok(if interrupt.is_cancelled() && !self.follow {
+            Exit::Interrupted
+        } else {
+            Exit::Done
+        })
     }
 
     fn selected<'a>(
@@ -118,8 +147,12 @@ impl Logs {
             let known = session.stack.services.contains_key(&name)
                 || observed.replicas_of(&name).next().is_some();
             if !known {
-                let names: Vec<&str> =
-                    session.stack.services.keys().map(ServiceName::as_str).collect();
+                let names: Vec<&str> = session
+                    .stack
+                    .services
+                    .keys()
+                    .map(ServiceName::as_str)
+                    .collect();
                 return Err(Error::usage(format!("there is no service {service}"))
                     .with_hint(format!("services are {}", names.join(", "))));
             }
@@ -129,7 +162,10 @@ impl Logs {
             .iter()
             .filter(|replica| {
                 self.services.is_empty()
-                    || self.services.iter().any(|name| replica.service.as_str() == name)
+                    || self
+                        .services
+                        .iter()
+                        .any(|name| replica.service.as_str() == name)
             })
             .collect())
     }
@@ -175,8 +211,13 @@ fn parse_since(text: &str, now: DateTime<Utc>) -> Result<DateTime<Utc>, Error> {
         'd' => 86_400,
         _ => return Err(wrong()),
     };
-    let count: i64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
-    let age = count.checked_mul(seconds).and_then(chrono::TimeDelta::try_seconds).ok_or_else(wrong)?;
+    let count: i64 = text[..text.len() - unit.len_utf8()]
+        .parse()
+        .map_err(|_| wrong())?;
+    let age = count
+        .checked_mul(seconds)
+        .and_then(chrono::TimeDelta::try_seconds)
+        .ok_or_else(wrong)?;
     now.checked_sub_signed(age).ok_or_else(wrong)
 }
 
@@ -186,11 +227,20 @@ mod tests {
 
     #[test]
     fn since_is_a_time_or_an_age() {
-        let now = DateTime::parse_from_rfc3339("2026-11-20T12:00:00Z").unwrap().to_utc();
-        let at = |text| parse_since(text, now).map(|time| time.to_rfc3339()).map_err(|e| e.message);
+        let now = DateTime::parse_from_rfc3339("2026-11-20T12:00:00Z")
+            .unwrap()
+            .to_utc();
+        let at = |text| {
+            parse_since(text, now)
+                .map(|time| time.to_rfc3339())
+                .map_err(|e| e.message)
+        };
         assert_eq!(at("15m").unwrap(), "2026-11-20T11:45:00+00:00");
         assert_eq!(at("1d").unwrap(), "2026-11-19T12:00:00+00:00");
-        assert_eq!(at("2026-01-02T03:04:05Z").unwrap(), "2026-01-02T03:04:05+00:00");
+        assert_eq!(
+            at("2026-01-02T03:04:05Z").unwrap(),
+            "2026-01-02T03:04:05+00:00"
+        );
         for wrong in ["", "5", "m", "yesterday", "99999999999999999d"] {
             assert!(at(wrong).is_err(), "{wrong}");
         }

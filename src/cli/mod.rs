@@ -49,19 +49,44 @@ Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 engine not rea
 #[derive(Debug, Clone, Args)]
 struct Global {
     /// The stack; by default sysndd.toml here or in a directory above
-    #[arg(short, long, global = true, value_name = "FILE", env = "SYSNDD_DEPLOY_CONFIG")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "SYSNDD_DEPLOY_CONFIG"
+    )]
     config: Option<PathBuf>,
     /// Project name, instead of the one in the file
-    #[arg(short, long, global = true, value_name = "NAME", env = "SYSNDD_DEPLOY_PROJECT")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "SYSNDD_DEPLOY_PROJECT"
+    )]
     project: Option<String>,
     /// Engine, instead of DOCKER_HOST
     #[arg(short = 'H', long, global = true, value_name = "URL")]
     host: Option<String>,
     /// How answers are printed
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
     format: Format,
     /// How replicas are asked: `auto` finds out, `inside` goes through the engine
-    #[arg(long, global = true, value_enum, default_value_t, hide = true, env = "SYSNDD_DEPLOY_PROBE")]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        hide = true,
+        env = "SYSNDD_DEPLOY_PROBE"
+    )]
     probe: ProbeWay,
 }
 
@@ -103,7 +128,10 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let printer = Printer::new(cli.global.format);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             printer.error(&Error::usage(format!("no threads can be started: {error}")));

@@ -23,6 +23,10 @@ impl PlanCommand {
         let counts = session.replica_counts(&self.replicas)?;
         let plan = images::preview(&session, &counts, self.force).await?;
         printer.data(&plan, || plan.to_string());
-        Ok(if self.exit_code && !plan.is_empty() { Exit::ChangesPending } else { Exit::Done })
+        Ok(if self.exit_code && !plan.is_empty() {
+            Exit::ChangesPending
+        } else {
+            Exit::Done
+        })
     }
 }

@@ -1,6 +1,8 @@
 //! `quickstart`: from a fresh machine to proven replicas.
 
-use std::{collections::BTreeMap, io::Write as _, os::unix::fs::OpenOptionsExt as _, time::Instant};
+use std::{
+    collections::BTreeMap, io::Write as _, os::unix::fs::OpenOptionsExt as _, time::Instant,
+};
 
 use rand::{Rng as _, distr::Alphanumeric};
 use serde_json::json;
@@ -59,7 +61,11 @@ impl Quickstart {
             "verify": report,
         });
         printer.data(&answer, || {
-            let changed = if done.is_empty() { ", nothing to do" } else { "" };
+            let changed = if done.is_empty() {
+                ", nothing to do"
+            } else {
+                ""
+            };
             format!(
                 "{}\n{} in {}{changed}: {}\n{}\n",
                 report.human(),
@@ -69,7 +75,11 @@ impl Quickstart {
                 url.as_deref().unwrap_or("no port is published"),
             )
         });
-        Ok(if report.verdict == Verdict::Pass { Exit::Done } else { Exit::CheckFailed })
+        Ok(if report.verdict == Verdict::Pass {
+            Exit::Done
+        } else {
+            Exit::CheckFailed
+        })
     }
 }
 
@@ -83,7 +93,11 @@ async fn write_secrets(global: &Global, printer: Printer, engine: &Engine) -> Re
     }
     // The rest of the file must be right before anything is written.
     let mut filled = environment.clone();
-    filled.variables.extend(missing.keys().map(|name| (name.clone(), "to be made".to_owned())));
+    filled.variables.extend(
+        missing
+            .keys()
+            .map(|name| (name.clone(), "to be made".to_owned())),
+    );
     let stack = config::load(&path, &filled)?;
     let project = match &global.project {
         Some(name) => config::project_name(name).map_err(Error::usage)?,
@@ -113,11 +127,18 @@ fn append(file: &std::path::Path, secrets: &BTreeMap<String, SecretSpec>) -> std
         text.push('\n');
     }
     for (name, spec) in secrets {
-        let value: String =
-            rand::rng().sample_iter(Alphanumeric).take(spec.length).map(char::from).collect();
+        let value: String = rand::rng()
+            .sample_iter(Alphanumeric)
+            .take(spec.length)
+            .map(char::from)
+            .collect();
         text.push_str(&format!("{name}={value}\n"));
     }
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(file)?;
+    let mut file = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(file)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

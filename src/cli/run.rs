@@ -24,9 +24,10 @@ pub(super) fn interrupt_token() -> CancellationToken {
     let token = CancellationToken::new();
     let cancel = token.clone();
     tokio::spawn(async move {
-        let (Ok(mut interrupt), Ok(mut terminate)) =
-            (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (
+            signal(SignalKind::interrupt()),
+            signal(SignalKind::terminate()),
+        ) else {
             return;
         };
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
@@ -54,7 +55,11 @@ pub(super) async fn run_plan(
         sender,
         interrupt,
     );
-    let mut show = Show { plan, board: Board::new(session.printer), states: BTreeMap::new() };
+    let mut show = Show {
+        plan,
+        board: Board::new(session.printer),
+        states: BTreeMap::new(),
+    };
     tokio::pin!(execution);
     let result = loop {
         tokio::select! {
@@ -70,7 +75,10 @@ pub(super) async fn run_plan(
     match result {
         Ok(_) => Ok(()),
         Err(failure) => {
-            let stands = session.observe().await.map(|observed| what_stands(session, &observed));
+            let stands = session
+                .observe()
+                .await
+                .map(|observed| what_stands(session, &observed));
             Err(explain(plan, &failure, stands.ok()))
         }
     }
@@ -84,7 +92,10 @@ pub(super) fn what_stands(session: &Session, observed: &Observed) -> String {
         .keys()
         .map(|service| {
             let all = observed.replicas_of(service).count();
-            let ready = observed.replicas_of(service).filter(|replica| replica.is_ready()).count();
+            let ready = observed
+                .replicas_of(service)
+                .filter(|replica| replica.is_ready())
+                .count();
             format!("{service} {ready}/{all} ready")
         })
         .collect();
@@ -94,10 +105,15 @@ pub(super) fn what_stands(session: &Session, observed: &Observed) -> String {
 fn explain(plan: &Plan, failure: &Failure, stands: Option<String>) -> Error {
     let total = plan.operations.len();
     let progress = format!("{} of {total} operations were done", failure.done);
-    let stands = stands.map(|stands| format!("; now: {stands}")).unwrap_or_default();
+    let stands = stands
+        .map(|stands| format!("; now: {stands}"))
+        .unwrap_or_default();
     if let ExecuteError::Interrupted = failure.error {
-        return Error::new(Exit::Interrupted, format!("interrupted: {progress}{stands}"))
-            .with_hint("run the same command again: it finishes the job");
+        return Error::new(
+            Exit::Interrupted,
+            format!("interrupted: {progress}{stands}"),
+        )
+        .with_hint("run the same command again: it finishes the job");
     }
     let what = failure.operation.map(|OpId(index)| {
         let action = &plan.operations[index].action;
@@ -150,7 +166,8 @@ impl Show<'_> {
             }
             Progress::Failed(OpId(index)) => {
                 let action = &self.plan.operations[index].action;
-                self.board.failed(action.subject(), &format!("{}: failed", action.verb()));
+                self.board
+                    .failed(action.subject(), &format!("{}: failed", action.verb()));
             }
             Progress::Startup(replica, event) => self.startup(&replica, &event),
         }
@@ -160,22 +177,28 @@ impl Show<'_> {
         let subject = action.subject();
         match action {
             Action::AwaitReady { .. } => {
-                self.board.done(subject, &format!("ready in {}", seconds(elapsed)));
+                self.board
+                    .done(subject, &format!("ready in {}", seconds(elapsed)));
             }
             Action::CreateContainer(_) => self.board.set(subject, "created"),
             Action::StartContainer { .. } => self.board.set(subject, "started"),
             Action::StopContainer { .. } => {
-                self.board.set(subject, &format!("stopped in {}", seconds(elapsed)));
+                self.board
+                    .set(subject, &format!("stopped in {}", seconds(elapsed)));
             }
             Action::RemoveContainer { .. } => self.board.done(subject, "removed"),
             Action::RemoveNetwork { .. } => self.board.done(subject, "network removed"),
             Action::RemoveVolume { .. } => self.board.done(subject, "volume removed"),
             Action::ReloadEdge { list, .. } => {
-                self.board.done(subject, &format!("proxies to {} replicas", list.servers.len()));
+                self.board.done(
+                    subject,
+                    &format!("proxies to {} replicas", list.servers.len()),
+                );
             }
             Action::CreateNetwork { .. } => self.board.done(subject, "network created"),
             Action::CreateVolume { .. } => self.board.done(subject, "volume created"),
-            Action::BuildImage { .. } | Action::OwnVolume { .. } | Action::WriteUpstream { .. } => {}
+            Action::BuildImage { .. } | Action::OwnVolume { .. } | Action::WriteUpstream { .. } => {
+            }
         }
     }
 
@@ -186,7 +209,9 @@ impl Show<'_> {
                 migrating.pending = *count;
                 return;
             }
-            Event::MigrationLockWait { holder: Some(holder) } => {
+            Event::MigrationLockWait {
+                holder: Some(holder),
+            } => {
                 format!("waiting for the migration lock of {holder}")
             }
             Event::MigrationLockWait { holder: None } => "waiting for the migration lock".into(),

@@ -68,11 +68,21 @@ impl Session {
             ProbeWay::Inside => Way::Inside,
         };
         let prober = Prober::new(engine.clone(), way);
-        Self { printer, stack, engine, prober }
+        Self {
+            printer,
+            stack,
+            engine,
+            prober,
+        }
     }
 
     pub(super) async fn observe(&self) -> Result<Observed, Error> {
-        Ok(observe(&self.engine, &self.stack.project, Some((&self.stack, &self.prober))).await?)
+        Ok(observe(
+            &self.engine,
+            &self.stack.project,
+            Some((&self.stack, &self.prober)),
+        )
+        .await?)
     }
 
     /// The same engine, another stack: `verify --fresh` works on a copy.
@@ -88,8 +98,12 @@ impl Session {
     /// Where a browser would go: the first port that the edge publishes.
     pub(super) fn url(&self, observed: &Observed) -> Option<String> {
         let edge = self.stack.edge.as_ref()?;
-        let replica = observed.replicas_of(&edge.service).find(|replica| replica.is_running())?;
-        replica.published(self.engine.info()).map(|address| format!("http://{address}"))
+        let replica = observed
+            .replicas_of(&edge.service)
+            .find(|replica| replica.is_running())?;
+        replica
+            .published(self.engine.info())
+            .map(|address| format!("http://{address}"))
     }
 
     /// `4` or `api=4,web=1` → counts by service. A bare number means the service that is scaled.
@@ -97,7 +111,11 @@ impl Session {
         &self,
         texts: &[String],
     ) -> Result<BTreeMap<ServiceName, u32>, Error> {
-        texts.iter().flat_map(|text| text.split(',')).map(|text| self.replica_count(text)).collect()
+        texts
+            .iter()
+            .flat_map(|text| text.split(','))
+            .map(|text| self.replica_count(text))
+            .collect()
     }
 
     fn replica_count(&self, text: &str) -> Result<(ServiceName, u32), Error> {
@@ -105,10 +123,19 @@ impl Session {
             Some((service, count)) => (ServiceName::new(service), count),
             None => (self.scaled_service()?, text),
         };
-        let wrong = || Error::usage(format!("--replicas {text}: expected a number or SERVICE=NUMBER"));
+        let wrong = || {
+            Error::usage(format!(
+                "--replicas {text}: expected a number or SERVICE=NUMBER"
+            ))
+        };
         let count: u32 = count.parse().map_err(|_| wrong())?;
         let known = self.stack.services.get(&service).ok_or_else(|| {
-            let names: Vec<&str> = self.stack.services.keys().map(ServiceName::as_str).collect();
+            let names: Vec<&str> = self
+                .stack
+                .services
+                .keys()
+                .map(ServiceName::as_str)
+                .collect();
             Error::usage(format!("--replicas {text}: there is no service {service}"))
                 .with_hint(format!("services are {}", names.join(", ")))
         })?;
@@ -116,7 +143,12 @@ impl Session {
             return Err(Error::usage(format!("--replicas {text}: at least 1"))
                 .with_hint("`sysndd-deploy down` takes the stack away"));
         }
-        if let Some(port) = known.ports.iter().find(|port| port.host != 0).filter(|_| count > 1) {
+        if let Some(port) = known
+            .ports
+            .iter()
+            .find(|port| port.host != 0)
+            .filter(|_| count > 1)
+        {
             return Err(Error::usage(format!(
                 "--replicas {text}: {service} publishes host port {}, which only one replica can have",
                 port.host
@@ -130,7 +162,11 @@ impl Session {
         if let Some(edge) = &self.stack.edge {
             return Ok(edge.upstream.clone());
         }
-        let mut many = self.stack.services.values().filter(|service| service.replicas > 1);
+        let mut many = self
+            .stack
+            .services
+            .values()
+            .filter(|service| service.replicas > 1);
         match (many.next(), many.next()) {
             (Some(service), None) => Ok(service.name.clone()),
             _ => Err(Error::usage("--replicas: which service?").with_hint("write SERVICE=NUMBER")),

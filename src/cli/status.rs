@@ -65,8 +65,10 @@ impl Status {
 
 pub(super) fn report(session: &Session, observed: &Observed) -> StatusReport {
     let services = session.stack.services.values().map(|service| {
-        let replicas: Vec<ReplicaStatus> =
-            observed.replicas_of(&service.name).map(ReplicaStatus::new).collect();
+        let replicas: Vec<ReplicaStatus> = observed
+            .replicas_of(&service.name)
+            .map(ReplicaStatus::new)
+            .collect();
         ServiceStatus {
             name: service.name.clone(),
             wanted: service.replicas,
@@ -119,19 +121,41 @@ impl StatusReport {
         let services: Vec<String> = self
             .services
             .iter()
-            .map(|service| format!("{} {}/{} ready", service.name, service.ready, service.replicas.len()))
+            .map(|service| {
+                format!(
+                    "{} {}/{} ready",
+                    service.name,
+                    service.ready,
+                    service.replicas.len()
+                )
+            })
             .collect();
         services.join(", ")
     }
 
     fn human(&self) -> String {
-        let replicas: usize = self.services.iter().map(|service| service.replicas.len()).sum();
+        let replicas: usize = self
+            .services
+            .iter()
+            .map(|service| service.replicas.len())
+            .sum();
         if replicas == 0 {
             return format!("{} is down\n", self.project);
         }
         let release = self.release.as_ref().map_or("", |release| release.as_str());
-        let mut text = format!("{} {release}  {}\n\n", self.project, self.url.as_deref().unwrap_or(""));
-        let mut table = Table::new(&["SERVICE", "REPLICA", "STATE", "CONDITION", "RESTARTS", "UP SINCE"]);
+        let mut text = format!(
+            "{} {release}  {}\n\n",
+            self.project,
+            self.url.as_deref().unwrap_or("")
+        );
+        let mut table = Table::new(&[
+            "SERVICE",
+            "REPLICA",
+            "STATE",
+            "CONDITION",
+            "RESTARTS",
+            "UP SINCE",
+        ]);
         for service in &self.services {
             for replica in &service.replicas {
                 table.row([
@@ -140,9 +164,9 @@ impl StatusReport {
                     format!("{:?}", replica.state).to_lowercase(),
                     replica.condition(),
                     replica.restarts.to_string(),
-                    replica
-                        .started_at
-                        .map_or_else(String::new, |at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+                    replica.started_at.map_or_else(String::new, |at| {
+                        at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+                    }),
                 ]);
             }
         }

@@ -86,8 +86,16 @@ impl Up {
 
 impl UpReport {
     fn human(&self, elapsed: std::time::Duration) -> String {
-        let release = self.status.release.as_ref().map_or("", |release| release.as_str());
-        let what = if self.changed { "is up" } else { "is up, nothing to do" };
+        let release = self
+            .status
+            .release
+            .as_ref()
+            .map_or("", |release| release.as_str());
+        let what = if self.changed {
+            "is up"
+        } else {
+            "is up, nothing to do"
+        };
         let mut text = format!(
             "{} {release} {what}: {} in {}\n",
             self.status.project,

@@ -51,10 +51,15 @@ impl Verify {
             printer.data(&ids, || ids.join("\n") + "\n");
             return Ok(Exit::Done);
         }
-        let selection = Selection { suites: self.suite.clone(), ids: self.check.clone() };
+        let selection = Selection {
+            suites: self.suite.clone(),
+            ids: self.check.clone(),
+        };
         if let Some(unknown) = selection.unknown().first() {
-            return Err(Error::usage(format!("--check {unknown}: there is no such check"))
-                .with_hint("`sysndd-deploy verify --list` names them"));
+            return Err(
+                Error::usage(format!("--check {unknown}: there is no such check"))
+                    .with_hint("`sysndd-deploy verify --list` names them"),
+            );
         }
         let session = Session::open(global, printer).await?;
         let stack = self.expected_stack(&session)?;
@@ -65,7 +70,11 @@ impl Verify {
             verify_live(&session, &selection).await?
         };
         printer.data(&report, || report.human());
-        Ok(if report.verdict == Verdict::Pass { Exit::Done } else { Exit::CheckFailed })
+        Ok(if report.verdict == Verdict::Pass {
+            Exit::Done
+        } else {
+            Exit::CheckFailed
+        })
     }
 
     /// The stack with the number of replicas that was asked for.
@@ -83,13 +92,23 @@ impl Verify {
 /// All selected checks on the stack as it stands.
 pub(super) async fn verify_live(session: &Session, selection: &Selection) -> Result<Report, Error> {
     let observed = session.observe().await?;
-    Ok(verify::verify(&session.stack, &session.engine, &session.prober, observed, selection).await)
+    Ok(verify::verify(
+        &session.stack,
+        &session.engine,
+        &session.prober,
+        observed,
+        selection,
+    )
+    .await)
 }
 
 /// Brings a copy up from nothing, verifies it, and takes it away whatever happens.
 async fn fresh(session: &Session, selection: &Selection) -> Result<Report, Error> {
     let copy = session.with_other_stack(isolated(&session.stack));
-    copy.printer.note(format!("a fresh copy named {} is brought up", copy.stack.project));
+    copy.printer.note(format!(
+        "a fresh copy named {} is brought up",
+        copy.stack.project
+    ));
     let result = verify_copy(&copy, selection).await;
     let removed = remove(&copy).await;
     let report = result?;
@@ -99,7 +118,14 @@ async fn fresh(session: &Session, selection: &Selection) -> Result<Report, Error
 
 async fn verify_copy(copy: &Session, selection: &Selection) -> Result<Report, Error> {
     let interrupt = interrupt_token();
-    bring_up(copy, BuildMode::Changed, &BTreeMap::new(), false, &interrupt).await?;
+    bring_up(
+        copy,
+        BuildMode::Changed,
+        &BTreeMap::new(),
+        false,
+        &interrupt,
+    )
+    .await?;
     let mut report = verify_live(copy, selection).await?;
 
     let wanted = verify::wanted(selection, FAST_PATH);
@@ -109,7 +135,10 @@ async fn verify_copy(copy: &Session, selection: &Selection) -> Result<Report, Er
         let count = copy.stack.services[service].replicas + 1;
         let counts = BTreeMap::from([(service.clone(), count)]);
         bring_up(copy, BuildMode::Never, &counts, false, &interrupt).await?;
-        let only = Selection { suites: Vec::new(), ids: vec![FAST_PATH.to_owned()] };
+        let only = Selection {
+            suites: Vec::new(),
+            ids: vec![FAST_PATH.to_owned()],
+        };
         report.replace(verify_live(copy, &only).await?);
     }
     Ok(report)

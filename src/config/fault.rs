@@ -218,8 +218,9 @@ impl Serialize for Fault {
     }
 }
 
-/// Every fault of one reading, in the order of the file. Never empty.
+/// Every fault of one reading, in the order of the file. Never empty. Serialized as their list.
 #[derive(Debug, Serialize)]
+#[serde(transparent)]
 pub(crate) struct ConfigErrors {
     faults: Vec<Fault>,
 }

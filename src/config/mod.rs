@@ -38,7 +38,6 @@ pub(crate) use environment::Environment;
 pub(crate) use fault::ConfigErrors;
 pub(crate) use show::show;
 pub(crate) use stack::*;
-pub(crate) use tables::MAX_REPLICAS;
 pub(crate) use text::Text;
 
 use environment::Variables;

@@ -36,9 +36,14 @@ impl EngineInfo {
         match self.location {
             Location::Local => "127.0.0.1".into(),
             Location::Remote => {
-                let rest = self.host.split_once("://").map_or(self.host.as_str(), |(_, rest)| rest);
+                let rest = self
+                    .host
+                    .split_once("://")
+                    .map_or(self.host.as_str(), |(_, rest)| rest);
                 let rest = rest.split(['/', '?']).next().unwrap_or(rest);
-                rest.rsplit_once(':').map_or(rest, |(host, _)| host).to_owned()
+                rest.rsplit_once(':')
+                    .map_or(rest, |(host, _)| host)
+                    .to_owned()
             }
         }
     }
@@ -49,9 +54,16 @@ impl Engine {
     pub(crate) async fn connect(host: Option<&str>) -> Result<Self> {
         let host = host
             .map(str::to_owned)
-            .or_else(|| std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()))
+            .or_else(|| {
+                std::env::var("DOCKER_HOST")
+                    .ok()
+                    .filter(|host| !host.is_empty())
+            })
             .unwrap_or_else(|| DEFAULT_SOCKET.to_owned());
-        let unreachable = |cause: String| EngineError::Unreachable { host: host.clone(), cause };
+        let unreachable = |cause: String| EngineError::Unreachable {
+            host: host.clone(),
+            cause,
+        };
 
         let (client, location) = match host.split_once("://") {
             Some(("unix", path)) => (
@@ -73,14 +85,20 @@ impl Engine {
             .await
             .map_err(|_| unreachable(format!("no answer within {CONNECT_TIMEOUT:?}")))?;
         let api = negotiated.map_err(|error| unreachable(root_cause(&error)))?;
-        let version = api.version().await.map_err(|error| EngineError::new("asking its version", error))?;
+        let version = api
+            .version()
+            .await
+            .map_err(|error| EngineError::new("asking its version", error))?;
         let info = EngineInfo {
             host,
             location,
             version: version.version.unwrap_or_else(|| "unknown".into()),
             api_version: api.client_version().to_string(),
         };
-        Ok(Self { api, info: Arc::new(info) })
+        Ok(Self {
+            api,
+            info: Arc::new(info),
+        })
     }
 }
 

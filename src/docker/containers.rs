@@ -1,6 +1,10 @@
 //! Containers: list, inspect, create, start, stop, remove.
 
-use std::{collections::{BTreeMap, HashMap}, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    time::Duration,
+};
 
 use bollard::{
     models::{
@@ -120,14 +124,19 @@ pub(crate) struct InspectedContainer {
 impl Engine {
     /// IDs of all containers of a project, running or not.
     pub(crate) async fn project_containers(&self, project: &str) -> Result<Vec<String>> {
-        let options =
-            ListContainersOptionsBuilder::new().all(true).filters(&by_project(project)).build();
+        let options = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&by_project(project))
+            .build();
         let containers = self
             .api
             .list_containers(Some(options))
             .await
             .map_err(|error| EngineError::new("listing containers", error))?;
-        Ok(containers.into_iter().filter_map(|container| container.id).collect())
+        Ok(containers
+            .into_iter()
+            .filter_map(|container| container.id)
+            .collect())
     }
 
     /// One container, by name or ID.
@@ -142,7 +151,9 @@ impl Engine {
 
     /// Creates a container; the answer is its ID.
     pub(crate) async fn create(&self, spec: &ContainerSpec) -> Result<String> {
-        let options = CreateContainerOptionsBuilder::new().name(&spec.name).build();
+        let options = CreateContainerOptionsBuilder::new()
+            .name(&spec.name)
+            .build();
         self.api
             .create_container(Some(options), body(spec))
             .await
@@ -168,7 +179,11 @@ impl Engine {
             Err(error) => {
                 let error = EngineError::new(format!("stopping {container}"), error);
                 let stopped = matches!(error, EngineError::Api { status: 304, .. });
-                if stopped || error.is_not_found() { Ok(()) } else { Err(error) }
+                if stopped || error.is_not_found() {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
         }
     }
@@ -183,35 +198,58 @@ impl Engine {
 
     /// Removes a container, killing it when it runs. Its anonymous volumes go with it.
     pub(crate) async fn remove(&self, container: &str) -> Result<()> {
-        let options = RemoveContainerOptionsBuilder::new().force(true).v(true).build();
+        let options = RemoveContainerOptionsBuilder::new()
+            .force(true)
+            .v(true)
+            .build();
         match self.api.remove_container(container, Some(options)).await {
             Ok(()) => Ok(()),
             Err(error) => {
                 let error = EngineError::new(format!("removing {container}"), error);
                 // 409: someone else is removing it already.
                 let going = matches!(&error, EngineError::Api { status: 409, message, .. } if message.contains("already in progress"));
-                if going || error.is_not_found() { Ok(()) } else { Err(error) }
+                if going || error.is_not_found() {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
         }
     }
 }
 
 fn body(spec: &ContainerSpec) -> ContainerCreateBody {
-    let ports: Vec<String> =
-        spec.ports.iter().map(|port| format!("{}/{}", port.container, port.protocol)).collect();
+    let ports: Vec<String> = spec
+        .ports
+        .iter()
+        .map(|port| format!("{}/{}", port.container, port.protocol))
+        .collect();
     let mut bindings: HashMap<String, Option<Vec<PortBinding>>> = HashMap::new();
     for port in &spec.ports {
         let key = format!("{}/{}", port.container, port.protocol);
-        bindings.entry(key).or_default().get_or_insert_default().push(PortBinding {
-            host_ip: Some(port.host_ip.clone()),
-            host_port: Some(if port.host == 0 { String::new() } else { port.host.to_string() }),
-        });
+        bindings
+            .entry(key)
+            .or_default()
+            .get_or_insert_default()
+            .push(PortBinding {
+                host_ip: Some(port.host_ip.clone()),
+                host_port: Some(if port.host == 0 {
+                    String::new()
+                } else {
+                    port.host.to_string()
+                }),
+            });
     }
     ContainerCreateBody {
         hostname: Some(spec.name.clone()),
         user: spec.user.clone(),
         image: Some(spec.image.clone()),
-        env: Some(spec.environment.iter().map(|(key, value)| format!("{key}={value}")).collect()),
+        env: Some(
+            spec.environment
+                .iter()
+                .map(|(key, value)| format!("{key}={value}"))
+                .collect(),
+        ),
         entrypoint: spec.entrypoint.clone(),
         cmd: spec.command.clone(),
         labels: Some(spec.labels.clone().into_iter().collect()),
@@ -251,7 +289,9 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
             readonly_rootfs: Some(spec.read_only),
             cap_add: Some(spec.cap_add.clone()),
             cap_drop: Some(spec.cap_drop.clone()),
-            security_opt: spec.no_new_privileges.then(|| vec!["no-new-privileges:true".to_owned()]),
+            security_opt: spec
+                .no_new_privileges
+                .then(|| vec!["no-new-privileges:true".to_owned()]),
             memory: spec.memory,
             nano_cpus: spec.nano_cpus,
             pids_limit: spec.pids,
@@ -260,7 +300,10 @@ fn body(spec: &ContainerSpec) -> ContainerCreateBody {
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(
                 spec.network.clone(),
-                EndpointSettings { aliases: Some(spec.aliases.clone()), ..Default::default() },
+                EndpointSettings {
+                    aliases: Some(spec.aliases.clone()),
+                    ..Default::default()
+                },
             )])),
         }),
         ..Default::default()
@@ -288,24 +331,32 @@ fn inspected(answer: ContainerInspectResponse) -> InspectedContainer {
     let network = answer.network_settings.unwrap_or_default();
     let networks = network.networks.unwrap_or_default();
     let address = networks.values().find_map(|endpoint| {
-        endpoint.ip_address.as_deref().and_then(|address| address.parse().ok())
+        endpoint
+            .ip_address
+            .as_deref()
+            .and_then(|address| address.parse().ok())
     });
     // What is bound now; before a start, what was asked for.
-    let bindings = network.ports.filter(|ports| ports.values().any(Option::is_some));
+    let bindings = network
+        .ports
+        .filter(|ports| ports.values().any(Option::is_some));
     let mut ports: Vec<PublishedPort> = bindings
         .or(host.port_bindings)
         .unwrap_or_default()
         .into_iter()
         .flat_map(|(container, bindings)| {
-            bindings.unwrap_or_default().into_iter().filter_map(move |binding| {
-                let (port, protocol) = container.split_once('/')?;
-                Some(PublishedPort {
-                    host_ip: binding.host_ip.unwrap_or_default(),
-                    host: binding.host_port?.parse().ok()?,
-                    container: port.parse().ok()?,
-                    protocol: protocol.to_owned(),
+            bindings
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(move |binding| {
+                    let (port, protocol) = container.split_once('/')?;
+                    Some(PublishedPort {
+                        host_ip: binding.host_ip.unwrap_or_default(),
+                        host: binding.host_port?.parse().ok()?,
+                        container: port.parse().ok()?,
+                        protocol: protocol.to_owned(),
+                    })
                 })
-            })
         })
         .collect();
     ports.sort_by_key(|port| (port.container, port.host));
@@ -320,7 +371,11 @@ fn inspected(answer: ContainerInspectResponse) -> InspectedContainer {
     };
     InspectedContainer {
         id: answer.id.unwrap_or_default(),
-        name: answer.name.unwrap_or_default().trim_start_matches('/').to_owned(),
+        name: answer
+            .name
+            .unwrap_or_default()
+            .trim_start_matches('/')
+            .to_owned(),
         image_id: answer.image.unwrap_or_default(),
         labels: config.labels.unwrap_or_default().into_iter().collect(),
         state: life,

@@ -13,7 +13,11 @@ pub(crate) enum EngineError {
     Lost { doing: String, cause: String },
     /// The engine refused.
     #[error("{doing}: the engine answered {status}: {message}")]
-    Api { doing: String, status: u16, message: String },
+    Api {
+        doing: String,
+        status: u16,
+        message: String,
+    },
     /// Anything else: an answer that does not parse, a stream that reports an error.
     #[error("{doing}: {cause}")]
     Other { doing: String, cause: String },
@@ -24,16 +28,34 @@ impl EngineError {
     pub(crate) fn new(doing: impl Into<String>, error: Bollard) -> Self {
         let doing = doing.into();
         match error {
-            Bollard::DockerResponseServerError { status_code, message } => {
-                Self::Api { doing, status: status_code, message }
-            }
-            Bollard::IOError { err } => Self::Lost { doing, cause: err.to_string() },
-            Bollard::HyperResponseError { err } => Self::Lost { doing, cause: chain(&err) },
-            Bollard::HyperLegacyError { err } => Self::Lost { doing, cause: chain(&err) },
-            Bollard::RequestTimeoutError => {
-                Self::Lost { doing, cause: "no answer within the time-out".into() }
-            }
-            other => Self::Other { doing, cause: chain(&other) },
+            Bollard::DockerResponseServerError {
+                status_code,
+                message,
+            } => Self::Api {
+                doing,
+                status: status_code,
+                message,
+            },
+            Bollard::IOError { err } => Self::Lost {
+                doing,
+                cause: err.to_string(),
+            },
+            Bollard::HyperResponseError { err } => Self::Lost {
+                doing,
+                cause: chain(&err),
+            },
+            Bollard::HyperLegacyError { err } => Self::Lost {
+                doing,
+                cause: chain(&err),
+            },
+            Bollard::RequestTimeoutError => Self::Lost {
+                doing,
+                cause: "no answer within the time-out".into(),
+            },
+            other => Self::Other {
+                doing,
+                cause: chain(&other),
+            },
         }
     }
 

@@ -28,7 +28,10 @@ impl Engine {
         filters.insert("type".into(), vec!["container".into()]);
         let options = EventsOptionsBuilder::new().filters(&filters).build();
         // A stream without an end must not be cut by the client's time-out for one answer.
-        let api = self.api.clone().with_timeout(std::time::Duration::from_secs(24 * 3600));
+        let api = self
+            .api
+            .clone()
+            .with_timeout(std::time::Duration::from_secs(24 * 3600));
         async_stream(api.events(Some(options)))
     }
 }
@@ -36,13 +39,17 @@ impl Engine {
 fn async_stream(
     events: impl Stream<Item = Result<bollard::models::EventMessage, bollard::errors::Error>> + Send,
 ) -> impl Stream<Item = ContainerEvent> + Send {
-    events.take_while(|event| std::future::ready(event.is_ok())).filter_map(|event| async {
-        let event = event.ok()?;
-        let attributes = event.actor?.attributes?;
-        Some(ContainerEvent {
-            container: attributes.get("name")?.clone(),
-            action: event.action?,
-            exit_code: attributes.get("exitCode").and_then(|code| code.parse().ok()),
+    events
+        .take_while(|event| std::future::ready(event.is_ok()))
+        .filter_map(|event| async {
+            let event = event.ok()?;
+            let attributes = event.actor?.attributes?;
+            Some(ContainerEvent {
+                container: attributes.get("name")?.clone(),
+                action: event.action?,
+                exit_code: attributes
+                    .get("exitCode")
+                    .and_then(|code| code.parse().ok()),
+            })
         })
-    })
 }

@@ -1,10 +1,6 @@
 //! Commands inside a running container.
 
-use bollard::{
-    container::LogOutput,
-    exec::StartExecResults,
-    models::ExecConfig,
-};
+use bollard::{container::LogOutput, exec::StartExecResults, models::ExecConfig};
 use futures::StreamExt as _;
 
 use super::{Engine, EngineError, Result};
@@ -33,7 +29,12 @@ impl ExecOutput {
 impl Engine {
     /// Runs `command` in `container` as the container's own user and waits for its end.
     pub(crate) async fn exec(&self, container: &str, command: &[&str]) -> Result<ExecOutput> {
-        let doing = || format!("running `{}` in {container}", command.first().unwrap_or(&""));
+        let doing = || {
+            format!(
+                "running `{}` in {container}",
+                command.first().unwrap_or(&"")
+            )
+        };
         let config = ExecConfig {
             cmd: Some(command.iter().map(|&word| word.to_owned()).collect()),
             attach_stdout: Some(true),
@@ -67,6 +68,10 @@ impl Engine {
             .inspect_exec(&exec.id)
             .await
             .map_err(|error| EngineError::new(doing(), error))?;
-        Ok(ExecOutput { exit_code: ended.exit_code.unwrap_or(-1), stdout, stderr })
+        Ok(ExecOutput {
+            exit_code: ended.exit_code.unwrap_or(-1),
+            stdout,
+            stderr,
+        })
     }
 }

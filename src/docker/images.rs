@@ -124,17 +124,22 @@ impl Engine {
     pub(crate) async fn find_image(&self, reference: &str) -> Result<Option<Image>, EngineError> {
         match self.api.inspect_image(reference).await {
             Ok(image) => Ok(Some(image.into())),
-            Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(None),
-            Err(error) => {
-                Err(EngineError::new(format!("looking for the image `{reference}`"), error))
-            }
+            Err(Error::DockerResponseServerError {
+                status_code: 404, ..
+            }) => Ok(None),
+            Err(error) => Err(EngineError::new(
+                format!("looking for the image `{reference}`"),
+                error,
+            )),
         }
     }
 
     /// Images that carry all of these labels, as `name` or `name=value`.
     pub(crate) async fn list_images(&self, labels: &[String]) -> Result<Vec<Image>, EngineError> {
         let filters = [("label".to_owned(), labels.to_vec())].into();
-        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+        let options = ListImagesOptionsBuilder::default()
+            .filters(&filters)
+            .build();
         let images = self
             .api
             .list_images(Some(options))
@@ -147,9 +152,10 @@ impl Engine {
     pub(crate) async fn ask_registry(&self, reference: &str) -> Result<(), EngineError> {
         match self.api.inspect_registry_image(reference, None).await {
             Ok(_) => Ok(()),
-            Err(error) => {
-                Err(EngineError::new(format!("asking the registry for `{reference}`"), error))
-            }
+            Err(error) => Err(EngineError::new(
+                format!("asking the registry for `{reference}`"),
+                error,
+            )),
         }
     }
 
@@ -162,8 +168,10 @@ impl Engine {
         let failed = |error| EngineError::new(format!("pulling `{reference}`"), error);
         // Without a tag the engine would fetch every tag of the repository.
         let tag = if has_tag(reference) { "" } else { "latest" };
-        let options =
-            CreateImageOptionsBuilder::default().from_image(reference).tag(tag).build();
+        let options = CreateImageOptionsBuilder::default()
+            .from_image(reference)
+            .tag(tag)
+            .build();
         let api = self.api.clone().with_timeout(LONG);
         let mut lines = api.create_image(Some(options), None, None);
         while let Some(CreateImageInfo { id, status, .. }) =
@@ -222,8 +230,7 @@ impl Engine {
             options = options.target(target);
         }
         let api = self.api.clone().with_timeout(LONG);
-        let mut messages =
-            api.build_image(options.build(), None, Some(body_try_stream(body)));
+        let mut messages = api.build_image(options.build(), None, Some(body_try_stream(body)));
         let mut id = None;
         while let Some(message) = messages.next().await {
             let message = message.map_err(|error| match error {
@@ -243,7 +250,10 @@ impl Engine {
         }
         id.map(ImageId).ok_or_else(|| {
             let cause = "the engine ended the build without naming the image".to_owned();
-            BuildFault::Engine(EngineError::Other { doing: doing(), cause })
+            BuildFault::Engine(EngineError::Other {
+                doing: doing(),
+                cause,
+            })
         })
     }
 
@@ -254,10 +264,19 @@ impl Engine {
         repository: &str,
         tag: &str,
     ) -> Result<(), EngineError> {
-        let options = TagImageOptionsBuilder::default().repo(repository).tag(tag).build();
-        self.api.tag_image(image.as_str(), Some(options)).await.map_err(|error| {
-            EngineError::new(format!("tagging {} as `{repository}:{tag}`", image.short()), error)
-        })
+        let options = TagImageOptionsBuilder::default()
+            .repo(repository)
+            .tag(tag)
+            .build();
+        self.api
+            .tag_image(image.as_str(), Some(options))
+            .await
+            .map_err(|error| {
+                EngineError::new(
+                    format!("tagging {} as `{repository}:{tag}`", image.short()),
+                    error,
+                )
+            })
     }
 
     /// Removes a name of an image, and the image with its last name; an image that is not there
@@ -265,10 +284,14 @@ impl Engine {
     pub(crate) async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {
         let options = RemoveImageOptionsBuilder::default().build();
         match self.api.remove_image(reference, Some(options), None).await {
-            Ok(_) | Err(Error::DockerResponseServerError { status_code: 404, .. }) => Ok(()),
-            Err(error) => {
-                Err(EngineError::new(format!("removing the image `{reference}`"), error))
-            }
+            Ok(_)
+            | Err(Error::DockerResponseServerError {
+                status_code: 404, ..
+            }) => Ok(()),
+            Err(error) => Err(EngineError::new(
+                format!("removing the image `{reference}`"),
+                error,
+            )),
         }
     }
 }
@@ -285,7 +308,10 @@ impl SourceFault {
     /// The fault of our own bytes if there was one, else what the client says.
     fn blame(&self, doing: String, error: Error) -> EngineError {
         match self.0.get() {
-            Some(cause) => EngineError::Other { doing, cause: cause.clone() },
+            Some(cause) => EngineError::Other {
+                doing,
+                cause: cause.clone(),
+            },
             None => EngineError::new(doing, error),
         }
     }
@@ -312,13 +338,19 @@ fn has_tag(reference: &str) -> bool {
 
 impl From<ImageInspect> for Image {
     fn from(image: ImageInspect) -> Self {
-        let labels = image.config.and_then(|config| config.labels).unwrap_or_default();
+        let labels = image
+            .config
+            .and_then(|config| config.labels)
+            .unwrap_or_default();
         Self {
             id: ImageId(image.id.unwrap_or_default()),
             tags: image.repo_tags.unwrap_or_default(),
             digests: image.repo_digests.unwrap_or_default(),
             labels: labels.into_iter().collect(),
-            size: image.size.and_then(|size| size.try_into().ok()).unwrap_or_default(),
+            size: image
+                .size
+                .and_then(|size| size.try_into().ok())
+                .unwrap_or_default(),
             created: image.created.map(|at| at.timestamp()).unwrap_or_default(),
         }
     }
@@ -347,14 +379,22 @@ impl From<bollard::moby::buildkit::v1::StatusResponse> for BuildStatus {
             completed: vertex.completed.map(|at| since_epoch(at.seconds, at.nanos)),
             error: vertex.error,
         });
-        let logs =
-            status.logs.into_iter().map(|log| VertexLog { vertex: log.vertex, bytes: log.msg });
-        Self { vertices: vertices.collect(), logs: logs.collect() }
+        let logs = status.logs.into_iter().map(|log| VertexLog {
+            vertex: log.vertex,
+            bytes: log.msg,
+        });
+        Self {
+            vertices: vertices.collect(),
+            logs: logs.collect(),
+        }
     }
 }
 
 fn since_epoch(seconds: i64, nanos: i32) -> Duration {
-    Duration::new(seconds.try_into().unwrap_or_default(), nanos.try_into().unwrap_or_default())
+    Duration::new(
+        seconds.try_into().unwrap_or_default(),
+        nanos.try_into().unwrap_or_default(),
+    )
 }
 
 #[cfg(test)]
@@ -376,7 +416,10 @@ mod tests {
 
     #[test]
     fn an_image_id_is_shown_short() {
-        assert_eq!(ImageId::new("sha256:0123456789abcdef").short(), "0123456789ab");
+        assert_eq!(
+            ImageId::new("sha256:0123456789abcdef").short(),
+            "0123456789ab"
+        );
         assert_eq!(ImageId::new("0123").short(), "0123");
     }
 }

@@ -41,7 +41,9 @@ impl Engine {
         container: &str,
         query: LogQuery,
     ) -> impl Stream<Item = Result<LogLine>> + Send + use<> {
-        let tail = query.tail.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
+        let tail = query
+            .tail
+            .map_or_else(|| "all".to_owned(), |lines| lines.to_string());
         let mut options = LogsOptionsBuilder::new()
             .stdout(true)
             .stderr(true)
@@ -54,19 +56,22 @@ impl Engine {
         }
         let doing = format!("reading the logs of {container}");
         let mut splitter = LineSplitter::default();
-        self.api.logs(container, Some(options.build())).flat_map(move |piece| {
-            let lines = match piece {
-                Ok(output) => splitter.push(&output).into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(EngineError::new(doing.clone(), error))],
-            };
-            stream::iter(lines)
-        }).filter(move |line| {
-            let keep = match (line, query.since) {
-                (Ok(line), Some(since)) => line.time >= since,
-                _ => true,
-            };
-            std::future::ready(keep)
-        })
+        self.api
+            .logs(container, Some(options.build()))
+            .flat_map(move |piece| {
+                let lines = match piece {
+                    Ok(output) => splitter.push(&output).into_iter().map(Ok).collect(),
+                    Err(error) => vec![Err(EngineError::new(doing.clone(), error))],
+                };
+                stream::iter(lines)
+            })
+            .filter(move |line| {
+                let keep = match (line, query.since) {
+                    (Ok(line), Some(since)) => line.time >= since,
+                    _ => true,
+                };
+                std::future::ready(keep)
+            })
     }
 }
 
@@ -114,7 +119,9 @@ mod tests {
     use super::*;
 
     fn stdout(text: &str) -> LogOutput {
-        LogOutput::StdOut { message: text.to_owned().into() }
+        LogOutput::StdOut {
+            message: text.to_owned().into(),
+        }
     }
 
     #[test]
@@ -139,7 +146,9 @@ mod tests {
     fn the_two_streams_do_not_mix() {
         let mut splitter = LineSplitter::default();
         splitter.push(&stdout("2026-11-20T10:00:00Z out "));
-        let lines = splitter.push(&LogOutput::StdErr { message: "2026-11-20T10:00:00Z err\n".into() });
+        let lines = splitter.push(&LogOutput::StdErr {
+            message: "2026-11-20T10:00:00Z err\n".into(),
+        });
         assert_eq!(lines[0].text, "err");
         assert_eq!(lines[0].stream, LogStream::Stderr);
     }

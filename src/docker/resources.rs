@@ -20,18 +20,26 @@ pub(crate) struct NamedResource {
 impl Engine {
     /// Networks that bear the project's label.
     pub(crate) async fn project_networks(&self, project: &str) -> Result<Vec<NamedResource>> {
-        let options = ListNetworksOptionsBuilder::new().filters(&by_project(project)).build();
+        let options = ListNetworksOptionsBuilder::new()
+            .filters(&by_project(project))
+            .build();
         let networks = self
             .api
             .list_networks(Some(options))
             .await
             .map_err(|error| EngineError::new("listing networks", error))?;
-        Ok(networks.into_iter().filter_map(|n| n.name).map(|name| NamedResource { name }).collect())
+        Ok(networks
+            .into_iter()
+            .filter_map(|n| n.name)
+            .map(|name| NamedResource { name })
+            .collect())
     }
 
     /// Volumes that bear the project's label.
     pub(crate) async fn project_volumes(&self, project: &str) -> Result<Vec<NamedResource>> {
-        let options = ListVolumesOptionsBuilder::new().filters(&by_project(project)).build();
+        let options = ListVolumesOptionsBuilder::new()
+            .filters(&by_project(project))
+            .build();
         let volumes = self
             .api
             .list_volumes(Some(options))
@@ -64,7 +72,11 @@ impl Engine {
             Ok(()) => Ok(()),
             Err(error) => {
                 let error = EngineError::new(format!("removing network {name}"), error);
-                if error.is_not_found() { Ok(()) } else { Err(error) }
+                if error.is_not_found() {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
         }
     }
@@ -88,7 +100,11 @@ impl Engine {
             Ok(()) => Ok(()),
             Err(error) => {
                 let error = EngineError::new(format!("removing volume {name}"), error);
-                if error.is_not_found() { Ok(()) } else { Err(error) }
+                if error.is_not_found() {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
         }
     }
@@ -96,7 +112,10 @@ impl Engine {
 
 /// Filter for resources of one project.
 pub(super) fn by_project(project: &str) -> HashMap<String, Vec<String>> {
-    HashMap::from([("label".to_owned(), vec![format!("{}={project}", labels::PROJECT)])])
+    HashMap::from([(
+        "label".to_owned(),
+        vec![format!("{}={project}", labels::PROJECT)],
+    )])
 }
 
 fn project_label(project: &str) -> HashMap<String, String> {

@@ -26,7 +26,9 @@ pub(crate) enum EdgeError {
     Template { file: String, cause: String },
     #[error("the edge refuses its new upstream list and keeps the old one:\n{0}")]
     Refused(String),
-    #[error("the edge did not take generation {generation} into force within {IN_FORCE_WITHIN:?}; it has {in_force}")]
+    #[error(
+        "the edge did not take generation {generation} into force within {IN_FORCE_WITHIN:?}; it has {in_force}"
+    )]
     NotInForce { generation: u64, in_force: String },
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -51,11 +53,22 @@ pub(crate) fn render(edge: &Edge, template: &str, list: &Upstream) -> Result<Str
     };
     let mut tera = Tera::default();
     tera.add_raw_template("upstream", template).map_err(fault)?;
-    let servers: Vec<Server> =
-        list.servers.iter().map(|server| Server { name: server.as_str() }).collect();
+    let servers: Vec<Server> = list
+        .servers
+        .iter()
+        .map(|server| Server {
+            name: server.as_str(),
+        })
+        .collect();
     let mut context = Context::new();
     context.insert("generation", &list.generation);
-    context.insert("upstream", &UpstreamName { name: edge.upstream.as_str(), port: edge.port });
+    context.insert(
+        "upstream",
+        &UpstreamName {
+            name: edge.upstream.as_str(),
+            port: edge.port,
+        },
+    );
     context.insert("servers", &servers);
     context.insert("resolver", RESOLVER);
     tera.render("upstream", &context).map_err(fault)
@@ -101,7 +114,14 @@ pub(crate) async fn reload(
     let tested = engine.exec(container, &test).await?;
     if !tested.success() {
         if let Some(before) = before {
-            write(engine, stack, edge, container, &String::from_utf8_lossy(&before)).await?;
+            write(
+                engine,
+                stack,
+                edge,
+                container,
+                &String::from_utf8_lossy(&before),
+            )
+            .await?;
         }
         return Err(EdgeError::Refused(tested.text()));
     }
@@ -115,7 +135,10 @@ pub(crate) async fn reload(
         }
         if tokio::time::Instant::now() >= deadline {
             let in_force = in_force.map_or_else(|| "none".to_owned(), |other| other.to_string());
-            return Err(EdgeError::NotInForce { generation, in_force });
+            return Err(EdgeError::NotInForce {
+                generation,
+                in_force,
+            });
         }
         tokio::time::sleep(ASK_AGAIN).await;
     }
@@ -127,7 +150,10 @@ pub(crate) async fn generation_in_force(
     edge: &Edge,
     replica: &Replica,
 ) -> Option<u64> {
-    let answer = prober.get(replica, edge.generation.port, &edge.generation.path).await.ok()?;
+    let answer = prober
+        .get(replica, edge.generation.port, &edge.generation.path)
+        .await
+        .ok()?;
     std::str::from_utf8(&answer.body).ok()?.trim().parse().ok()
 }
 

@@ -38,7 +38,10 @@ pub(crate) struct ReplicaFailure {
 /// How it failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NotReady {
-    Ended { exit_code: Option<i64>, out_of_memory: bool },
+    Ended {
+        exit_code: Option<i64>,
+        out_of_memory: bool,
+    },
     TimedOut(Duration),
     Engine(String),
 }
@@ -47,13 +50,21 @@ impl fmt::Display for ReplicaFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.replica)?;
         match &self.reason {
-            NotReady::Ended { out_of_memory: true, .. } => {
+            NotReady::Ended {
+                out_of_memory: true,
+                ..
+            } => {
                 write!(f, "ran out of memory before it was ready")?;
             }
-            NotReady::Ended { exit_code: Some(code), .. } => {
+            NotReady::Ended {
+                exit_code: Some(code),
+                ..
+            } => {
                 write!(f, "ended with exit code {code} before it was ready")?;
             }
-            NotReady::Ended { exit_code: None, .. } => write!(f, "ended before it was ready")?,
+            NotReady::Ended {
+                exit_code: None, ..
+            } => write!(f, "ended before it was ready")?,
             NotReady::TimedOut(after) => write!(f, "was not ready within {}s", after.as_secs())?,
             NotReady::Engine(cause) => write!(f, "could not be watched: {cause}")?,
         }
@@ -87,7 +98,10 @@ impl Watcher {
                 let _ = events.send(event);
             }
         });
-        Self { events: sender, pump }
+        Self {
+            events: sender,
+            pump,
+        }
     }
 }
 
@@ -112,17 +126,35 @@ pub(super) async fn await_ready(
     limit: Duration,
 ) -> Result<(), ReplicaFailure> {
     let mut last_answer = None;
-    let reason = match wait(engine, prober, watcher, service, name, limit, &mut last_answer).await {
+    let reason = match wait(
+        engine,
+        prober,
+        watcher,
+        service,
+        name,
+        limit,
+        &mut last_answer,
+    )
+    .await
+    {
         Ok(()) => return Ok(()),
         Err(reason) => reason,
     };
-    let query = LogQuery { tail: Some(LAST_LINES), ..LogQuery::default() };
+    let query = LogQuery {
+        tail: Some(LAST_LINES),
+        ..LogQuery::default()
+    };
     let last_lines = engine
         .logs(name.as_str(), query)
         .filter_map(|line| std::future::ready(line.ok()))
         .collect()
         .await;
-    Err(ReplicaFailure { replica: name.clone(), reason, last_answer, last_lines })
+    Err(ReplicaFailure {
+        replica: name.clone(),
+        reason,
+        last_answer,
+        last_lines,
+    })
 }
 
 async fn wait(
@@ -166,12 +198,16 @@ async fn wait(
 
 /// The replica, if it runs and has not been restarted since its start.
 async fn alive(engine: &Engine, name: &ReplicaName) -> Result<Replica, NotReady> {
-    let replica =
-        inspect_replica(engine, name).await.map_err(|error| NotReady::Engine(error.to_string()))?;
+    let replica = inspect_replica(engine, name)
+        .await
+        .map_err(|error| NotReady::Engine(error.to_string()))?;
     if replica.is_running() {
         return Ok(replica);
     }
-    Err(NotReady::Ended { exit_code: replica.exit_code, out_of_memory: replica.oom_killed })
+    Err(NotReady::Ended {
+        exit_code: replica.exit_code,
+        out_of_memory: replica.oom_killed,
+    })
 }
 
 async fn died(events: &mut broadcast::Receiver<ContainerEvent>, name: &ReplicaName) {

@@ -2,17 +2,19 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use tokio::{
-    sync::mpsc::UnboundedSender,
-    task::JoinSet,
-    time::Instant,
-};
+use tokio::{sync::mpsc::UnboundedSender, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::{ExecuteError, Failure, Progress, await_ready::{self, Watcher}, startup};
+use super::{
+    ExecuteError, Failure, Progress,
+    await_ready::{self, Watcher},
+    startup,
+};
 use crate::{
     config::Stack,
-    docker::{ArchiveEntry, ContainerSpec, Engine, EngineError, MountSpec, MountSpecSource, labels},
+    docker::{
+        ArchiveEntry, ContainerSpec, Engine, EngineError, MountSpec, MountSpecSource, labels,
+    },
     edge,
     plan::{Action, OpId, Operation, Plan},
     probe::Prober,
@@ -50,8 +52,11 @@ pub(crate) async fn execute(
         halt: interrupt.child_token(),
     });
 
-    let mut waiting: BTreeMap<OpId, usize> =
-        plan.operations.iter().map(|operation| (operation.id, operation.after.len())).collect();
+    let mut waiting: BTreeMap<OpId, usize> = plan
+        .operations
+        .iter()
+        .map(|operation| (operation.id, operation.after.len()))
+        .collect();
     let mut running = JoinSet::new();
     let mut done = 0;
     let mut failed: Option<(OpId, ExecuteError)> = None;
@@ -69,7 +74,11 @@ pub(crate) async fn execute(
             (operation.id, result)
         });
     };
-    let first: Vec<OpId> = waiting.iter().filter(|(_, left)| **left == 0).map(|(id, _)| *id).collect();
+    let first: Vec<OpId> = waiting
+        .iter()
+        .filter(|(_, left)| **left == 0)
+        .map(|(id, _)| *id)
+        .collect();
     for id in first {
         waiting.remove(&id);
         if !interrupt.is_cancelled() {
@@ -85,7 +94,10 @@ pub(crate) async fn execute(
         if let Err(error) = result {
             workshop.halt.cancel();
             // The first failure is the cause; those after it are mostly waits that were ended.
-            if failed.as_ref().is_none_or(|(_, first)| matches!(first, ExecuteError::Interrupted)) {
+            if failed
+                .as_ref()
+                .is_none_or(|(_, first)| matches!(first, ExecuteError::Interrupted))
+            {
                 failed = Some((id, error));
             }
             continue;
@@ -107,10 +119,16 @@ pub(crate) async fn execute(
         }
     }
     match failed {
-        Some((id, error)) => Err(Failure { operation: Some(id), error, done }),
-        None if done < plan.operations.len() => {
-            Err(Failure { operation: None, error: ExecuteError::Interrupted, done })
-        }
+        Some((id, error)) => Err(Failure {
+            operation: Some(id),
+            error,
+            done,
+        }),
+        None if done < plan.operations.len() => Err(Failure {
+            operation: None,
+            error: ExecuteError::Interrupted,
+            done,
+        }),
         None => Ok(done),
     }
 }
@@ -138,7 +156,11 @@ impl Workshop {
                     self.halt.clone(),
                 );
             }
-            Action::AwaitReady { service, replica, timeout } => {
+            Action::AwaitReady {
+                service,
+                replica,
+                timeout,
+            } => {
                 let service = &self.stack.services[service];
                 tokio::select! {
                     () = self.halt.cancelled() => return Err(ExecuteError::Interrupted),
@@ -147,17 +169,29 @@ impl Workshop {
                     ) => ready.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
             }
-            Action::WriteUpstream { edge: replica, list } => {
+            Action::WriteUpstream {
+                edge: replica,
+                list,
+            } => {
                 let config = self.edge();
                 let content = edge::render(config, &self.edge_template, list)?;
                 edge::write(engine, &self.stack, config, replica.as_str(), &content).await?;
             }
-            Action::ReloadEdge { edge: replica, list } => {
+            Action::ReloadEdge {
+                edge: replica,
+                list,
+            } => {
                 let config = self.edge();
                 let content = edge::render(config, &self.edge_template, list)?;
                 let replica = await_ready::look(engine, replica).await?;
                 edge::reload(
-                    engine, &self.prober, &self.stack, config, &replica, &content, list.generation,
+                    engine,
+                    &self.prober,
+                    &self.stack,
+                    config,
+                    &replica,
+                    &content,
+                    list.generation,
                 )
                 .await?;
             }
@@ -190,7 +224,12 @@ impl Workshop {
         const ABOVE: &str = "/mnt";
         let helper = helper_container(&self.stack, volume, image, &format!("{ABOVE}/volume"));
         let id = self.engine.create(&helper).await?;
-        let root = ArchiveEntry::Directory { path: "volume/", mode: 0o755, uid, gid };
+        let root = ArchiveEntry::Directory {
+            path: "volume/",
+            mode: 0o755,
+            uid,
+            gid,
+        };
         let owned = self.engine.put_archive(&id, ABOVE, &[root]).await;
         let removed = self.engine.remove(&id).await;
         owned.and(removed)

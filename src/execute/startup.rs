@@ -17,8 +17,16 @@ pub(super) fn follow(
 ) {
     tokio::spawn(async move {
         // A container that had run before still has the lines of that life.
-        let since = engine.inspect(replica.as_str()).await.ok().and_then(|now| now.started);
-        let query = LogQuery { follow: true, since, ..LogQuery::default() };
+        let since = engine
+            .inspect(replica.as_str())
+            .await
+            .ok()
+            .and_then(|now| now.started);
+        let query = LogQuery {
+            follow: true,
+            since,
+            ..LogQuery::default()
+        };
         let mut lines = Box::pin(engine.logs(replica.as_str(), query));
         loop {
             let line = tokio::select! {
@@ -27,9 +35,15 @@ pub(super) fn follow(
                 line = lines.next() => line,
             };
             let Some(Ok(line)) = line else { return };
-            let Some(event) = StartupEvent::parse(&line.text) else { continue };
+            let Some(event) = StartupEvent::parse(&line.text) else {
+                continue;
+            };
             let ready = matches!(event.event, Event::StartupReady { .. });
-            if progress.send(Progress::Startup(replica.clone(), event)).is_err() || ready {
+            if progress
+                .send(Progress::Startup(replica.clone(), event))
+                .is_err()
+                || ready
+            {
                 return;
             }
         }

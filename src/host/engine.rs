@@ -1,11 +1,6 @@
 //! A Docker Engine on this machine: found, or installed and started.
 
-use std::{
-    fs,
-    path::Path,
-    process::Stdio,
-    time::Duration,
-};
+use std::{fs, path::Path, process::Stdio, time::Duration};
 
 use tokio::{process::Command, time::Instant};
 
@@ -69,7 +64,9 @@ pub(crate) async fn ensure_engine(
     start_by_hand().await?;
     answers(ANSWERS_WITHIN)
         .await
-        .ok_or_else(|| EngineSetupError::Silent { log: tail(Path::new(LOG)) })
+        .ok_or_else(|| EngineSetupError::Silent {
+            log: tail(Path::new(LOG)),
+        })
 }
 
 async fn answers(within: Duration) -> Option<Engine> {
@@ -122,13 +119,17 @@ async fn start_by_hand() -> Result<(), EngineSetupError> {
     if status.success() {
         Ok(())
     } else {
-        Err(EngineSetupError::Start(std::io::Error::other(status.to_string())))
+        Err(EngineSetupError::Start(std::io::Error::other(
+            status.to_string(),
+        )))
     }
 }
 
 /// After a crash the file names a process that is gone, or by now another one: dockerd would refuse.
 fn remove_stale_pid_file() {
-    let Ok(text) = fs::read_to_string(PID_FILE) else { return };
+    let Ok(text) = fs::read_to_string(PID_FILE) else {
+        return;
+    };
     let command = fs::read_to_string(format!("/proc/{}/comm", text.trim())).unwrap_or_default();
     if command.trim() != "dockerd" {
         // If it cannot be removed, dockerd itself says so in its log.

@@ -18,9 +18,13 @@ pub(crate) enum PackageError {
 /// Whether a program is on the path.
 pub(crate) fn is_installed(program: &str) -> bool {
     // Daemons live in directories that are not on every user's path.
-    let extra = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(Path::new).map(Path::to_path_buf);
+    let extra = ["/usr/sbin", "/sbin", "/usr/local/sbin"]
+        .map(Path::new)
+        .map(Path::to_path_buf);
     let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).chain(extra).any(|directory| directory.join(program).is_file())
+    env::split_paths(&path)
+        .chain(extra)
+        .any(|directory| directory.join(program).is_file())
 }
 
 pub(crate) fn is_root() -> bool {
@@ -45,7 +49,10 @@ pub(crate) async fn install(packages: &[&str]) -> Result<(), PackageError> {
 
 async fn apt(arguments: &[&str]) -> Result<(), PackageError> {
     let command = arguments.join(" ");
-    let failed = |output: String| PackageError::Failed { command: command.clone(), output };
+    let failed = |output: String| PackageError::Failed {
+        command: command.clone(),
+        output,
+    };
     let output = Command::new("apt-get")
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive")

@@ -41,7 +41,12 @@ pub(crate) struct BaseRef {
 
 impl BaseRef {
     pub(super) fn new(reference: &str, image: Image, origin: Origin) -> Self {
-        Self { reference: reference.to_owned(), id: image.id, origin, size: image.size }
+        Self {
+            reference: reference.to_owned(),
+            id: image.id,
+            origin,
+            size: image.size,
+        }
     }
 }
 
@@ -62,37 +67,75 @@ pub(crate) type BaseRefs = BTreeMap<BaseName, BaseRef>;
 #[derive(Debug, Clone)]
 pub(crate) enum BaseEvent {
     /// The registry is asked for it, and told to answer within the time-out.
-    Asking { base: String, reference: String },
+    Asking {
+        base: String,
+        reference: String,
+    },
     /// The registry does not have it or does not answer; the recipe is next.
-    NotInRegistry { base: String, reason: String },
-    Pulling { base: String, line: String },
+    NotInRegistry {
+        base: String,
+        reason: String,
+    },
+    Pulling {
+        base: String,
+        line: String,
+    },
     /// The recipe is at work.
-    Making { base: String },
+    Making {
+        base: String,
+    },
     /// A line of the tool that puts a root file system together.
-    Log { base: String, line: String },
+    Log {
+        base: String,
+        line: String,
+    },
     /// A step of the recipe's Dockerfile.
-    Step { base: String, event: BuildEvent },
+    Step {
+        base: String,
+        event: BuildEvent,
+    },
     /// It is here.
-    Ready { base: String, image: BaseRef, took: Duration },
+    Ready {
+        base: String,
+        image: BaseRef,
+        took: Duration,
+    },
 }
 
 /// Why a base image could not be had.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BaseError {
-    #[error("the base image `{0}` has neither `registry` nor `recipe` in sysndd.toml that `source` allows")]
+    #[error(
+        "the base image `{0}` has neither `registry` nor `recipe` in sysndd.toml that `source` allows"
+    )]
     NoSource(BaseName),
     #[error("the registry did not answer for `{0}` within {1:?}")]
     NoAnswer(String, Duration),
-    #[error("the base image `{base}` could not be had\n  from the registry: {registry}\n  by its recipe: {recipe}")]
-    Neither { base: BaseName, registry: Box<BaseError>, recipe: Box<BaseError> },
+    #[error(
+        "the base image `{base}` could not be had\n  from the registry: {registry}\n  by its recipe: {recipe}"
+    )]
+    Neither {
+        base: BaseName,
+        registry: Box<BaseError>,
+        recipe: Box<BaseError>,
+    },
     #[error("making the base image `{base}` needs `{}`, which is not installed\nhint: apt-get install {}, or set `source = \"registry\"` in [bases]", .tool.program, .tool.packages.join(" "))]
     MissingTool { base: String, tool: Tool },
     #[error("making the base image `{base}`: {source}")]
-    Rootfs { base: String, source: std::io::Error },
+    Rootfs {
+        base: String,
+        source: std::io::Error,
+    },
     #[error("making the base image `{base}`: {source}")]
-    Build { base: String, source: Box<BuildError> },
+    Build {
+        base: String,
+        source: Box<BuildError>,
+    },
     #[error("making the base image `{base}`: {source}")]
-    Toolchain { base: String, source: ToolchainError },
+    Toolchain {
+        base: String,
+        source: ToolchainError,
+    },
     #[error(transparent)]
     Recipe(#[from] RecipeError),
     #[error(transparent)]
@@ -126,7 +169,11 @@ pub(crate) fn needed(stack: &Stack) -> BTreeSet<BaseName> {
         ImageSource::Base(base) => vec![base.clone()],
         ImageSource::Reference(_) => Vec::new(),
     };
-    stack.services.values().flat_map(|service| of_service(&service.image)).collect()
+    stack
+        .services
+        .values()
+        .flat_map(|service| of_service(&service.image))
+        .collect()
 }
 
 /// Gets the base images `names`, several at a time. `root` is the directory of `sysndd.toml`.
@@ -142,7 +189,11 @@ pub(crate) async fn resolve(
         let began = Instant::now();
         let image = search.run(kitchen).await?;
         let (base, took) = (search.name.to_string(), began.elapsed());
-        kitchen.tell(BaseEvent::Ready { base, image: image.clone(), took });
+        kitchen.tell(BaseEvent::Ready {
+            base,
+            image: image.clone(),
+            took,
+        });
         Ok::<_, BaseError>((search.name.clone(), image))
     });
     Ok(try_join_all(found).await?.into_iter().collect())
@@ -199,13 +250,24 @@ impl<'a> Search<'a> {
     fn new(bases: &'a Bases, root: &Path, name: &'a BaseName) -> Result<Self, BaseError> {
         let no_source = || BaseError::NoSource(name.clone());
         let base = bases.images.get(name).ok_or_else(no_source)?;
-        let registry = base.registry.as_deref().filter(|_| bases.source != BaseSource::Distro);
-        let recipe = base.recipe.as_ref().filter(|_| bases.source != BaseSource::Registry);
+        let registry = base
+            .registry
+            .as_deref()
+            .filter(|_| bases.source != BaseSource::Distro);
+        let recipe = base
+            .recipe
+            .as_ref()
+            .filter(|_| bases.source != BaseSource::Registry);
         let recipe = recipe.map(|directory| root.join(directory));
         if registry.is_none() && recipe.is_none() {
             return Err(no_source());
         }
-        Ok(Self { name, registry, recipe, registry_timeout: bases.registry_timeout })
+        Ok(Self {
+            name,
+            registry,
+            recipe,
+            registry_timeout: bases.registry_timeout,
+        })
     }
 
     async fn run(&self, kitchen: &Kitchen<'_>) -> Result<BaseRef, BaseError> {
@@ -224,11 +286,13 @@ impl<'a> Search<'a> {
         }
         let (base, reason) = (self.name.to_string(), error.to_string());
         kitchen.tell(BaseEvent::NotInRegistry { base, reason });
-        self.make(kitchen).await.map_err(|recipe| BaseError::Neither {
-            base: self.name.clone(),
-            registry: Box::new(error),
-            recipe: Box::new(recipe),
-        })
+        self.make(kitchen)
+            .await
+            .map_err(|recipe| BaseError::Neither {
+                base: self.name.clone(),
+                registry: Box::new(error),
+                recipe: Box::new(recipe),
+            })
     }
 
     /// What the engine has already.
@@ -257,14 +321,22 @@ impl<'a> Search<'a> {
         let (base, engine) = (self.name.to_string(), kitchen.engine);
         if self.recipe.is_some() {
             let reference = reference.to_owned();
-            kitchen.tell(BaseEvent::Asking { base: base.clone(), reference: reference.clone() });
+            kitchen.tell(BaseEvent::Asking {
+                base: base.clone(),
+                reference: reference.clone(),
+            });
             let limit = self.registry_timeout;
             match timeout(limit, engine.ask_registry(&reference)).await {
                 Ok(answer) => answer?,
                 Err(_) => return Err(BaseError::NoAnswer(reference, limit)),
             }
         }
-        let pulling = |line| kitchen.tell(BaseEvent::Pulling { base: base.clone(), line });
+        let pulling = |line| {
+            kitchen.tell(BaseEvent::Pulling {
+                base: base.clone(),
+                line,
+            })
+        };
         let image = engine.pull_image(reference, pulling).await?;
         Ok(BaseRef::new(reference, image, Origin::Pulled))
     }
@@ -273,7 +345,10 @@ impl<'a> Search<'a> {
 /// The build-arg in which a base image is handed to a Dockerfile: `debian-unstable` is
 /// `DEBIAN_UNSTABLE_IMAGE`.
 pub(super) fn image_argument(base: &str) -> String {
-    format!("{}_IMAGE", base.to_ascii_uppercase().replace(['-', '.'], "_"))
+    format!(
+        "{}_IMAGE",
+        base.to_ascii_uppercase().replace(['-', '.'], "_")
+    )
 }
 
 #[cfg(test)]

@@ -62,7 +62,10 @@ pub(crate) enum Outcome {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BuildError {
     #[error("reading `{}`: {source}", .path.display())]
-    Dockerfile { path: PathBuf, source: std::io::Error },
+    Dockerfile {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the base image `{0}` was not prepared before the build")]
     NoBase(BaseName),
     #[error("reading the build context was aborted: {0}")]
@@ -98,10 +101,15 @@ impl ServiceBuild<'_> {
     }
 
     async fn prepare(&self) -> Result<Prepared, BuildError> {
-        let (root, build, bases) =
-            (self.root.to_path_buf(), self.build.clone(), self.bases.clone());
+        let (root, build, bases) = (
+            self.root.to_path_buf(),
+            self.build.clone(),
+            self.bases.clone(),
+        );
         let prepare = move || Prepared::new(&root, &build, &bases);
-        tokio::task::spawn_blocking(prepare).await.map_err(BuildError::Aborted)?
+        tokio::task::spawn_blocking(prepare)
+            .await
+            .map_err(BuildError::Aborted)?
     }
 }
 
@@ -114,14 +122,24 @@ pub(crate) async fn build_service(
     let began = Instant::now();
     let prepared = job.prepare().await?;
     let repository = job.repository();
-    let ServiceBuild { project, service, build, no_cache, .. } = job;
+    let ServiceBuild {
+        project,
+        service,
+        build,
+        no_cache,
+        ..
+    } = job;
     let reference = format!("{repository}:{}", prepared.inputs);
-    if !no_cache
-        && let Some(image) = engine.find_image(&reference).await?
-    {
+    if !no_cache && let Some(image) = engine.find_image(&reference).await? {
         let Image { id, size, .. } = image;
         let outcome = Outcome::Unchanged;
-        return Ok(BuiltImage { id, reference, outcome, size, took: began.elapsed() });
+        return Ok(BuiltImage {
+            id,
+            reference,
+            outcome,
+            size,
+            took: began.elapsed(),
+        });
     }
 
     let mut args = prepared.args;
@@ -130,7 +148,10 @@ pub(crate) async fn build_service(
             args.entry(name.to_owned()).or_insert(value);
         }
     }
-    let labels = [(labels::PROJECT, project.as_str()), (labels::SERVICE, service.as_str())];
+    let labels = [
+        (labels::PROJECT, project.as_str()),
+        (labels::SERVICE, service.as_str()),
+    ];
     let build = ImageBuild {
         what: format!("`{service}`"),
         context: prepared.context,
@@ -138,13 +159,21 @@ pub(crate) async fn build_service(
         sent_as: prepared.sent_as,
         target: build.target.clone(),
         args,
-        labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        labels: labels
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
         repository,
         tag: prepared.inputs,
         no_cache,
     };
     let Image { id, size, .. } = build.run(engine, on_event).await?;
-    Ok(BuiltImage { id, reference, outcome: Outcome::Built, size, took: began.elapsed() })
+    Ok(BuiltImage {
+        id,
+        reference,
+        outcome: Outcome::Built,
+        size,
+        took: began.elapsed(),
+    })
 }
 
 /// The image that this build would make, if it was built before.
@@ -189,18 +218,29 @@ impl Prepared {
         context.add_file(Path::new(&sent_as), &dockerfile_path)?;
 
         let mut inputs = Sha256::new();
-        inputs.update(format!("{sent_as}\n{:?}\n{}\n", build.target, context.digest()?));
-        let mut args: BTreeMap<String, String> =
-            build.args.iter().map(|(name, value)| (name.clone(), value.expose())).collect();
+        inputs.update(format!(
+            "{sent_as}\n{:?}\n{}\n",
+            build.target,
+            context.digest()?
+        ));
+        let mut args: BTreeMap<String, String> = build
+            .args
+            .iter()
+            .map(|(name, value)| (name.clone(), value.expose()))
+            .collect();
         for name in &build.bases {
-            let base = bases.get(name).ok_or_else(|| BuildError::NoBase(name.clone()))?;
+            let base = bases
+                .get(name)
+                .ok_or_else(|| BuildError::NoBase(name.clone()))?;
             // The name of a base may stay while its content changes.
             inputs.update(format!("{name} {}\n", base.id));
-            args.entry(image_argument(name.as_str())).or_insert_with(|| base.reference.clone());
+            args.entry(image_argument(name.as_str()))
+                .or_insert_with(|| base.reference.clone());
         }
         for (name, value) in [("UID", build.uid), ("GID", build.gid)] {
             if dockerfile.declares(name) {
-                args.entry(name.to_owned()).or_insert_with(|| value.to_string());
+                args.entry(name.to_owned())
+                    .or_insert_with(|| value.to_string());
             }
         }
         for (name, value) in &args {
@@ -208,7 +248,15 @@ impl Prepared {
         }
         let mut inputs = format!("{:x}", inputs.finalize());
         inputs.truncate(16);
-        Ok(Self { context_root, context, dockerfile_path, dockerfile, sent_as, args, inputs })
+        Ok(Self {
+            context_root,
+            context,
+            dockerfile_path,
+            dockerfile,
+            sent_as,
+            args,
+            inputs,
+        })
     }
 }
 
@@ -257,7 +305,13 @@ impl ImageBuild {
                 let step = progress.failed_step();
                 let line = failure::line_of(&dockerfile, step.as_ref(), &message);
                 let (what, dockerfile) = (self.what, self.dockerfile);
-                let failed = FailedBuild { what, dockerfile, line, step, message };
+                let failed = FailedBuild {
+                    what,
+                    dockerfile,
+                    line,
+                    step,
+                    message,
+                };
                 return Err(BuildError::Failed(Box::new(failed)));
             }
             Err(BuildFault::Engine(error)) => return Err(error.into()),
@@ -268,14 +322,21 @@ impl ImageBuild {
         image.ok_or_else(|| {
             let doing = format!("looking for the image `{reference}` that was just built");
             let message = "it is gone; was it removed meanwhile?".to_owned();
-            EngineError::Api { doing, status: 404, message }.into()
+            EngineError::Api {
+                doing,
+                status: 404,
+                message,
+            }
+            .into()
         })
     }
 }
 
 fn read_dockerfile(path: &Path) -> Result<Dockerfile, BuildError> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| BuildError::Dockerfile { path: path.to_path_buf(), source })?;
+    let text = fs::read_to_string(path).map_err(|source| BuildError::Dockerfile {
+        path: path.to_path_buf(),
+        source,
+    })?;
     Ok(Dockerfile::parse(&text))
 }
 
@@ -297,22 +358,41 @@ fn relative_name(path: &Path) -> Option<String> {
 fn ca_bundle() -> Vec<u8> {
     let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let mut places = named.into_iter().chain(CA_BUNDLES.map(PathBuf::from));
-    places.find_map(|path| fs::read(path).ok()).unwrap_or_default()
+    places
+        .find_map(|path| fs::read(path).ok())
+        .unwrap_or_default()
 }
 
 /// `VERSION` and `REVISION` of the sources, as far as git knows them.
 async fn source_version(directory: &Path) -> Vec<(&'static str, String)> {
     let describe: [(&str, &[&str]); 2] = [
         ("VERSION", &["describe", "--tags", "--always", "--dirty"]),
-        ("REVISION", &["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]),
+        (
+            "REVISION",
+            &[
+                "describe",
+                "--always",
+                "--dirty",
+                "--abbrev=40",
+                "--exclude=*",
+            ],
+        ),
     ];
     let mut known = Vec::new();
     for (name, arguments) in describe {
-        let output = Command::new("git").arg("-C").arg(directory).args(arguments).output().await;
+        let output = Command::new("git")
+            .arg("-C")
+            .arg(directory)
+            .args(arguments)
+            .output()
+            .await;
         if let Ok(output) = output
             && output.status.success()
         {
-            known.push((name, String::from_utf8_lossy(&output.stdout).trim().to_owned()));
+            known.push((
+                name,
+                String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            ));
         }
     }
     known

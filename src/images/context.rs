@@ -34,9 +34,19 @@ pub(crate) struct Context {
 
 #[derive(Debug)]
 enum Entry {
-    Directory { mode: u32, mtime: u64 },
-    File { source: PathBuf, mode: u32, mtime: u64 },
-    Symlink { target: PathBuf, mtime: u64 },
+    Directory {
+        mode: u32,
+        mtime: u64,
+    },
+    File {
+        source: PathBuf,
+        mode: u32,
+        mtime: u64,
+    },
+    Symlink {
+        target: PathBuf,
+        mtime: u64,
+    },
     Bytes(Vec<u8>),
 }
 
@@ -50,7 +60,10 @@ pub(crate) struct ContextError {
 
 impl ContextError {
     pub(crate) fn new(path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Self {
-        Self { path: path.into(), source: source.into() }
+        Self {
+            path: path.into(),
+            source: source.into(),
+        }
     }
 }
 
@@ -71,7 +84,10 @@ impl Context {
     ) -> Result<(), ContextError> {
         // Directories that are ignored themselves, but may hold something that is not.
         let mut withheld: BTreeMap<PathBuf, Entry> = BTreeMap::new();
-        let mut walk = WalkDir::new(root).min_depth(1).sort_by_file_name().into_iter();
+        let mut walk = WalkDir::new(root)
+            .min_depth(1)
+            .sort_by_file_name()
+            .into_iter();
         while let Some(found) = walk.next() {
             let found = found.map_err(|error| {
                 let path = error.path().unwrap_or(root).to_path_buf();
@@ -87,7 +103,9 @@ impl Context {
             if ignored && !is_directory {
                 continue;
             }
-            let Some(entry) = Entry::read(found.path())? else { continue };
+            let Some(entry) = Entry::read(found.path())? else {
+                continue;
+            };
             let path = prefix.join(relative);
             if ignored {
                 withheld.insert(path, entry);
@@ -134,9 +152,11 @@ impl Context {
             let (kind, mode, content) = match entry {
                 Entry::Directory { mode, .. } => ("directory", *mode, Vec::new()),
                 Entry::File { source, mode, .. } => ("file", *mode, file_digest(source)?),
-                Entry::Symlink { target, .. } => {
-                    ("symlink", 0o777, Sha256::digest(target.as_os_str().as_encoded_bytes()).to_vec())
-                }
+                Entry::Symlink { target, .. } => (
+                    "symlink",
+                    0o777,
+                    Sha256::digest(target.as_os_str().as_encoded_bytes()).to_vec(),
+                ),
                 Entry::Bytes(bytes) => ("file", 0o644, Sha256::digest(bytes).to_vec()),
             };
             // Lengths go first, so that no two different contexts feed the same bytes.
@@ -168,9 +188,9 @@ impl Context {
     fn write(self, writer: impl Write) -> io::Result<()> {
         let mut archive = tar::Builder::new(writer);
         for (path, entry) in &self.entries {
-            entry.append(path, &mut archive).map_err(|error| {
-                io::Error::new(error.kind(), ContextError::new(path, error))
-            })?;
+            entry
+                .append(path, &mut archive)
+                .map_err(|error| io::Error::new(error.kind(), ContextError::new(path, error)))?;
         }
         archive.into_inner()?.flush()
     }
@@ -187,9 +207,16 @@ impl Entry {
         Ok(if metadata.is_dir() {
             Some(Self::Directory { mode, mtime })
         } else if metadata.is_file() {
-            Some(Self::File { source: path.to_path_buf(), mode, mtime })
+            Some(Self::File {
+                source: path.to_path_buf(),
+                mode,
+                mtime,
+            })
         } else if metadata.is_symlink() {
-            Some(Self::Symlink { target: fs::read_link(path).map_err(failed)?, mtime })
+            Some(Self::Symlink {
+                target: fs::read_link(path).map_err(failed)?,
+                mtime,
+            })
         } else {
             None
         })
@@ -201,7 +228,11 @@ impl Entry {
                 let mut header = header(tar::EntryType::Directory, *mode, *mtime, 0);
                 archive.append_data(&mut header, path, io::empty())
             }
-            Self::File { source, mode, mtime } => {
+            Self::File {
+                source,
+                mode,
+                mtime,
+            } => {
                 let file = File::open(source)?;
                 let size = file.metadata()?.len();
                 let mut header = header(tar::EntryType::Regular, *mode, *mtime, size);
@@ -319,9 +350,16 @@ mod tests {
                 _ => '-',
             };
             let path = entry.path().unwrap().display().to_string();
-            let link = entry.link_name().unwrap().map(|to| format!(" -> {}", to.display()));
+            let link = entry
+                .link_name()
+                .unwrap()
+                .map(|to| format!(" -> {}", to.display()));
             let mode = header.mode().unwrap();
-            assert_eq!((header.uid().unwrap(), header.gid().unwrap()), (0, 0), "{path}");
+            assert_eq!(
+                (header.uid().unwrap(), header.gid().unwrap()),
+                (0, 0),
+                "{path}"
+            );
             format!("{kind}{mode:o} {path}{}", link.unwrap_or_default())
         });
         entries.collect()
@@ -331,14 +369,17 @@ mod tests {
     async fn everything_is_sent_sorted_with_its_mode_and_links_as_links() {
         let root = tree();
         let _socket = UnixListener::bind(root.path().join("socket")).unwrap();
-        assert_eq!(listing(&archive(context(root.path(), "")).await), [
-            "l777 dangling -> /nowhere",
-            "l777 link -> src/main.rs",
-            "-750 run.sh",
-            "d755 src",
-            "d755 src/empty",
-            "-644 src/main.rs",
-        ]);
+        assert_eq!(
+            listing(&archive(context(root.path(), "")).await),
+            [
+                "l777 dangling -> /nowhere",
+                "l777 link -> src/main.rs",
+                "-750 run.sh",
+                "d755 src",
+                "d755 src/empty",
+                "-644 src/main.rs",
+            ]
+        );
     }
 
     #[tokio::test]
@@ -348,7 +389,12 @@ mod tests {
         fs::write(root.path().join("target/a/b/keep"), "").unwrap();
         fs::write(root.path().join("target/a/drop"), "").unwrap();
         let context = context(root.path(), "*\n!target/a/b/keep\n");
-        let expected = ["d755 target", "d755 target/a", "d755 target/a/b", "-644 target/a/b/keep"];
+        let expected = [
+            "d755 target",
+            "d755 target/a",
+            "d755 target/a/b",
+            "-644 target/a/b/keep",
+        ];
         assert_eq!(listing(&archive(context).await), expected);
     }
 
@@ -364,8 +410,14 @@ mod tests {
         fs::create_dir_all(root.path().join("docs/deep")).unwrap();
         fs::write(root.path().join("docs/deep/a.md"), "").unwrap();
         for (sources, expected) in [
-            (&["src"][..], &["d755 src", "d755 src/empty", "-644 src/main.rs"][..]),
-            (&["/run.sh", "./docs/deep/a.md"], &["-644 docs/deep/a.md", "-750 run.sh"]),
+            (
+                &["src"][..],
+                &["d755 src", "d755 src/empty", "-644 src/main.rs"][..],
+            ),
+            (
+                &["/run.sh", "./docs/deep/a.md"],
+                &["-644 docs/deep/a.md", "-750 run.sh"],
+            ),
             (&["*.sh"], &["-750 run.sh"]),
             (&[], &[]),
         ] {
@@ -384,10 +436,19 @@ mod tests {
     fn the_digest_follows_content_name_mode_and_target_but_not_time() {
         let root = tree();
         let digest = || context(root.path(), "").digest().unwrap();
-        let (first, run, link) = (digest(), root.path().join("run.sh"), root.path().join("link"));
+        let (first, run, link) = (
+            digest(),
+            root.path().join("run.sh"),
+            root.path().join("link"),
+        );
 
         let later = SystemTime::now() + Duration::from_secs(1000);
-        File::options().write(true).open(&run).unwrap().set_modified(later).unwrap();
+        File::options()
+            .write(true)
+            .open(&run)
+            .unwrap()
+            .set_modified(later)
+            .unwrap();
         assert_eq!(digest(), first, "another time");
 
         fs::set_permissions(&run, fs::Permissions::from_mode(0o700)).unwrap();
@@ -410,7 +471,10 @@ mod tests {
         let path = root.path().join("file");
         fs::write(&path, "x").unwrap();
         let file = File::options().write(true).open(&path).unwrap();
-        for (time, expected) in [(Duration::from_millis(10_001), 11), (Duration::from_secs(10), 10)] {
+        for (time, expected) in [
+            (Duration::from_millis(10_001), 11),
+            (Duration::from_secs(10), 10),
+        ] {
             file.set_modified(SystemTime::UNIX_EPOCH + time).unwrap();
             let bytes = archive(context(root.path(), "")).await;
             let mut archive = tar::Archive::new(bytes.as_slice());
@@ -446,7 +510,11 @@ mod tests {
         let root = tree();
         let context = context(root.path(), "");
         fs::remove_file(root.path().join("run.sh")).unwrap();
-        let error = context.into_stream().try_collect::<Vec<_>>().await.unwrap_err();
+        let error = context
+            .into_stream()
+            .try_collect::<Vec<_>>()
+            .await
+            .unwrap_err();
         assert!(error.to_string().contains("run.sh"), "{error}");
     }
 }

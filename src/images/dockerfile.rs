@@ -29,7 +29,9 @@ impl Dockerfile {
         let mut instructions = Vec::new();
         let (mut stage, mut step) = (0, 0);
         for (line, logical) in logical_lines(text) {
-            let (keyword, rest) = logical.split_once(char::is_whitespace).unwrap_or((&logical, ""));
+            let (keyword, rest) = logical
+                .split_once(char::is_whitespace)
+                .unwrap_or((&logical, ""));
             let keyword = keyword.to_ascii_uppercase();
             match keyword.as_str() {
                 "FROM" => (stage, step) = (stage + 1, 1),
@@ -37,16 +39,30 @@ impl Dockerfile {
                 _ => {}
             }
             let arguments = one_blank(rest);
-            instructions.push(Instruction { line, keyword, arguments, stage, step });
+            instructions.push(Instruction {
+                line,
+                keyword,
+                arguments,
+                stage,
+                step,
+            });
         }
-        Self { instructions, text: text.to_owned() }
+        Self {
+            instructions,
+            text: text.to_owned(),
+        }
     }
 
     /// Whether `ARG name` stands anywhere.
     pub(crate) fn declares(&self, name: &str) -> bool {
-        self.instructions.iter().filter(|instruction| instruction.keyword == "ARG").any(|arg| {
-            arg.arguments.split(' ').any(|part| part.split('=').next() == Some(name))
-        })
+        self.instructions
+            .iter()
+            .filter(|instruction| instruction.keyword == "ARG")
+            .any(|arg| {
+                arg.arguments
+                    .split(' ')
+                    .any(|part| part.split('=').next() == Some(name))
+            })
     }
 
     /// Whether `text` occurs, be it in a comment.
@@ -58,7 +74,10 @@ impl Dockerfile {
     /// told from its text: then it may be any.
     pub(crate) fn context_sources(&self) -> Option<Vec<String>> {
         let mut sources = Vec::new();
-        for Instruction { keyword, arguments, .. } in &self.instructions {
+        for Instruction {
+            keyword, arguments, ..
+        } in &self.instructions
+        {
             match keyword.as_str() {
                 "COPY" | "ADD" => sources.extend(copied(arguments)?),
                 "RUN" => sources.extend(mounted(arguments)?),
@@ -90,7 +109,10 @@ impl Dockerfile {
         let step: usize = fraction.split_once('/')?.0.trim().parse().ok()?;
         let stage = self.stage_number(stage.trim())?;
         let place = (stage, step);
-        self.instructions.iter().find(|found| (found.stage, found.step) == place).map(|i| i.line)
+        self.instructions
+            .iter()
+            .find(|found| (found.stage, found.step) == place)
+            .map(|i| i.line)
     }
 
     fn stage_number(&self, name: &str) -> Option<usize> {
@@ -100,13 +122,21 @@ impl Dockerfile {
         let named = self.instructions.iter().find(|instruction| {
             let mut words = instruction.arguments.rsplit(' ');
             instruction.keyword == "FROM"
-                && words.next().is_some_and(|word| word.eq_ignore_ascii_case(name))
-                && words.next().is_some_and(|word| word.eq_ignore_ascii_case("as"))
+                && words
+                    .next()
+                    .is_some_and(|word| word.eq_ignore_ascii_case(name))
+                && words
+                    .next()
+                    .is_some_and(|word| word.eq_ignore_ascii_case("as"))
         });
         match named {
             Some(from) => Some(from.stage),
             // Stages without a name are called by their number, counted from 0.
-            None => name.strip_prefix("stage-")?.parse::<usize>().ok().map(|number| number + 1),
+            None => name
+                .strip_prefix("stage-")?
+                .parse::<usize>()
+                .ok()
+                .map(|number| number + 1),
         }
     }
 }
@@ -128,7 +158,10 @@ fn copied(arguments: &str) -> Option<Vec<String>> {
     };
     paths.pop();
     // A variable may name anything, a here-document names nothing in the context.
-    if paths.iter().any(|path| path.contains('$') || path.starts_with("<<") || path.contains('"')) {
+    if paths
+        .iter()
+        .any(|path| path.contains('$') || path.starts_with("<<") || path.contains('"'))
+    {
         return None;
     }
     paths.retain(|path| !path.contains("://"));
@@ -138,8 +171,13 @@ fn copied(arguments: &str) -> Option<Vec<String>> {
 /// What the mounts of a `RUN` take from the context.
 fn mounted(arguments: &str) -> Option<Vec<String>> {
     let mut sources = Vec::new();
-    for word in arguments.split(' ').map_while(|word| word.strip_prefix("--")) {
-        let Some(mount) = word.strip_prefix("mount=") else { continue };
+    for word in arguments
+        .split(' ')
+        .map_while(|word| word.strip_prefix("--"))
+    {
+        let Some(mount) = word.strip_prefix("mount=") else {
+            continue;
+        };
         let option = |keys: &[&str]| {
             mount.split(',').find_map(|part| {
                 let (key, value) = part.split_once('=')?;
@@ -210,9 +248,13 @@ RUN true
     #[test]
     fn declared_build_args_are_found_with_and_without_defaults() {
         let file = Dockerfile::parse(FILE);
-        for (name, expected) in
-            [("UID", true), ("RUST_IMAGE", true), ("DEBIAN_IMAGE", true), ("GID", false), ("UI", false)]
-        {
+        for (name, expected) in [
+            ("UID", true),
+            ("RUST_IMAGE", true),
+            ("DEBIAN_IMAGE", true),
+            ("GID", false),
+            ("UI", false),
+        ] {
             assert_eq!(file.declares(name), expected, "{name}");
         }
     }
@@ -230,10 +272,19 @@ RUN true
             ("COPY . .", some(&["."])),
             ("COPY $FILE /x", None),
             ("COPY <<EOF /x\nhello\nEOF", None),
-            ("RUN --mount=type=bind,source=lock,target=/l make", some(&["lock"])),
+            (
+                "RUN --mount=type=bind,source=lock,target=/l make",
+                some(&["lock"]),
+            ),
             ("RUN --mount=target=/src make", some(&["."])),
-            ("RUN --mount=type=cache,target=/c --mount=src=x,target=/x make", some(&["x"])),
-            ("RUN --mount=type=bind,from=build,source=/a,target=/a make", some(&[])),
+            (
+                "RUN --mount=type=cache,target=/c --mount=src=x,target=/x make",
+                some(&["x"]),
+            ),
+            (
+                "RUN --mount=type=bind,from=build,source=/a,target=/a make",
+                some(&[]),
+            ),
             ("RUN --mount=type=bind,source=${X},target=/a make", None),
             ("RUN make --mount=type=bind", some(&[])),
         ] {
@@ -245,7 +296,10 @@ RUN true
     fn a_step_is_found_by_its_text_or_else_by_its_number() {
         let file = Dockerfile::parse(FILE);
         for (step, line) in [
-            ("[build 3/4] RUN --mount=type=bind,source=.ca-bundle.crt,target=/ca cargo build --release", Some(6)),
+            (
+                "[build 3/4] RUN --mount=type=bind,source=.ca-bundle.crt,target=/ca cargo build --release",
+                Some(6),
+            ),
             ("[build 2/4] WORKDIR /src", Some(5)),
             ("[build 4/4] COPY replaced /x", Some(10)),
             ("[stage-1 2/4] RUN true", Some(13)),

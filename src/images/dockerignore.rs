@@ -28,7 +28,12 @@ pub(crate) enum IgnoreError {
     #[error("reading `{}`: {source}", .path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{}:{line}: `{text}` is no pattern: {reason}", .path.display())]
-    BadPattern { path: PathBuf, line: usize, text: String, reason: &'static str },
+    BadPattern {
+        path: PathBuf,
+        line: usize,
+        text: String,
+        reason: &'static str,
+    },
 }
 
 impl Ignore {
@@ -78,7 +83,11 @@ impl Ignore {
                 continue;
             }
             let regex = regex_of(&pattern).map_err(bad)?;
-            rules.push(Rule { keep, pattern, regex });
+            rules.push(Rule {
+                keep,
+                pattern,
+                regex,
+            });
         }
         Ok(Self { rules })
     }
@@ -88,14 +97,20 @@ impl Ignore {
         let path = path.to_string_lossy();
         self.rules.iter().fold(false, |ignored, rule| {
             // Deciding a known outcome again would change nothing.
-            if ignored != rule.keep || !rule.matches_or_holds(&path) { ignored } else { !rule.keep }
+            if ignored != rule.keep || !rule.matches_or_holds(&path) {
+                ignored
+            } else {
+                !rule.keep
+            }
         })
     }
 
     /// Whether something below an ignored directory may be kept, so that it must be looked into.
     pub(crate) fn may_keep_below(&self, directory: &Path) -> bool {
         let directory = directory.to_string_lossy();
-        self.rules.iter().any(|rule| rule.keep && rule.may_match_below(&directory))
+        self.rules
+            .iter()
+            .any(|rule| rule.keep && rule.may_match_below(&directory))
     }
 }
 
@@ -109,10 +124,17 @@ pub(crate) struct Sources {
 impl Sources {
     /// `None` when one of them is no pattern; the build will say so.
     pub(crate) fn new(sources: &[impl AsRef<str>]) -> Option<Self> {
-        let patterns: Vec<String> = sources.iter().map(|source| clean(source.as_ref())).collect();
+        let patterns: Vec<String> = sources
+            .iter()
+            .map(|source| clean(source.as_ref()))
+            .collect();
         let everything = patterns.iter().any(String::is_empty);
         let rule = |pattern: String| {
-            Some(Rule { keep: true, regex: regex_of(&pattern).ok()?, pattern })
+            Some(Rule {
+                keep: true,
+                regex: regex_of(&pattern).ok()?,
+                pattern,
+            })
         };
         let rules = patterns.into_iter().map(rule).collect::<Option<_>>()?;
         Some(Self { rules, everything })
@@ -183,7 +205,11 @@ fn regex_of(pattern: &str) -> Result<Regex, &'static str> {
         match character {
             '*' if rest.next_if_eq(&'*').is_some() => {
                 rest.next_if_eq(&'/');
-                regex.push_str(if rest.peek().is_none() { ".*" } else { "(?:.*/)?" });
+                regex.push_str(if rest.peek().is_none() {
+                    ".*"
+                } else {
+                    "(?:.*/)?"
+                });
             }
             '*' => regex.push_str("[^/]*"),
             '?' => regex.push_str("[^/]"),
@@ -242,7 +268,11 @@ mod tests {
 
     fn kept<'a>(rules: &str, paths: &[&'a str]) -> Vec<&'a str> {
         let ignore = ignore(rules);
-        paths.iter().copied().filter(|path| !ignore.ignores(Path::new(path))).collect()
+        paths
+            .iter()
+            .copied()
+            .filter(|path| !ignore.ignores(Path::new(path)))
+            .collect()
     }
 
     /// The cases of the reference documentation, each with what it says about them.
@@ -320,14 +350,29 @@ mod tests {
         let both = "*.md\n!README*.md\nREADME-secret.md\n";
         assert_eq!(kept(both, &files), ["README.md", "a.txt"]);
         let undone = "*.md\nREADME-secret.md\n!README*.md\n";
-        assert_eq!(kept(undone, &files), ["README.md", "README-secret.md", "a.txt"]);
+        assert_eq!(
+            kept(undone, &files),
+            ["README.md", "README-secret.md", "a.txt"]
+        );
     }
 
     #[test]
     fn an_exception_reaches_into_an_ignored_directory() {
-        let files = ["target", "target/debug", "target/keep/a", "target/keep", "src"];
-        assert_eq!(kept("target\n!target/keep\n", &files), ["target/keep/a", "target/keep", "src"]);
-        assert_eq!(kept("*\n! src \n", &["src/main.rs", "README"]), ["src/main.rs"]);
+        let files = [
+            "target",
+            "target/debug",
+            "target/keep/a",
+            "target/keep",
+            "src",
+        ];
+        assert_eq!(
+            kept("target\n!target/keep\n", &files),
+            ["target/keep/a", "target/keep", "src"]
+        );
+        assert_eq!(
+            kept("*\n! src \n", &["src/main.rs", "README"]),
+            ["src/main.rs"]
+        );
     }
 
     #[test]
@@ -341,7 +386,11 @@ mod tests {
             ("docs/a/b", true),
             ("target", false),
         ] {
-            assert_eq!(rules.may_keep_below(Path::new(directory)), enter, "{directory}");
+            assert_eq!(
+                rules.may_keep_below(Path::new(directory)),
+                enter,
+                "{directory}"
+            );
         }
         assert!(ignore("*\n!**/x\n").may_keep_below(Path::new("anywhere")));
         assert!(!ignore("*\n").may_keep_below(Path::new("anywhere")));
@@ -350,10 +399,22 @@ mod tests {
     #[test]
     fn a_line_that_is_no_pattern_is_refused_with_its_place() {
         for (text, expected) in [
-            ("ok\n!\n", ".dockerignore:2: `!` is no pattern: nothing stands after the `!`"),
-            ("[a\n", ".dockerignore:1: `[a` is no pattern: the `[` is never closed"),
-            ("a\\\n", ".dockerignore:1: `a\\` is no pattern: nothing stands after the `\\`"),
-            ("[z-a]\n", ".dockerignore:1: `[z-a]` is no pattern: the range in `[…]` is not one"),
+            (
+                "ok\n!\n",
+                ".dockerignore:2: `!` is no pattern: nothing stands after the `!`",
+            ),
+            (
+                "[a\n",
+                ".dockerignore:1: `[a` is no pattern: the `[` is never closed",
+            ),
+            (
+                "a\\\n",
+                ".dockerignore:1: `a\\` is no pattern: nothing stands after the `\\`",
+            ),
+            (
+                "[z-a]\n",
+                ".dockerignore:1: `[z-a]` is no pattern: the range in `[…]` is not one",
+            ),
         ] {
             let error = Ignore::parse(text, Path::new(".dockerignore")).unwrap_err();
             assert_eq!(error.to_string(), expected);
@@ -365,9 +426,14 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let ignores = |name: &str, path: &str| {
             let dockerfile = root.path().join(name);
-            Ignore::for_build(root.path(), &dockerfile).unwrap().ignores(Path::new(path))
+            Ignore::for_build(root.path(), &dockerfile)
+                .unwrap()
+                .ignores(Path::new(path))
         };
-        assert!(!ignores("Dockerfile.api", "common"), "without files nothing is ignored");
+        assert!(
+            !ignores("Dockerfile.api", "common"),
+            "without files nothing is ignored"
+        );
         fs::write(root.path().join(".dockerignore"), "common").unwrap();
         fs::write(root.path().join("Dockerfile.api.dockerignore"), "own").unwrap();
         assert!(ignores("Dockerfile.web", "common"));

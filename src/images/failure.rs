@@ -19,7 +19,12 @@ pub(crate) struct FailedBuild {
 
 impl fmt::Display for FailedBuild {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "building {} failed at {}", self.what, self.dockerfile.display())?;
+        write!(
+            f,
+            "building {} failed at {}",
+            self.what,
+            self.dockerfile.display()
+        )?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
@@ -44,7 +49,10 @@ pub(super) fn line_of(
     of_step.or_else(|| {
         let (_, after) = message.split_once("parse error")?;
         let (_, number) = after.split_once("line ")?;
-        number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        number
+            .split(|c: char| !c.is_ascii_digit())
+            .next()?
+            .parse()
+            .ok()
     })
 }
-

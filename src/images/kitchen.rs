@@ -47,7 +47,12 @@ impl<'a> Kitchen<'a> {
         root: &'a Path,
         events: &'a UnboundedSender<BaseEvent>,
     ) -> Self {
-        Self { engine, root, events, dishes: BTreeMap::new() }
+        Self {
+            engine,
+            root,
+            events,
+            dishes: BTreeMap::new(),
+        }
     }
 
     /// Reads the recipe in `directory` and those that it is made from.
@@ -55,7 +60,11 @@ impl<'a> Kitchen<'a> {
         let mut recipes = BTreeMap::new();
         recipe::load_with_sources(directory, &mut recipes)?;
         for (directory, recipe) in recipes {
-            let dish = Dish { recipe, hash: OnceCell::new(), made: OnceCell::new() };
+            let dish = Dish {
+                recipe,
+                hash: OnceCell::new(),
+                made: OnceCell::new(),
+            };
             self.dishes.entry(directory).or_insert(dish);
         }
         Ok(())
@@ -69,7 +78,10 @@ impl<'a> Kitchen<'a> {
     }
 
     /// Makes the recipe in `directory`, and before it those that it is made from.
-    pub(super) fn make<'s>(&'s self, directory: &'s Path) -> BoxFuture<'s, Result<BaseRef, BaseError>> {
+    pub(super) fn make<'s>(
+        &'s self,
+        directory: &'s Path,
+    ) -> BoxFuture<'s, Result<BaseRef, BaseError>> {
         async move {
             let dish = &self.dishes[directory];
             let made = dish.made.get_or_try_init(|| async {
@@ -80,7 +92,8 @@ impl<'a> Kitchen<'a> {
                 match &dish.recipe.method {
                     Method::Rootfs(rootfs) => self.make_rootfs(&dish.recipe, &hash, rootfs).await,
                     Method::Dockerfile { host_toolchain, .. } => {
-                        self.make_dockerfile(&dish.recipe, &hash, host_toolchain.as_deref()).await
+                        self.make_dockerfile(&dish.recipe, &hash, host_toolchain.as_deref())
+                            .await
                     }
                 }
             });
@@ -97,8 +110,13 @@ impl<'a> Kitchen<'a> {
                 for name in recipe.from() {
                     from.push(self.hash(&directory.with_file_name(name)).await?);
                 }
-                let uses_toolchain =
-                    matches!(&recipe.method, Method::Dockerfile { host_toolchain: Some(_), .. });
+                let uses_toolchain = matches!(
+                    &recipe.method,
+                    Method::Dockerfile {
+                        host_toolchain: Some(_),
+                        ..
+                    }
+                );
                 let toolchain = if uses_toolchain {
                     self.toolchain(recipe).await?.identity
                 } else {
@@ -119,16 +137,24 @@ impl<'a> Kitchen<'a> {
     ) -> Result<BaseRef, BaseError> {
         let base = recipe.name.clone();
         if !rootfs::is_installed(rootfs::TOOL.program) {
-            return Err(BaseError::MissingTool { base, tool: rootfs::TOOL });
+            return Err(BaseError::MissingTool {
+                base,
+                tool: rootfs::TOOL,
+            });
         }
         self.tell(BaseEvent::Making { base: base.clone() });
         let (events, log_base) = (self.events.clone(), base.clone());
         let log = move |line| {
             // Nobody may be listening; the image is made all the same.
-            drop(events.send(BaseEvent::Log { base: log_base.clone(), line }));
+            drop(events.send(BaseEvent::Log {
+                base: log_base.clone(),
+                line,
+            }));
         };
-        let root = rootfs::make(rootfs, log)
-            .map_err(|source| BaseError::Rootfs { base: base.clone(), source })?;
+        let root = rootfs::make(rootfs, log).map_err(|source| BaseError::Rootfs {
+            base: base.clone(),
+            source,
+        })?;
         let changes = vec![
             "CMD [\"bash\"]".to_owned(),
             "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
@@ -136,7 +162,10 @@ impl<'a> Kitchen<'a> {
             format!("LABEL {RECIPE_HASH_LABEL}={}", hash.as_str()),
         ];
         let repository = format!("{REPOSITORY}/{base}");
-        let image = self.engine.import_image(root, &repository, hash.as_str(), changes).await?;
+        let image = self
+            .engine
+            .import_image(root, &repository, hash.as_str(), changes)
+            .await?;
         Ok(BaseRef::new(&reference(recipe, hash), image, Origin::Made))
     }
 
@@ -154,15 +183,21 @@ impl<'a> Kitchen<'a> {
         let base = recipe.name.clone();
         self.tell(BaseEvent::Making { base: base.clone() });
 
-        let mut context =
-            Context::of_directory(&recipe.directory, &Ignore::nothing()).map_err(RecipeError::from)?;
+        let mut context = Context::of_directory(&recipe.directory, &Ignore::nothing())
+            .map_err(RecipeError::from)?;
         if let Some(prefix) = toolchain {
             let toolchain = self.toolchain(recipe).await?;
             toolchain
                 .add_to(&mut context, prefix)
-                .map_err(|source| BaseError::Toolchain { base: base.clone(), source })?;
+                .map_err(|source| BaseError::Toolchain {
+                    base: base.clone(),
+                    source,
+                })?;
         }
-        let labels = [(BASE_LABEL, base.as_str()), (RECIPE_HASH_LABEL, hash.as_str())];
+        let labels = [
+            (BASE_LABEL, base.as_str()),
+            (RECIPE_HASH_LABEL, hash.as_str()),
+        ];
         let build = ImageBuild {
             what: format!("the base image `{base}`"),
             context,
@@ -170,23 +205,36 @@ impl<'a> Kitchen<'a> {
             sent_as: "Dockerfile".to_owned(),
             target: None,
             args,
-            labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+            labels: labels
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
             repository: format!("{REPOSITORY}/{base}"),
             tag: hash.as_str().to_owned(),
             no_cache: false,
         };
-        let step = |event| self.tell(BaseEvent::Step { base: base.clone(), event });
-        let image = build.run(self.engine, step).await.map_err(|source| BaseError::Build {
-            base: base.clone(),
-            source: Box::new(source),
-        })?;
+        let step = |event| {
+            self.tell(BaseEvent::Step {
+                base: base.clone(),
+                event,
+            })
+        };
+        let image = build
+            .run(self.engine, step)
+            .await
+            .map_err(|source| BaseError::Build {
+                base: base.clone(),
+                source: Box::new(source),
+            })?;
         Ok(BaseRef::new(&reference(recipe, hash), image, Origin::Made))
     }
 
     async fn toolchain(&self, recipe: &Recipe) -> Result<Toolchain, BaseError> {
         Toolchain::running_in(self.root)
             .await
-            .map_err(|source| BaseError::Toolchain { base: recipe.name.clone(), source })
+            .map_err(|source| BaseError::Toolchain {
+                base: recipe.name.clone(),
+                source,
+            })
     }
 
     pub(super) fn tell(&self, event: BaseEvent) {

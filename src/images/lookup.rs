@@ -34,13 +34,16 @@ pub(crate) async fn present(
     let mut found = BTreeMap::new();
     for (name, service) in &stack.services {
         let image = match &service.image {
-            ImageSource::Base(base) => {
-                here.get(base).map(|base| base.id.clone()).ok_or_else(|| missing_base(base))
-            }
+            ImageSource::Base(base) => here
+                .get(base)
+                .map(|base| base.id.clone())
+                .ok_or_else(|| missing_base(base)),
             ImageSource::Reference(text) => {
                 let reference = text.expose();
                 let image = engine.find_image(&reference).await?;
-                image.map(|image| image.id).ok_or(format!("{reference} is not here"))
+                image
+                    .map(|image| image.id)
+                    .ok_or(format!("{reference} is not here"))
             }
             ImageSource::Build(build) => match build.bases.iter().find(|b| !here.contains_key(b)) {
                 Some(base) => Err(missing_base(base)),
@@ -89,7 +92,11 @@ async fn built(
         return Ok(Ok(image.id));
     }
     let before = newest(engine, stack, service).await?;
-    let cause = if before.is_some() { "what goes into it changed" } else { "it was never built" };
+    let cause = if before.is_some() {
+        "what goes into it changed"
+    } else {
+        "it was never built"
+    };
     Ok(Err(cause.to_owned()))
 }
 

@@ -64,7 +64,11 @@ impl Progress {
         let mut events = Vec::new();
         // Output first: a step's last lines often come together with its end.
         for vertex in &status.vertices {
-            self.steps.entry(vertex.digest.clone()).or_default().name.clone_from(&vertex.name);
+            self.steps
+                .entry(vertex.digest.clone())
+                .or_default()
+                .name
+                .clone_from(&vertex.name);
         }
         for log in &status.logs {
             self.log(log, &mut events);
@@ -78,7 +82,10 @@ impl Progress {
     /// The step that failed, if one did.
     pub(crate) fn failed_step(&self) -> Option<FailedStep> {
         let step = self.steps.get(self.failed.as_ref()?)?;
-        Some(FailedStep { name: step.name.clone(), log: step.tail.iter().cloned().collect() })
+        Some(FailedStep {
+            name: step.name.clone(),
+            log: step.tail.iter().cloned().collect(),
+        })
     }
 
     fn log(&mut self, log: &VertexLog, events: &mut Vec<BuildEvent>) {
@@ -134,7 +141,12 @@ impl Step {
         let bytes = std::mem::take(&mut self.unfinished_line);
         let text = String::from_utf8_lossy(&bytes);
         // A carriage return overwrites the line, as progress bars do: what counts is the last.
-        let line = text.trim_end().rsplit('\r').next().unwrap_or_default().to_owned();
+        let line = text
+            .trim_end()
+            .rsplit('\r')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         if self.tail.len() == TAIL {
             self.tail.pop_front();
         }
@@ -162,43 +174,78 @@ mod tests {
     }
 
     fn status(vertex: Vertex, log: &str) -> BuildStatus {
-        let log = VertexLog { vertex: vertex.digest.clone(), bytes: log.as_bytes().to_vec() };
-        BuildStatus { vertices: vec![vertex], logs: vec![log] }
+        let log = VertexLog {
+            vertex: vertex.digest.clone(),
+            bytes: log.as_bytes().to_vec(),
+        };
+        BuildStatus {
+            vertices: vec![vertex],
+            logs: vec![log],
+        }
     }
 
     fn states(progress: &mut Progress, status: &BuildStatus) -> Vec<StepState> {
-        progress.apply(status).into_iter().map(|event| event.state).collect()
+        progress
+            .apply(status)
+            .into_iter()
+            .map(|event| event.state)
+            .collect()
     }
 
     #[test]
     fn a_step_starts_once_and_ends_once_however_often_it_is_reported() {
         let mut progress = Progress::default();
         assert_eq!(states(&mut progress, &status(vertex(None, None), "")), []);
-        assert_eq!(states(&mut progress, &status(vertex(Some(5), None), "")), [StepState::Started]);
-        assert_eq!(states(&mut progress, &status(vertex(Some(5), None), "")), []);
+        assert_eq!(
+            states(&mut progress, &status(vertex(Some(5), None), "")),
+            [StepState::Started]
+        );
+        assert_eq!(
+            states(&mut progress, &status(vertex(Some(5), None), "")),
+            []
+        );
         let done = StepState::Done(Duration::from_secs(3));
-        assert_eq!(states(&mut progress, &status(vertex(Some(5), Some(8)), "")), [done]);
-        assert_eq!(states(&mut progress, &status(vertex(Some(5), Some(8)), "")), []);
+        assert_eq!(
+            states(&mut progress, &status(vertex(Some(5), Some(8)), "")),
+            [done]
+        );
+        assert_eq!(
+            states(&mut progress, &status(vertex(Some(5), Some(8)), "")),
+            []
+        );
     }
 
     #[test]
     fn a_cached_step_never_starts() {
-        let cached = Vertex { cached: true, ..vertex(Some(5), Some(5)) };
+        let cached = Vertex {
+            cached: true,
+            ..vertex(Some(5), Some(5))
+        };
         let mut progress = Progress::default();
-        assert_eq!(states(&mut progress, &status(cached, "")), [StepState::Cached]);
+        assert_eq!(
+            states(&mut progress, &status(cached, "")),
+            [StepState::Cached]
+        );
     }
 
     #[test]
     fn output_is_cut_into_lines_across_messages() {
         let mut progress = Progress::default();
         progress.apply(&status(vertex(Some(1), None), ""));
-        assert_eq!(states(&mut progress, &status(vertex(Some(1), None), "one\nt")), [
-            StepState::Log("one".to_owned())
-        ]);
-        assert_eq!(states(&mut progress, &status(vertex(Some(1), None), "wo\n10%\r100%\n")), [
-            StepState::Log("two".to_owned()),
-            StepState::Log("100%".to_owned())
-        ]);
+        assert_eq!(
+            states(&mut progress, &status(vertex(Some(1), None), "one\nt")),
+            [StepState::Log("one".to_owned())]
+        );
+        assert_eq!(
+            states(
+                &mut progress,
+                &status(vertex(Some(1), None), "wo\n10%\r100%\n")
+            ),
+            [
+                StepState::Log("two".to_owned()),
+                StepState::Log("100%".to_owned())
+            ]
+        );
     }
 
     #[test]
@@ -208,7 +255,10 @@ mod tests {
         for line in 0..30 {
             progress.apply(&status(vertex(Some(1), None), &format!("line {line}\n")));
         }
-        let failed = Vertex { error: "exit code: 2".to_owned(), ..vertex(Some(1), Some(2)) };
+        let failed = Vertex {
+            error: "exit code: 2".to_owned(),
+            ..vertex(Some(1), Some(2))
+        };
         progress.apply(&status(failed, "and the end"));
         let step = progress.failed_step().expect("a step failed");
         assert_eq!(step.name, "[2/2] RUN make");
@@ -220,7 +270,10 @@ mod tests {
     #[test]
     fn a_step_that_was_only_cancelled_is_not_the_reason() {
         let mut progress = Progress::default();
-        let cancelled = Vertex { error: "context canceled".to_owned(), ..vertex(Some(1), Some(2)) };
+        let cancelled = Vertex {
+            error: "context canceled".to_owned(),
+            ..vertex(Some(1), Some(2))
+        };
         progress.apply(&status(cancelled, ""));
         assert_eq!(progress.failed_step(), None);
     }

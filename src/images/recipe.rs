@@ -69,7 +69,10 @@ pub(crate) enum RecipeError {
     #[error("reading the recipe `{}`: {source}", .path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("the recipe `{}` is not valid: {source}", .path.display())]
-    Invalid { path: PathBuf, source: toml::de::Error },
+    Invalid {
+        path: PathBuf,
+        source: toml::de::Error,
+    },
     #[error("the recipe `{name}` is made from itself: {}", .chain.join(" → "))]
     Cycle { name: String, chain: Vec<String> },
     #[error(transparent)]
@@ -80,12 +83,24 @@ impl Recipe {
     /// Reads `directory/recipe.toml`.
     pub(crate) fn load(directory: &Path) -> Result<Self, RecipeError> {
         let path = directory.join("recipe.toml");
-        let text = fs::read_to_string(&path)
-            .map_err(|source| RecipeError::Unreadable { path: path.clone(), source })?;
-        let method = toml::from_str(&text)
-            .map_err(|source| RecipeError::Invalid { path: path.clone(), source })?;
-        let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name, directory: directory.to_path_buf(), method })
+        let text = fs::read_to_string(&path).map_err(|source| RecipeError::Unreadable {
+            path: path.clone(),
+            source,
+        })?;
+        let method = toml::from_str(&text).map_err(|source| RecipeError::Invalid {
+            path: path.clone(),
+            source,
+        })?;
+        let name = directory
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        Ok(Self {
+            name,
+            directory: directory.to_path_buf(),
+            method,
+        })
     }
 
     /// Recipes that must be made first: directories beside this one.
@@ -99,7 +114,11 @@ impl Recipe {
     /// The hash of everything that goes into the image: the recipe's own files, those of the
     /// recipes that it is made from, and the host's toolchain where it is used. Packages are what
     /// the archive has on the day; they do not count.
-    pub(crate) fn hash(&self, from: &[RecipeHash], toolchain: &str) -> Result<RecipeHash, RecipeError> {
+    pub(crate) fn hash(
+        &self,
+        from: &[RecipeHash],
+        toolchain: &str,
+    ) -> Result<RecipeHash, RecipeError> {
         let files = Context::of_directory(&self.directory, &Ignore::nothing())?.digest()?;
         let mut hash = Sha256::new();
         hash.update(format!("{FORMAT}\n{files}\n{toolchain}\n"));
@@ -135,10 +154,17 @@ fn visit(
     into: &mut BTreeMap<PathBuf, Recipe>,
     chain: &mut Vec<String>,
 ) -> Result<(), RecipeError> {
-    let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = directory
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     if chain.contains(&name) {
         chain.push(name.clone());
-        return Err(RecipeError::Cycle { name, chain: std::mem::take(chain) });
+        return Err(RecipeError::Cycle {
+            name,
+            chain: std::mem::take(chain),
+        });
     }
     if into.contains_key(directory) {
         return Ok(());
@@ -167,11 +193,22 @@ mod tests {
     #[test]
     fn a_recipe_brings_the_recipes_that_it_is_made_from() {
         let root = tempfile::tempdir().unwrap();
-        recipe(root.path(), "debian", "kind = 'rootfs'\nsuite = 'trixie'\nvariant = 'minbase'");
-        let node = recipe(root.path(), "node", "kind = 'dockerfile'\nfrom = ['debian']");
+        recipe(
+            root.path(),
+            "debian",
+            "kind = 'rootfs'\nsuite = 'trixie'\nvariant = 'minbase'",
+        );
+        let node = recipe(
+            root.path(),
+            "node",
+            "kind = 'dockerfile'\nfrom = ['debian']",
+        );
         let mut recipes = BTreeMap::new();
         load_with_sources(&node, &mut recipes).unwrap();
-        let names: Vec<_> = recipes.values().map(|recipe| recipe.name.as_str()).collect();
+        let names: Vec<_> = recipes
+            .values()
+            .map(|recipe| recipe.name.as_str())
+            .collect();
         assert_eq!(names, ["debian", "node"]);
     }
 
@@ -181,13 +218,20 @@ mod tests {
         let a = recipe(root.path(), "a", "kind = 'dockerfile'\nfrom = ['b']");
         recipe(root.path(), "b", "kind = 'dockerfile'\nfrom = ['a']");
         let error = load_with_sources(&a, &mut BTreeMap::new()).unwrap_err();
-        assert_eq!(error.to_string(), "the recipe `a` is made from itself: a → b → a");
+        assert_eq!(
+            error.to_string(),
+            "the recipe `a` is made from itself: a → b → a"
+        );
     }
 
     #[test]
     fn a_misspelt_key_is_refused() {
         let root = tempfile::tempdir().unwrap();
-        let a = recipe(root.path(), "a", "kind = 'rootfs'\nsuit = 'trixie'\nvariant = 'minbase'");
+        let a = recipe(
+            root.path(),
+            "a",
+            "kind = 'rootfs'\nsuit = 'trixie'\nvariant = 'minbase'",
+        );
         let error = Recipe::load(&a).unwrap_err();
         assert!(error.to_string().contains("suit"), "{error}");
     }
@@ -203,7 +247,11 @@ mod tests {
 
         fs::write(a.join("recipe.toml"), "kind = 'dockerfile'\nfrom = ['b']").unwrap();
         assert_eq!(loaded.hash(&b, "rustc 1").unwrap(), hash, "written again");
-        assert_ne!(loaded.hash(&b, "rustc 2").unwrap(), hash, "another toolchain");
+        assert_ne!(
+            loaded.hash(&b, "rustc 2").unwrap(),
+            hash,
+            "another toolchain"
+        );
         assert_ne!(loaded.hash(&[], "rustc 1").unwrap(), hash, "another source");
         fs::write(a.join("Dockerfile"), "FROM scratch").unwrap();
         assert_ne!(loaded.hash(&b, "rustc 1").unwrap(), hash, "another file");

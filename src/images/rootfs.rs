@@ -25,8 +25,10 @@ pub(crate) struct Tool {
 }
 
 /// What making a root file system needs.
-pub(crate) const TOOL: Tool =
-    Tool { program: PROGRAM, packages: &[PROGRAM, "debian-archive-keyring"] };
+pub(crate) const TOOL: Tool = Tool {
+    program: PROGRAM,
+    packages: &[PROGRAM, "debian-archive-keyring"],
+};
 
 /// Whether `program` is on the search path.
 pub(crate) fn is_installed(program: &str) -> bool {
@@ -36,7 +38,10 @@ pub(crate) fn is_installed(program: &str) -> bool {
 
 /// The arguments for `rootfs`, writing the archive to standard output.
 fn arguments(rootfs: &Rootfs) -> Vec<String> {
-    let mut arguments = vec![format!("--variant={}", rootfs.variant), "--format=tar".to_owned()];
+    let mut arguments = vec![
+        format!("--variant={}", rootfs.variant),
+        "--format=tar".to_owned(),
+    ];
     if !rootfs.packages.is_empty() {
         arguments.push(format!("--include={}", rootfs.packages.join(",")));
     }
@@ -78,7 +83,9 @@ pub(crate) fn make(
 fn archive(child: Child, stdout: ChildStdout, report: JoinHandle<Vec<String>>) -> ByteStream {
     let bytes = ReaderStream::with_capacity(stdout, 256 * 1024);
     let end = stream::once(async move { judge(child, report).await });
-    bytes.chain(end.filter_map(async |end| end.err().map(Err))).boxed()
+    bytes
+        .chain(end.filter_map(async |end| end.err().map(Err)))
+        .boxed()
 }
 
 async fn judge(mut child: Child, report: JoinHandle<Vec<String>>) -> io::Result<()> {
@@ -87,7 +94,10 @@ async fn judge(mut child: Child, report: JoinHandle<Vec<String>>) -> io::Result<
     if status.success() {
         return Ok(());
     }
-    Err(io::Error::other(format!("{PROGRAM} ended with {status}:\n  {}", tail.join("\n  "))))
+    Err(io::Error::other(format!(
+        "{PROGRAM} ended with {status}:\n  {}",
+        tail.join("\n  ")
+    )))
 }
 
 async fn read_report(
@@ -121,15 +131,18 @@ mod tests {
              [apt]\n'Acquire::Languages' = 'none'",
         )
         .unwrap();
-        assert_eq!(arguments(&rootfs), [
-            "--variant=minbase",
-            "--format=tar",
-            "--include=a,b",
-            "--aptopt=Acquire::Languages \"none\"",
-            "--dpkgopt=path-exclude=/usr/share/man/*",
-            "--dpkgopt=path-include=/usr/share/man/man1/*",
-            "sid",
-            "-",
-        ]);
+        assert_eq!(
+            arguments(&rootfs),
+            [
+                "--variant=minbase",
+                "--format=tar",
+                "--include=a,b",
+                "--aptopt=Acquire::Languages \"none\"",
+                "--dpkgopt=path-exclude=/usr/share/man/*",
+                "--dpkgopt=path-include=/usr/share/man/man1/*",
+                "sid",
+                "-",
+            ]
+        );
     }
 }

@@ -25,10 +25,17 @@ fn shipped_bases(source: BaseSource, registry: Option<&str>, names: &[&str]) -> 
         (BaseName::new(*name), image)
     };
     let images = names.iter().map(image).collect();
-    Bases { source, registry_timeout: Duration::from_secs(3), images }
+    Bases {
+        source,
+        registry_timeout: Duration::from_secs(3),
+        images,
+    }
 }
 
-async fn resolve_all(engine: &Engine, bases: &Bases) -> (Result<BaseRefs, BaseError>, Vec<BaseEvent>) {
+async fn resolve_all(
+    engine: &Engine,
+    bases: &Bases,
+) -> (Result<BaseRefs, BaseError>, Vec<BaseEvent>) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let names: BTreeSet<_> = bases.images.keys().cloned().collect();
     let (events, mut told) = mpsc::unbounded_channel();
@@ -55,7 +62,12 @@ impl Sandbox {
         let debian = shipped_bases(BaseSource::Distro, None, &["debian"]);
         let (bases, _) = resolve_all(&engine, &debian).await;
         let project = ProjectName::new(format!("imgtest{:08x}", rand::random::<u32>()));
-        Self { engine, root: tempfile::tempdir().unwrap(), project, bases: bases.unwrap() }
+        Self {
+            engine,
+            root: tempfile::tempdir().unwrap(),
+            project,
+            bases: bases.unwrap(),
+        }
     }
 
     fn write(&self, path: &str, text: &str) -> PathBuf {
@@ -96,7 +108,9 @@ impl Sandbox {
     /// Removes what the test made, also when it failed.
     async fn run(self, test: impl AsyncFnOnce(&Self)) {
         use futures::FutureExt;
-        let outcome = std::panic::AssertUnwindSafe(test(&self)).catch_unwind().await;
+        let outcome = std::panic::AssertUnwindSafe(test(&self))
+            .catch_unwind()
+            .await;
         let ours = format!("{}={}", labels::PROJECT, self.project);
         for image in self.engine.list_images(&[ours]).await.unwrap() {
             for tag in &image.tags {
@@ -134,143 +148,234 @@ RUN --mount=type=bind,source=.ca-bundle.crt,target=/ca.crt \\
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_build_gets_its_arguments_tells_its_steps_and_changes_only_with_its_inputs() {
-    Sandbox::new().await.run(async |sandbox| {
-        sandbox.write("Dockerfile", DOCKERFILE);
-        sandbox.write(".dockerignore", "*\n!src\nsrc/secret\n");
-        let source = sandbox.write("src/main", "one");
-        sandbox.write("src/secret", "secret");
-        let mut build = Sandbox::plan();
-        // Nothing that an earlier run of this test left in the engine's cache.
-        build.args.insert("GREETING".to_owned(), Text::literal(sandbox.project.as_str()));
+    Sandbox::new()
+        .await
+        .run(async |sandbox| {
+            sandbox.write("Dockerfile", DOCKERFILE);
+            sandbox.write(".dockerignore", "*\n!src\nsrc/secret\n");
+            let source = sandbox.write("src/main", "one");
+            sandbox.write("src/secret", "secret");
+            let mut build = Sandbox::plan();
+            // Nothing that an earlier run of this test left in the engine's cache.
+            build.args.insert(
+                "GREETING".to_owned(),
+                Text::literal(sandbox.project.as_str()),
+            );
 
-        let (first, events) = sandbox.build(&build).await;
-        let first = first.unwrap();
-        assert_eq!(first.outcome, Outcome::Built);
-        assert_eq!(lines(&events), [format!("{} from 1234:1235", sandbox.project), "main".to_owned()]);
-        let done = |name: &str| {
-            let found = |event: &&BuildEvent| matches!(event.state, StepState::Done(_));
-            events.iter().filter(found).any(|event| event.name.contains(name))
-        };
-        assert!(done("RUN --mount") && done("exporting to image"), "{events:?}");
-        let image = sandbox.engine.find_image(&first.reference).await.unwrap().unwrap();
-        assert_eq!(image.labels[labels::PROJECT], sandbox.project.as_str());
-        assert_eq!(image.labels[labels::SERVICE], "app");
+            let (first, events) = sandbox.build(&build).await;
+            let first = first.unwrap();
+            assert_eq!(first.outcome, Outcome::Built);
+            assert_eq!(
+                lines(&events),
+                [
+                    format!("{} from 1234:1235", sandbox.project),
+                    "main".to_owned()
+                ]
+            );
+            let done = |name: &str| {
+                let found = |event: &&BuildEvent| matches!(event.state, StepState::Done(_));
+                events
+                    .iter()
+                    .filter(found)
+                    .any(|event| event.name.contains(name))
+            };
+            assert!(
+                done("RUN --mount") && done("exporting to image"),
+                "{events:?}"
+            );
+            let image = sandbox
+                .engine
+                .find_image(&first.reference)
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(image.labels[labels::PROJECT], sandbox.project.as_str());
+            assert_eq!(image.labels[labels::SERVICE], "app");
 
-        let (same, events) = sandbox.build(&build).await;
-        let same = same.unwrap();
-        assert_eq!((same.outcome, &same.id), (Outcome::Unchanged, &first.id));
-        assert!(events.is_empty() && same.took < Duration::from_secs(1), "{:?}", same.took);
+            let (same, events) = sandbox.build(&build).await;
+            let same = same.unwrap();
+            assert_eq!((same.outcome, &same.id), (Outcome::Unchanged, &first.id));
+            assert!(
+                events.is_empty() && same.took < Duration::from_secs(1),
+                "{:?}",
+                same.took
+            );
 
-        let later = SystemTime::now() + Duration::from_secs(100);
-        fs::File::options().write(true).open(&source).unwrap().set_modified(later).unwrap();
-        sandbox.write("src/secret", "another secret");
-        let (touched, _) = sandbox.build(&build).await;
-        assert_eq!(touched.unwrap().id, first.id, "neither times nor ignored files count");
+            let later = SystemTime::now() + Duration::from_secs(100);
+            fs::File::options()
+                .write(true)
+                .open(&source)
+                .unwrap()
+                .set_modified(later)
+                .unwrap();
+            sandbox.write("src/secret", "another secret");
+            let (touched, _) = sandbox.build(&build).await;
+            assert_eq!(
+                touched.unwrap().id,
+                first.id,
+                "neither times nor ignored files count"
+            );
 
-        fs::write(&source, "two").unwrap();
-        let (changed, _) = sandbox.build(&build).await;
-        assert_ne!(changed.unwrap().id, first.id, "contents do");
-    })
-    .await;
+            fs::write(&source, "two").unwrap();
+            let (changed, _) = sandbox.build(&build).await;
+            assert_ne!(changed.unwrap().id, first.id, "contents do");
+        })
+        .await;
 }
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_touched_file_finds_every_layer_in_the_engines_cache() {
-    Sandbox::new().await.run(async |sandbox| {
-        sandbox.write("Dockerfile", DOCKERFILE);
-        let source = sandbox.write("src/main", "one");
-        let build = Sandbox::plan();
-        let first = sandbox.build(&build).await.0.unwrap();
-        let later = SystemTime::now() + Duration::from_secs(100);
-        fs::File::options().write(true).open(&source).unwrap().set_modified(later).unwrap();
-        // Without the tag only BuildKit's own cache can know.
-        sandbox.engine.tag_image(&first.id, sandbox.project.as_str(), "kept").await.unwrap();
-        sandbox.engine.remove_image(&first.reference).await.unwrap();
-        let (again, events) = sandbox.build(&build).await;
-        let again = again.unwrap();
-        assert_eq!(again.outcome, Outcome::Built);
-        assert_eq!(again.id, first.id);
-        assert!(again.took < Duration::from_secs(2), "{:?}", again.took);
-        let cached = |name: &str| {
-            let found = |event: &&BuildEvent| event.state == StepState::Cached;
-            events.iter().filter(found).any(|event| event.name.contains(name))
-        };
-        assert!(cached("COPY src /src") && cached("RUN --mount"), "{events:?}");
-        sandbox.engine.remove_image(&format!("{}:kept", sandbox.project)).await.unwrap();
-    })
-    .await;
+    Sandbox::new()
+        .await
+        .run(async |sandbox| {
+            sandbox.write("Dockerfile", DOCKERFILE);
+            let source = sandbox.write("src/main", "one");
+            let build = Sandbox::plan();
+            let first = sandbox.build(&build).await.0.unwrap();
+            let later = SystemTime::now() + Duration::from_secs(100);
+            fs::File::options()
+                .write(true)
+                .open(&source)
+                .unwrap()
+                .set_modified(later)
+                .unwrap();
+            // Without the tag only BuildKit's own cache can know.
+            sandbox
+                .engine
+                .tag_image(&first.id, sandbox.project.as_str(), "kept")
+                .await
+                .unwrap();
+            sandbox.engine.remove_image(&first.reference).await.unwrap();
+            let (again, events) = sandbox.build(&build).await;
+            let again = again.unwrap();
+            assert_eq!(again.outcome, Outcome::Built);
+            assert_eq!(again.id, first.id);
+            assert!(again.took < Duration::from_secs(2), "{:?}", again.took);
+            let cached = |name: &str| {
+                let found = |event: &&BuildEvent| event.state == StepState::Cached;
+                events
+                    .iter()
+                    .filter(found)
+                    .any(|event| event.name.contains(name))
+            };
+            assert!(
+                cached("COPY src /src") && cached("RUN --mount"),
+                "{events:?}"
+            );
+            sandbox
+                .engine
+                .remove_image(&format!("{}:kept", sandbox.project))
+                .await
+                .unwrap();
+        })
+        .await;
 }
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_failed_step_is_named_with_its_line_and_its_last_words() {
-    Sandbox::new().await.run(async |sandbox| {
-        let dockerfile = "\
+    Sandbox::new()
+        .await
+        .run(async |sandbox| {
+            let dockerfile = "\
             ARG DEBIAN_IMAGE\n\
             FROM ${DEBIAN_IMAGE}\n\
             RUN true\n\
             # why\n\
             RUN seq 1 100 && \\\n    echo the reason >&2 && \\\n    exit 7\n";
-        sandbox.write("Dockerfile", dockerfile);
-        let BuildError::Failed(failed) = sandbox.build(&Sandbox::plan()).await.0.unwrap_err() else {
-            panic!("it must be the build that fails");
-        };
-        assert_eq!(failed.line, Some(5));
-        let step = failed.step.as_ref().expect("a step failed");
-        assert_eq!(step.log.len(), 20);
-        assert_eq!(step.log.last().map(String::as_str), Some("the reason"));
-        let text = failed.to_string();
-        for part in ["`app`", "/Dockerfile:5", "RUN seq 1 100", "| the reason", "exit code: 7"] {
-            assert!(text.contains(part), "`{part}` is missing in:\n{text}");
-        }
-    })
-    .await;
+            sandbox.write("Dockerfile", dockerfile);
+            let BuildError::Failed(failed) = sandbox.build(&Sandbox::plan()).await.0.unwrap_err()
+            else {
+                panic!("it must be the build that fails");
+            };
+            assert_eq!(failed.line, Some(5));
+            let step = failed.step.as_ref().expect("a step failed");
+            assert_eq!(step.log.len(), 20);
+            assert_eq!(step.log.last().map(String::as_str), Some("the reason"));
+            let text = failed.to_string();
+            for part in [
+                "`app`",
+                "/Dockerfile:5",
+                "RUN seq 1 100",
+                "| the reason",
+                "exit code: 7",
+            ] {
+                assert!(text.contains(part), "`{part}` is missing in:\n{text}");
+            }
+        })
+        .await;
 }
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_dockerfile_that_cannot_be_read_names_its_line() {
-    Sandbox::new().await.run(async |sandbox| {
-        sandbox.write("Dockerfile", "ARG DEBIAN_IMAGE\nFROM ${DEBIAN_IMAGE}\nRUNN true\n");
-        let error = sandbox.build(&Sandbox::plan()).await.0.unwrap_err().to_string();
-        assert!(error.contains("/Dockerfile:3") && error.contains("RUNN"), "{error}");
-    })
-    .await;
+    Sandbox::new()
+        .await
+        .run(async |sandbox| {
+            sandbox.write(
+                "Dockerfile",
+                "ARG DEBIAN_IMAGE\nFROM ${DEBIAN_IMAGE}\nRUNN true\n",
+            );
+            let error = sandbox
+                .build(&Sandbox::plan())
+                .await
+                .0
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.contains("/Dockerfile:3") && error.contains("RUNN"),
+                "{error}"
+            );
+        })
+        .await;
 }
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_dockerfile_that_is_not_there_is_named() {
-    Sandbox::new().await.run(async |sandbox| {
-        sandbox.write("Dockerfile", DOCKERFILE);
-        let error = sandbox
-            .build(&Build { dockerfile: PathBuf::from("Dockerfile.missing"), ..Sandbox::plan() })
-            .await
-            .0
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("Dockerfile.missing"), "{error}");
-    })
-    .await;
+    Sandbox::new()
+        .await
+        .run(async |sandbox| {
+            sandbox.write("Dockerfile", DOCKERFILE);
+            let error = sandbox
+                .build(&Build {
+                    dockerfile: PathBuf::from("Dockerfile.missing"),
+                    ..Sandbox::plan()
+                })
+                .await
+                .0
+                .unwrap_err()
+                .to_string();
+            assert!(error.contains("Dockerfile.missing"), "{error}");
+        })
+        .await;
 }
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_dockerfile_may_lie_outside_its_context() {
-    Sandbox::new().await.run(async |sandbox| {
-        sandbox.write("docker/app", &format!("ARG DEBIAN_IMAGE\nFROM ${{DEBIAN_IMAGE}}\nRUN echo {}\n", sandbox.project));
-        sandbox.write("code/main", "");
-        let build = Build {
-            context: PathBuf::from("code"),
-            dockerfile: PathBuf::from("../docker/app"),
-            ..Sandbox::plan()
-        };
-        let (outcome, events) = sandbox.build(&build).await;
-        outcome.unwrap();
-        assert_eq!(lines(&events), [sandbox.project.as_str()]);
-    })
-    .await;
+    Sandbox::new()
+        .await
+        .run(async |sandbox| {
+            sandbox.write(
+                "docker/app",
+                &format!(
+                    "ARG DEBIAN_IMAGE\nFROM ${{DEBIAN_IMAGE}}\nRUN echo {}\n",
+                    sandbox.project
+                ),
+            );
+            sandbox.write("code/main", "");
+            let build = Build {
+                context: PathBuf::from("code"),
+                dockerfile: PathBuf::from("../docker/app"),
+                ..Sandbox::plan()
+            };
+            let (outcome, events) = sandbox.build(&build).await;
+            outcome.unwrap();
+            assert_eq!(lines(&events), [sandbox.project.as_str()]);
+        })
+        .await;
 }
 
 #[tokio::test]
@@ -279,9 +384,15 @@ async fn an_archive_that_breaks_off_leaves_no_image_and_tells_its_own_reason() {
     use futures::{StreamExt, stream};
     let engine = Engine::connect(None).await.unwrap();
     let name = format!("imgtest{:08x}", rand::random::<u32>());
-    let broken = [Ok(vec![0; 2048].into()), Err(std::io::Error::other("the disk is on fire"))];
+    let broken = [
+        Ok(vec![0; 2048].into()),
+        Err(std::io::Error::other("the disk is on fire")),
+    ];
     let archive = stream::iter(broken).boxed();
-    let error = engine.import_image(archive, &name, "latest", Vec::new()).await.unwrap_err();
+    let error = engine
+        .import_image(archive, &name, "latest", Vec::new())
+        .await
+        .unwrap_err();
     assert!(error.to_string().contains("the disk is on fire"), "{error}");
     assert_eq!(engine.find_image(&name).await.unwrap(), None);
 }
@@ -295,7 +406,10 @@ async fn a_recipe_that_fails_tells_what_its_tool_said() {
     let recipe = "kind = 'rootfs'\nsuite = 'no-such-suite'\nvariant = 'minbase'\n";
     fs::write(root.path().join("none/recipe.toml"), recipe).unwrap();
     let name = BaseName::new("none");
-    let image = BaseImage { registry: None, recipe: Some(PathBuf::from("none")) };
+    let image = BaseImage {
+        registry: None,
+        recipe: Some(PathBuf::from("none")),
+    };
     let bases = Bases {
         source: BaseSource::Distro,
         registry_timeout: Duration::from_secs(3),
@@ -303,9 +417,14 @@ async fn a_recipe_that_fails_tells_what_its_tool_said() {
     };
     let (events, _) = mpsc::unbounded_channel();
     let names = [name].into();
-    let error = resolve(&engine, &bases, root.path(), &names, &events).await.unwrap_err();
+    let error = resolve(&engine, &bases, root.path(), &names, &events)
+        .await
+        .unwrap_err();
     let text = error.to_string();
-    assert!(text.contains("mmdebstrap") && text.contains("no-such-suite"), "{text}");
+    assert!(
+        text.contains("mmdebstrap") && text.contains("no-such-suite"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -318,10 +437,22 @@ async fn the_shipped_recipes_make_their_images_once() {
     let began = Instant::now();
     let (second, events) = resolve_all(&engine, &bases).await;
     let second = second.unwrap();
-    assert!(began.elapsed() < Duration::from_secs(2), "the second time nothing is made");
-    assert!(events.iter().all(|event| matches!(event, BaseEvent::Ready { .. })), "{events:?}");
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "the second time nothing is made"
+    );
+    assert!(
+        events
+            .iter()
+            .all(|event| matches!(event, BaseEvent::Ready { .. })),
+        "{events:?}"
+    );
     for (name, image) in &first {
-        assert_eq!((&second[name].id, second[name].origin), (&image.id, Origin::Present), "{name}");
+        assert_eq!(
+            (&second[name].id, second[name].origin),
+            (&image.id, Origin::Present),
+            "{name}"
+        );
     }
 }
 
@@ -334,10 +465,15 @@ async fn a_registry_that_does_not_answer_gives_way_to_the_recipe() {
     let auto = shipped_bases(BaseSource::Auto, Some("127.0.0.1:9"), &["debian"]);
     let (resolved, events) = resolve_all(&engine, &auto).await;
     let image = &resolved.unwrap()[&BaseName::new("debian")];
-    let told = events.iter().any(|event| matches!(event, BaseEvent::NotInRegistry { .. }));
+    let told = events
+        .iter()
+        .any(|event| matches!(event, BaseEvent::NotInRegistry { .. }));
     assert_eq!(told, image.origin == Origin::Made, "{events:?}");
 
-    let registry = Bases { source: BaseSource::Registry, ..auto };
+    let registry = Bases {
+        source: BaseSource::Registry,
+        ..auto
+    };
     let error = resolve_all(&engine, &registry).await.0.unwrap_err();
     assert!(error.to_string().contains("127.0.0.1:9/debian"), "{error}");
 }

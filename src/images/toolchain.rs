@@ -24,7 +24,9 @@ pub(crate) struct Toolchain {
 /// Why the running toolchain cannot be put into an image.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ToolchainError {
-    #[error("running `{command}`: {reason}\nhint: install a Rust toolchain (rustup), or set `source = \"registry\"` in [bases]")]
+    #[error(
+        "running `{command}`: {reason}\nhint: install a Rust toolchain (rustup), or set `source = \"registry\"` in [bases]"
+    )]
     NotFound { command: String, reason: String },
     #[error("the Rust toolchain in `{}` is spread over the system's directories and cannot be copied\nhint: install one with rustup, or set `source = \"registry\"` in [bases]", .0.display())]
     NotSelfContained(PathBuf),
@@ -47,12 +49,20 @@ impl Toolchain {
         if !sysroot.join("lib/rustlib/components").is_file() {
             return Err(ToolchainError::NotSelfContained(sysroot));
         }
-        Ok(Self { sysroot, host, identity: format!("{rustc}{cargo}") })
+        Ok(Self {
+            sysroot,
+            host,
+            identity: format!("{rustc}{cargo}"),
+        })
     }
 
     /// Adds what compiling for this host needs, under `prefix`: no documentation, no formatter,
     /// no other targets.
-    pub(crate) fn add_to(&self, context: &mut Context, prefix: &Path) -> Result<(), ToolchainError> {
+    pub(crate) fn add_to(
+        &self,
+        context: &mut Context,
+        prefix: &Path,
+    ) -> Result<(), ToolchainError> {
         let keep = format!(
             "*\n!bin/rustc\n!bin/cargo\n!lib/*.so*\n!lib/rustlib/{}\n!libexec\n",
             self.host

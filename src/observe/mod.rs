@@ -86,7 +86,9 @@ impl Observed {
         &'a self,
         service: &'a ServiceName,
     ) -> impl Iterator<Item = &'a Replica> {
-        self.replicas.iter().filter(move |replica| replica.service == *service)
+        self.replicas
+            .iter()
+            .filter(move |replica| replica.service == *service)
     }
 
     /// The newest release that has a container. Release IDs sort by time.
@@ -129,7 +131,9 @@ pub(crate) async fn observe(
             }
         }
     }
-    observed.replicas.sort_by(|a, b| (&a.service, a.number, &a.name).cmp(&(&b.service, b.number, &b.name)));
+    observed
+        .replicas
+        .sort_by(|a, b| (&a.service, a.number, &a.name).cmp(&(&b.service, b.number, &b.name)));
     if let Some((stack, prober)) = stack {
         ask(stack, prober, &mut observed).await;
     }
@@ -148,7 +152,9 @@ async fn ask(stack: &Stack, prober: &Prober, observed: &mut Observed) {
         replica.readiness = readiness;
     }
     if let Some(config) = &stack.edge {
-        let running = observed.replicas_of(&config.service).find(|replica| replica.is_running());
+        let running = observed
+            .replicas_of(&config.service)
+            .find(|replica| replica.is_running());
         if let Some(replica) = running {
             observed.edge_generation = edge::generation_in_force(prober, config, replica).await;
         }

@@ -33,7 +33,11 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(format: Format) -> Self {
-        Self { format, live: std::io::stderr().is_terminal() && console::Term::stderr().features().is_attended() }
+        Self {
+            format,
+            live: std::io::stderr().is_terminal()
+                && console::Term::stderr().features().is_attended(),
+        }
     }
 
     pub(crate) fn is_json(self) -> bool {
@@ -56,7 +60,9 @@ impl Printer {
     pub(crate) fn json_line(self, value: &impl Serialize) {
         match serde_json::to_string(value) {
             Ok(text) => self.text(&(text + "\n")),
-            Err(error) => self.error(&Error::deploy(format!("the answer cannot be written as JSON: {error}"))),
+            Err(error) => self.error(&Error::deploy(format!(
+                "the answer cannot be written as JSON: {error}"
+            ))),
         }
     }
 
@@ -64,7 +70,11 @@ impl Printer {
     #[expect(clippy::unused_self, reason = "the printer is the permission to print")]
     pub(crate) fn text(self, text: &str) {
         let mut stdout = std::io::stdout().lock();
-        if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
+        if stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .is_err()
+        {
             std::process::exit(0);
         }
     }
@@ -77,19 +87,35 @@ impl Printer {
     }
 
     pub(crate) fn note(self, line: impl AsRef<str>) {
-        self.say(format!("{} {}", Style::new().cyan().for_stderr().apply_to("note:"), line.as_ref()));
+        self.say(format!(
+            "{} {}",
+            Style::new().cyan().for_stderr().apply_to("note:"),
+            line.as_ref()
+        ));
     }
 
     pub(crate) fn warn(self, line: impl AsRef<str>) {
-        self.say(format!("{} {}", Style::new().yellow().for_stderr().apply_to("warning:"), line.as_ref()));
+        self.say(format!(
+            "{} {}",
+            Style::new().yellow().for_stderr().apply_to("warning:"),
+            line.as_ref()
+        ));
     }
 
     pub(crate) fn hint(self, line: impl AsRef<str>) {
-        self.say(format!("{} {}", Style::new().cyan().for_stderr().apply_to("hint:"), line.as_ref()));
+        self.say(format!(
+            "{} {}",
+            Style::new().cyan().for_stderr().apply_to("hint:"),
+            line.as_ref()
+        ));
     }
 
     pub(crate) fn error(self, error: &Error) {
-        self.say(format!("{} {}", Style::new().red().bold().for_stderr().apply_to("error:"), error.message));
+        self.say(format!(
+            "{} {}",
+            Style::new().red().bold().for_stderr().apply_to("error:"),
+            error.message
+        ));
         if let Some(hint) = &error.hint {
             self.hint(hint);
         }
@@ -104,6 +130,10 @@ pub(crate) fn seconds(duration: std::time::Duration) -> String {
     } else if seconds < 120.0 {
         format!("{seconds:.0} s")
     } else {
-        format!("{} min {} s", duration.as_secs() / 60, duration.as_secs() % 60)
+        format!(
+            "{} min {} s",
+            duration.as_secs() / 60,
+            duration.as_secs() % 60
+        )
     }
 }

@@ -17,9 +17,16 @@ pub(crate) struct Board {
 
 impl Board {
     pub(crate) fn new(printer: Printer) -> Self {
-        let target =
-            if printer.is_live() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        Self { printer, lines: MultiProgress::with_draw_target(target), bars: BTreeMap::new() }
+        let target = if printer.is_live() {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
+        Self {
+            printer,
+            lines: MultiProgress::with_draw_target(target),
+            bars: BTreeMap::new(),
+        }
     }
 
     /// The line of `name` now says `state`.

@@ -7,7 +7,9 @@ pub(crate) struct Table {
 
 impl Table {
     pub(crate) fn new(head: &[&str]) -> Self {
-        Self { rows: vec![head.iter().map(|&cell| cell.to_owned()).collect()] }
+        Self {
+            rows: vec![head.iter().map(|&cell| cell.to_owned()).collect()],
+        }
     }
 
     pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
@@ -19,7 +21,10 @@ impl Table {
         let widths: Vec<usize> = (0..columns)
             .map(|column| {
                 let cells = self.rows.iter().filter_map(|row| row.get(column));
-                cells.map(|cell| console::measure_text_width(cell)).max().unwrap_or(0)
+                cells
+                    .map(|cell| console::measure_text_width(cell))
+                    .max()
+                    .unwrap_or(0)
             })
             .collect();
         let mut text = String::new();

@@ -46,23 +46,55 @@ pub(crate) struct Operation {
 #[derive(Debug, Clone)]
 pub(crate) enum Action {
     /// Makes an image; only in plans that are shown, since images are made before planning.
-    BuildImage { service: ServiceName },
-    CreateNetwork { name: String },
-    CreateVolume { name: String },
+    BuildImage {
+        service: ServiceName,
+    },
+    CreateNetwork {
+        name: String,
+    },
+    CreateVolume {
+        name: String,
+    },
     /// Gives the root of an unused volume to the user that will write to it.
-    OwnVolume { name: String, owner: Owner, image: String },
+    OwnVolume {
+        name: String,
+        owner: Owner,
+        image: String,
+    },
     CreateContainer(Box<ContainerSpec>),
-    StartContainer { service: ServiceName, replica: ReplicaName },
+    StartContainer {
+        service: ServiceName,
+        replica: ReplicaName,
+    },
     /// Waits until the replica answers as ready; fails when it ends or the time is over.
-    AwaitReady { service: ServiceName, replica: ReplicaName, timeout: Duration },
+    AwaitReady {
+        service: ServiceName,
+        replica: ReplicaName,
+        timeout: Duration,
+    },
     /// Writes the upstream list into the edge's volume.
-    WriteUpstream { edge: ReplicaName, list: Upstream },
+    WriteUpstream {
+        edge: ReplicaName,
+        list: Upstream,
+    },
     /// Tests the list that was written, reloads, waits until it is in force.
-    ReloadEdge { edge: ReplicaName, list: Upstream },
-    StopContainer { replica: ReplicaName, grace: Duration },
-    RemoveContainer { replica: ReplicaName },
-    RemoveNetwork { name: String },
-    RemoveVolume { name: String },
+    ReloadEdge {
+        edge: ReplicaName,
+        list: Upstream,
+    },
+    StopContainer {
+        replica: ReplicaName,
+        grace: Duration,
+    },
+    RemoveContainer {
+        replica: ReplicaName,
+    },
+    RemoveNetwork {
+        name: String,
+    },
+    RemoveVolume {
+        name: String,
+    },
 }
 
 /// Whom the edge proxies to.

@@ -28,13 +28,23 @@ pub(crate) fn down(stack: &Stack, observed: &Observed, intent: DownIntent) -> Pl
     let mut operations: Vec<Operation> = Vec::new();
     let mut push = |after: Vec<OpId>, action: Action, cause: &str| {
         let id = OpId(operations.len());
-        operations.push(Operation { id, after, action, cause: cause.to_owned() });
+        operations.push(Operation {
+            id,
+            after,
+            action,
+            cause: cause.to_owned(),
+        });
         id
     };
 
     let known: Vec<Vec<&Replica>> = stop_layers(stack)
         .into_iter()
-        .map(|layer| layer.into_iter().flat_map(|service| observed.replicas_of(service)).collect())
+        .map(|layer| {
+            layer
+                .into_iter()
+                .flat_map(|service| observed.replicas_of(service))
+                .collect()
+        })
         .collect();
     let unknown = observed
         .replicas
@@ -53,13 +63,18 @@ pub(crate) fn down(stack: &Stack, observed: &Observed, intent: DownIntent) -> Pl
                 .map_or(UNKNOWN_GRACE, |service| service.stop_grace_period);
             let stop = push(
                 stopped_before.clone(),
-                Action::StopContainer { replica: replica.name.clone(), grace },
+                Action::StopContainer {
+                    replica: replica.name.clone(),
+                    grace,
+                },
                 "the project goes down",
             );
             stopped.push(stop);
             removed.push(push(
                 vec![stop],
-                Action::RemoveContainer { replica: replica.name.clone() },
+                Action::RemoveContainer {
+                    replica: replica.name.clone(),
+                },
                 "the project goes down",
             ));
         }
@@ -69,15 +84,32 @@ pub(crate) fn down(stack: &Stack, observed: &Observed, intent: DownIntent) -> Pl
     }
     for name in &observed.leftovers {
         let replica = ReplicaName::new(name.as_str());
-        removed.push(push(vec![], Action::RemoveContainer { replica }, "an interrupted run left it"));
+        removed.push(push(
+            vec![],
+            Action::RemoveContainer { replica },
+            "an interrupted run left it",
+        ));
     }
     for name in &observed.networks {
-        push(removed.clone(), Action::RemoveNetwork { name: name.clone() }, "the project goes down");
+        push(
+            removed.clone(),
+            Action::RemoveNetwork { name: name.clone() },
+            "the project goes down",
+        );
     }
     if intent.volumes {
         for name in &observed.volumes {
-            push(removed.clone(), Action::RemoveVolume { name: name.clone() }, "--volumes was given");
+            push(
+                removed.clone(),
+                Action::RemoveVolume { name: name.clone() },
+                "--volumes was given",
+            );
         }
     }
-    Plan { project: stack.project.clone(), release: None, operations, notes: Vec::new() }
+    Plan {
+        project: stack.project.clone(),
+        release: None,
+        operations,
+        notes: Vec::new(),
+    }
 }

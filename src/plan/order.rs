@@ -14,10 +14,15 @@ pub(crate) fn stop_layers(stack: &Stack) -> Vec<Vec<&ServiceName>> {
     let mut left: BTreeSet<&ServiceName> = stack.services.keys().collect();
     let mut layers = Vec::new();
     while !left.is_empty() {
-        let needed: BTreeSet<&ServiceName> =
-            left.iter().flat_map(|name| &stack.services[*name].depends_on).collect();
-        let layer: Vec<&ServiceName> =
-            left.iter().copied().filter(|name| !needed.contains(name)).collect();
+        let needed: BTreeSet<&ServiceName> = left
+            .iter()
+            .flat_map(|name| &stack.services[*name].depends_on)
+            .collect();
+        let layer: Vec<&ServiceName> = left
+            .iter()
+            .copied()
+            .filter(|name| !needed.contains(name))
+            .collect();
         // A validated stack has no cycle; without this line a bug there would never end.
         assert!(!layer.is_empty(), "dependency cycle in a validated stack");
         left.retain(|name| !layer.contains(name));

@@ -7,9 +7,7 @@ use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use crate::{
     config::{MountSource, Protocol, Restart, Service, ServiceName, Stack, VolumeName},
-    docker::{
-        ContainerSpec, HealthcheckSpec, MountSpec, MountSpecSource, PublishedPort, labels,
-    },
+    docker::{ContainerSpec, HealthcheckSpec, MountSpec, MountSpecSource, PublishedPort, labels},
 };
 
 /// The project's one network.
@@ -38,7 +36,12 @@ pub(crate) struct ContainerTemplate<'a> {
 
 impl<'a> ContainerTemplate<'a> {
     pub(crate) fn new(stack: &'a Stack, service: &'a Service, image: &'a str) -> Self {
-        let mut template = Self { stack, service, image, hash: String::new() };
+        let mut template = Self {
+            stack,
+            service,
+            image,
+            hash: String::new(),
+        };
         template.hash = template.hash_of_content();
         template
     }
@@ -74,17 +77,22 @@ impl<'a> ContainerTemplate<'a> {
 
     fn hash_of_content(&self) -> String {
         let spec = self.spec(&crate::config::Text::expose);
-        let json = serde_json::to_vec(&spec).unwrap_or_else(|error| {
-            unreachable!("a container spec has string keys only: {error}")
-        });
+        let json = serde_json::to_vec(&spec)
+            .unwrap_or_else(|error| unreachable!("a container spec has string keys only: {error}"));
         let digest = Sha256::digest(&json);
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        digest
+            .iter()
+            .take(16)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     fn spec(&self, text: &dyn Fn(&crate::config::Text) -> String) -> ContainerSpec {
         let service = self.service;
         let texts = |map: &BTreeMap<String, crate::config::Text>| {
-            map.iter().map(|(key, value)| (key.clone(), text(value))).collect()
+            map.iter()
+                .map(|(key, value)| (key.clone(), text(value)))
+                .collect()
         };
         ContainerSpec {
             name: String::new(),
@@ -102,7 +110,9 @@ impl<'a> ContainerTemplate<'a> {
                         MountSource::Volume(name) => {
                             MountSpecSource::Volume(volume_name(self.stack, name))
                         }
-                        MountSource::Bind(path) => MountSpecSource::Bind(path.display().to_string()),
+                        MountSource::Bind(path) => {
+                            MountSpecSource::Bind(path.display().to_string())
+                        }
                     },
                     target: mount.target.clone(),
                     read_only: mount.read_only,
@@ -124,13 +134,17 @@ impl<'a> ContainerTemplate<'a> {
                 .collect(),
             network: network_name(self.stack),
             aliases: vec![service.name.to_string()],
-            healthcheck: service.healthcheck.engine.as_ref().map(|check| HealthcheckSpec {
-                test: check.test.clone(),
-                interval: check.interval,
-                timeout: check.timeout,
-                retries: check.retries,
-                start_period: check.start_period,
-            }),
+            healthcheck: service
+                .healthcheck
+                .engine
+                .as_ref()
+                .map(|check| HealthcheckSpec {
+                    test: check.test.clone(),
+                    interval: check.interval,
+                    timeout: check.timeout,
+                    retries: check.retries,
+                    start_period: check.start_period,
+                }),
             restart: match service.restart {
                 Restart::No => "no",
                 Restart::Always => "always",
@@ -144,7 +158,10 @@ impl<'a> ContainerTemplate<'a> {
             cap_add: service.cap_add.clone(),
             cap_drop: service.cap_drop.clone(),
             no_new_privileges: service.no_new_privileges,
-            memory: service.resources.memory.map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
+            memory: service
+                .resources
+                .memory
+                .map(|bytes| i64::try_from(bytes).unwrap_or(i64::MAX)),
             nano_cpus: service.resources.cpus.map(nano_cpus),
             pids: service.resources.pids.map(i64::from),
         }
@@ -152,7 +169,10 @@ impl<'a> ContainerTemplate<'a> {
 }
 
 /// Cores → billionths of a core, the engine's unit.
-#[expect(clippy::cast_possible_truncation, reason = "validated to be between 0.01 and 1024 cores")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "validated to be between 0.01 and 1024 cores"
+)]
 fn nano_cpus(cores: f64) -> i64 {
     (cores * 1e9).round() as i64
 }

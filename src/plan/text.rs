@@ -30,7 +30,12 @@ struct Line<'a>(&'a Operation);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Operation { after, action, cause, .. } = self.0;
+        let Operation {
+            after,
+            action,
+            cause,
+            ..
+        } = self.0;
         write!(f, "{} {}", action.verb(), action.subject())?;
         match action {
             Action::OwnVolume { owner, .. } => write!(f, " by {}:{}", owner.uid, owner.gid)?,

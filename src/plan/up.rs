@@ -83,11 +83,21 @@ struct Planner<'a> {
 }
 
 impl<'a> Planner<'a> {
-    fn new(stack: &'a Stack, images: &'a Images, observed: &'a Observed, intent: &'a UpIntent) -> Self {
+    fn new(
+        stack: &'a Stack,
+        images: &'a Images,
+        observed: &'a Observed,
+        intent: &'a UpIntent,
+    ) -> Self {
         let templates: BTreeMap<&ServiceName, ContainerTemplate> = stack
             .services
             .iter()
-            .map(|(name, service)| (name, ContainerTemplate::new(stack, service, images[name].id())))
+            .map(|(name, service)| {
+                (
+                    name,
+                    ContainerTemplate::new(stack, service, images[name].id()),
+                )
+            })
             .collect();
         let mut planner = Self {
             stack,
@@ -106,7 +116,13 @@ impl<'a> Planner<'a> {
         planner.release = planner.choose_release();
         for (name, image) in images {
             if let ResolvedImage::Missing { cause } = image {
-                let build = planner.push(vec![], Action::BuildImage { service: name.clone() }, cause.clone());
+                let build = planner.push(
+                    vec![],
+                    Action::BuildImage {
+                        service: name.clone(),
+                    },
+                    cause.clone(),
+                );
                 let key = planner.key(name);
                 planner.ground.entry(key).or_default().push(build);
             }
@@ -119,7 +135,8 @@ impl<'a> Planner<'a> {
         let unchanged = !self.intent.force
             && self.templates.iter().all(|(name, template)| {
                 let mut replicas = self.observed.replicas_of(name).peekable();
-                replicas.peek().is_some() && replicas.all(|replica| replica.config_hash == template.hash())
+                replicas.peek().is_some()
+                    && replicas.all(|replica| replica.config_hash == template.hash())
             });
         if let (true, Some(current)) = (unchanged, self.observed.release()) {
             return current.clone();
@@ -128,8 +145,16 @@ impl<'a> Planner<'a> {
         for template in self.templates.values() {
             digest.update(template.hash());
         }
-        let digest: String = digest.finalize().iter().take(3).map(|byte| format!("{byte:02x}")).collect();
-        ReleaseId::new(format!("r{}-{digest}", self.intent.now.format("%Y%m%d-%H%M%S")))
+        let digest: String = digest
+            .finalize()
+            .iter()
+            .take(3)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        ReleaseId::new(format!(
+            "r{}-{digest}",
+            self.intent.now.format("%Y%m%d-%H%M%S")
+        ))
     }
 
     /// Tells containers of this run from those of others with the same release.
@@ -146,14 +171,23 @@ impl<'a> Planner<'a> {
         let mut after = after;
         after.sort_unstable();
         after.dedup();
-        self.operations.push(Operation { id, after, action, cause: cause.into() });
+        self.operations.push(Operation {
+            id,
+            after,
+            action,
+            cause: cause.into(),
+        });
         id
     }
 
     fn remove_leftovers(&mut self) {
         for name in &self.observed.leftovers {
             let replica = ReplicaName::new(name.as_str());
-            self.push(vec![], Action::RemoveContainer { replica }, "an interrupted run left it");
+            self.push(
+                vec![],
+                Action::RemoveContainer { replica },
+                "an interrupted run left it",
+            );
         }
     }
 
@@ -173,11 +207,19 @@ impl<'a> Planner<'a> {
         }
         for (volume, config) in &self.stack.volumes {
             let Some(owner) = config.owner else { continue };
-            let users: Vec<&Service> =
-                self.stack.services.values().filter(|service| mounts(service, volume)).collect();
-            let used = users.iter().any(|s| self.observed.replicas_of(&s.name).next().is_some());
+            let users: Vec<&Service> = self
+                .stack
+                .services
+                .values()
+                .filter(|service| mounts(service, volume))
+                .collect();
+            let used = users
+                .iter()
+                .any(|s| self.observed.replicas_of(&s.name).next().is_some());
             // Once something ran on it, the volume is the application's own business.
-            let Some(user) = users.first().filter(|_| !used) else { continue };
+            let Some(user) = users.first().filter(|_| !used) else {
+                continue;
+            };
             let action = Action::OwnVolume {
                 name: volume_name(self.stack, volume),
                 owner,
@@ -192,19 +234,30 @@ impl<'a> Planner<'a> {
             let entry = self.ground.entry(&service.name).or_default();
             entry.extend(&ground);
             entry.extend(
-                volumes.iter().filter(|(volume, _)| mounts(service, volume)).map(|(_, id)| *id),
+                volumes
+                    .iter()
+                    .filter(|(volume, _)| mounts(service, volume))
+                    .map(|(_, id)| *id),
             );
         }
     }
 
     fn service(&mut self, service: &'a Service) {
-        let wanted = self.intent.replicas.get(&service.name).copied().unwrap_or(service.replicas);
+        let wanted = self
+            .intent
+            .replicas
+            .get(&service.name)
+            .copied()
+            .unwrap_or(service.replicas);
         let Sorted { keep, stale } = self.sort(service, wanted);
 
-        let (replaced, surplus): (Vec<_>, Vec<_>) =
-            stale.into_iter().partition(|(replica, _)| replica.number <= wanted);
-        let gone: Vec<OpId> =
-            replaced.iter().map(|(replica, cause)| self.retire(replica, cause, &[])).collect();
+        let (replaced, surplus): (Vec<_>, Vec<_>) = stale
+            .into_iter()
+            .partition(|(replica, _)| replica.number <= wanted);
+        let gone: Vec<OpId> = replaced
+            .iter()
+            .map(|(replica, cause)| self.retire(replica, cause, &[]))
+            .collect();
         if replaced.iter().any(|(replica, _)| replica.is_running()) {
             self.notes.push(format!(
                 "{} is recreated: the old replicas stop before the new ones start",
@@ -216,11 +269,20 @@ impl<'a> Planner<'a> {
         let taken: BTreeSet<u32> = keep.iter().map(|replica| replica.number).collect();
         let created: Vec<(ReplicaName, OpId)> = (1..=wanted)
             .filter(|number| !taken.contains(number))
-            .map(|number| self.create(service, number, replaced.iter().any(|(r, _)| r.number == number)))
+            .map(|number| {
+                self.create(
+                    service,
+                    number,
+                    replaced.iter().any(|(r, _)| r.number == number),
+                )
+            })
             .collect();
 
-        let mut before_start: Vec<OpId> =
-            service.depends_on.iter().flat_map(|name| self.ready[name].clone()).collect();
+        let mut before_start: Vec<OpId> = service
+            .depends_on
+            .iter()
+            .flat_map(|name| self.ready[name].clone())
+            .collect();
         before_start.extend(&gone);
         // All are created before any is started, so that they start at the same time.
         before_start.extend(created.iter().map(|(_, id)| *id));
@@ -245,7 +307,8 @@ impl<'a> Planner<'a> {
             ready.push(self.start_and_await(service, &replica.name, &before_start, cause));
         }
 
-        let mut members: Vec<ReplicaName> = keep.iter().map(|replica| replica.name.clone()).collect();
+        let mut members: Vec<ReplicaName> =
+            keep.iter().map(|replica| replica.name.clone()).collect();
         members.extend(created.into_iter().map(|(name, _)| name));
         members.sort();
         self.members.insert(&service.name, members);
@@ -259,9 +322,17 @@ impl<'a> Planner<'a> {
         let mut replicas: Vec<&Replica> = self.observed.replicas_of(&service.name).collect();
         // Of several with one number the best stays: ready, then running, then the newest.
         replicas.sort_by_key(|replica| {
-            (replica.number, !replica.is_ready(), !replica.is_running(), std::cmp::Reverse(replica.created_at))
+            (
+                replica.number,
+                !replica.is_ready(),
+                !replica.is_running(),
+                std::cmp::Reverse(replica.created_at),
+            )
         });
-        let mut sorted = Sorted { keep: Vec::new(), stale: Vec::new() };
+        let mut sorted = Sorted {
+            keep: Vec::new(),
+            stale: Vec::new(),
+        };
         for replica in replicas {
             let cause = if self.intent.force {
                 "--force was given".to_owned()
@@ -269,7 +340,11 @@ impl<'a> Planner<'a> {
                 "its configuration or image changed".to_owned()
             } else if replica.number > wanted {
                 format!("{wanted} replicas are wanted")
-            } else if sorted.keep.iter().any(|kept: &&Replica| kept.number == replica.number) {
+            } else if sorted
+                .keep
+                .iter()
+                .any(|kept: &&Replica| kept.number == replica.number)
+            {
                 format!("there is another number {}", replica.number)
             } else {
                 sorted.keep.push(replica);
@@ -285,8 +360,15 @@ impl<'a> Planner<'a> {
         let spec = self.templates[&service.name].instantiate(&self.release, &self.run_id(), number);
         let name = ReplicaName::new(spec.name.as_str());
         let after = self.ground[&service.name].clone();
-        let cause = if replaces { "replaces the old one" } else { "missing" };
-        (name, self.push(after, Action::CreateContainer(Box::new(spec)), cause))
+        let cause = if replaces {
+            "replaces the old one"
+        } else {
+            "missing"
+        };
+        (
+            name,
+            self.push(after, Action::CreateContainer(Box::new(spec)), cause),
+        )
     }
 
     fn start_and_await(
@@ -296,7 +378,10 @@ impl<'a> Planner<'a> {
         after: &[OpId],
         cause: &str,
     ) -> OpId {
-        let action = Action::StartContainer { service: service.name.clone(), replica: replica.clone() };
+        let action = Action::StartContainer {
+            service: service.name.clone(),
+            replica: replica.clone(),
+        };
         let started = self.push(after.to_vec(), action, cause);
         let action = self.await_ready(service, replica);
         self.push(vec![started], action, "dependents wait for it")
@@ -316,13 +401,27 @@ impl<'a> Planner<'a> {
             .stack
             .services
             .get(&replica.service)
-            .map_or(std::time::Duration::from_secs(30), |service| service.stop_grace_period);
+            .map_or(std::time::Duration::from_secs(30), |service| {
+                service.stop_grace_period
+            });
         let mut before = after.to_vec();
-        if matches!(replica.state, ContainerState::Running | ContainerState::Restarting | ContainerState::Paused) {
-            let stop = Action::StopContainer { replica: replica.name.clone(), grace };
+        if matches!(
+            replica.state,
+            ContainerState::Running | ContainerState::Restarting | ContainerState::Paused
+        ) {
+            let stop = Action::StopContainer {
+                replica: replica.name.clone(),
+                grace,
+            };
             before = vec![self.push(before, stop, cause)];
         }
-        self.push(before, Action::RemoveContainer { replica: replica.name.clone() }, cause)
+        self.push(
+            before,
+            Action::RemoveContainer {
+                replica: replica.name.clone(),
+            },
+            cause,
+        )
     }
 
     /// The list that the edge must have when the plan is done.
@@ -336,8 +435,15 @@ impl<'a> Planner<'a> {
             digest.update(server.as_str());
         }
         // 48 bits: every JSON reader and template engine holds them exactly.
-        let generation = digest.finalize().iter().take(6).fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        Some(Upstream { generation, servers })
+        let generation = digest
+            .finalize()
+            .iter()
+            .take(6)
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        Some(Upstream {
+            generation,
+            servers,
+        })
     }
 
     /// A new or ended edge gets its list before it starts.
@@ -348,20 +454,41 @@ impl<'a> Planner<'a> {
         created: &[(ReplicaName, OpId)],
         after: &[OpId],
     ) -> Option<OpId> {
-        let edge = self.stack.edge.as_ref().filter(|edge| edge.service == service.name)?;
+        let edge = self
+            .stack
+            .edge
+            .as_ref()
+            .filter(|edge| edge.service == service.name)?;
         let list = self.upstream_list()?;
-        let idle = keep.iter().find(|replica| !replica.is_running()).map(|replica| replica.name.clone());
+        let idle = keep
+            .iter()
+            .find(|replica| !replica.is_running())
+            .map(|replica| replica.name.clone());
         let name = created.first().map(|(name, _)| name.clone()).or(idle)?;
-        let cause = format!("{} must reach the ready replicas of {}", edge.service, edge.upstream);
-        Some(self.push(after.to_vec(), Action::WriteUpstream { edge: name, list }, cause))
+        let cause = format!(
+            "{} must reach the ready replicas of {}",
+            edge.service, edge.upstream
+        );
+        Some(self.push(
+            after.to_vec(),
+            Action::WriteUpstream { edge: name, list },
+            cause,
+        ))
     }
 
     /// A running edge is told when the list changed.
     fn reload_edge(&mut self, service: &Service, keep: &[&Replica], ready: &[OpId]) -> Vec<OpId> {
-        let Some(edge) = self.stack.edge.as_ref().filter(|edge| edge.service == service.name) else {
+        let Some(edge) = self
+            .stack
+            .edge
+            .as_ref()
+            .filter(|edge| edge.service == service.name)
+        else {
             return Vec::new();
         };
-        let Some(list) = self.upstream_list() else { return Vec::new() };
+        let Some(list) = self.upstream_list() else {
+            return Vec::new();
+        };
         if self.observed.edge_generation == Some(list.generation) {
             return Vec::new();
         }
@@ -370,7 +497,10 @@ impl<'a> Planner<'a> {
         keep.iter()
             .filter(|replica| replica.is_running())
             .map(|replica| {
-                let action = Action::ReloadEdge { edge: replica.name.clone(), list: list.clone() };
+                let action = Action::ReloadEdge {
+                    edge: replica.name.clone(),
+                    list: list.clone(),
+                };
                 (action, format!("the replicas of {} changed", edge.upstream))
             })
             .collect::<Vec<_>>()
@@ -388,9 +518,16 @@ impl<'a> Planner<'a> {
             .and_then(|edge| self.ready.get(&edge.service).cloned())
             .unwrap_or_default();
         for (replica, cause) in surplus {
-            let is_upstream =
-                self.stack.edge.as_ref().is_some_and(|edge| edge.upstream == replica.service);
-            let after = if is_upstream { edge_ready.as_slice() } else { &[] };
+            let is_upstream = self
+                .stack
+                .edge
+                .as_ref()
+                .is_some_and(|edge| edge.upstream == replica.service);
+            let after = if is_upstream {
+                edge_ready.as_slice()
+            } else {
+                &[]
+            };
             self.retire(replica, &cause, after);
         }
         for replica in &self.observed.replicas {
@@ -416,5 +553,8 @@ struct Sorted<'a> {
 }
 
 fn mounts(service: &Service, volume: &VolumeName) -> bool {
-    service.volumes.iter().any(|mount| mount.source == MountSource::Volume(volume.clone()))
+    service
+        .volumes
+        .iter()
+        .any(|mount| mount.source == MountSource::Volume(volume.clone()))
 }

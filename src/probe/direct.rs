@@ -39,30 +39,41 @@ pub(super) async fn get_url(
     authority: &str,
     path: &str,
 ) -> Result<Response, ProbeError> {
-    let answer = client.get(format!("http://{authority}{path}")).send().await.map_err(|error| {
-        if error.is_connect() && error.is_timeout() {
-            ProbeError::NoRoute(authority.to_owned())
-        } else if error.is_connect() {
-            ProbeError::Failed(format!("{authority} refuses connections"))
-        } else if error.is_timeout() {
-            ProbeError::Failed(format!("no answer to GET {path} within {PROBE_TIMEOUT:?}"))
-        } else {
-            ProbeError::Failed(format!("GET {path}: {error}"))
-        }
-    })?;
+    let answer = client
+        .get(format!("http://{authority}{path}"))
+        .send()
+        .await
+        .map_err(|error| {
+            if error.is_connect() && error.is_timeout() {
+                ProbeError::NoRoute(authority.to_owned())
+            } else if error.is_connect() {
+                ProbeError::Failed(format!("{authority} refuses connections"))
+            } else if error.is_timeout() {
+                ProbeError::Failed(format!("no answer to GET {path} within {PROBE_TIMEOUT:?}"))
+            } else {
+                ProbeError::Failed(format!("GET {path}: {error}"))
+            }
+        })?;
     let status = answer.status().as_u16();
     let headers = answer
         .headers()
         .iter()
         .map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            (
+                name.as_str().to_owned(),
+                String::from_utf8_lossy(value.as_bytes()).into_owned(),
+            )
         })
         .collect();
     let body = answer
         .bytes()
         .await
         .map_err(|error| ProbeError::Failed(format!("GET {path} was cut off: {error}")))?;
-    Ok(Response { status, headers, body: body.to_vec() })
+    Ok(Response {
+        status,
+        headers,
+        body: body.to_vec(),
+    })
 }
 
 pub(super) async fn connects(replica: &Replica, port: u16) -> Result<(), ProbeError> {
@@ -71,7 +82,9 @@ pub(super) async fn connects(replica: &Replica, port: u16) -> Result<(), ProbeEr
     let mut stream = match timeout(CONNECT_TIMEOUT, connecting).await {
         Err(_) => return Err(ProbeError::NoRoute(format!("{address}:{port}"))),
         Ok(Err(error)) if error.kind() == ErrorKind::ConnectionRefused => {
-            return Err(ProbeError::Failed(format!("port {port} refuses connections")));
+            return Err(ProbeError::Failed(format!(
+                "port {port} refuses connections"
+            )));
         }
         Ok(Err(error)) => return Err(ProbeError::Failed(format!("port {port}: {error}"))),
         Ok(Ok(stream)) => stream,
@@ -80,6 +93,8 @@ pub(super) async fn connects(replica: &Replica, port: u16) -> Result<(), ProbeEr
     match timeout(HOLDS_FOR, stream.read(&mut first)).await {
         Err(_) => Ok(()),
         Ok(Ok(read)) if read > 0 => Ok(()),
-        Ok(_) => Err(ProbeError::Failed(format!("port {port} accepts and hangs up"))),
+        Ok(_) => Err(ProbeError::Failed(format!(
+            "port {port} accepts and hangs up"
+        ))),
     }
 }

@@ -13,7 +13,10 @@ pub(crate) struct Response {
 impl Response {
     /// First value of a header; `name` in lower case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.headers
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// 2xx is ready. Of anything else, the report's `reason` or the first line says why.
@@ -40,7 +43,11 @@ impl Response {
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        Some(Self { status, headers, body: raw[end + 4..].to_vec() })
+        Some(Self {
+            status,
+            headers,
+            body: raw[end + 4..].to_vec(),
+        })
     }
 }
 
@@ -56,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_raw_answer_is_read() {
-        let response = Response::parse(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n42\n").unwrap();
+        let response =
+            Response::parse(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n42\n").unwrap();
         assert_eq!(response.status, 200);
         assert_eq!(response.header("content-type"), Some("text/plain"));
         assert_eq!(response.body, b"42\n");
@@ -71,7 +79,12 @@ mod tests {
 
     #[test]
     fn the_report_says_why_it_is_not_ready() {
-        let response = Response::parse(b"HTTP/1.1 503 x\r\n\r\n{\"reason\":\"2 migrations pending\"}").unwrap();
-        assert_eq!(response.readiness(), Readiness::NotReady("HTTP 503: 2 migrations pending".into()));
+        let response =
+            Response::parse(b"HTTP/1.1 503 x\r\n\r\n{\"reason\":\"2 migrations pending\"}")
+                .unwrap();
+        assert_eq!(
+            response.readiness(),
+            Readiness::NotReady("HTTP 503: 2 migrations pending".into())
+        );
     }
 }

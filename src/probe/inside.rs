@@ -17,11 +17,18 @@ pub(super) async fn get(
     path: &str,
 ) -> Result<Response, ProbeError> {
     let port_text = port.to_string();
-    let output = run(engine, replica, &["bash", "-c", GET, "probe", &port_text, path]).await?;
+    let output = run(
+        engine,
+        replica,
+        &["bash", "-c", GET, "probe", &port_text, path],
+    )
+    .await?;
     match output.exit_code {
         0 => Response::parse(&output.stdout)
             .ok_or_else(|| ProbeError::Failed(format!("GET {path}: the answer is not HTTP"))),
-        7 => Err(ProbeError::Failed(format!("port {port} refuses connections"))),
+        7 => Err(ProbeError::Failed(format!(
+            "port {port} refuses connections"
+        ))),
         _ => Err(ProbeError::Failed(format!("GET {path}: {}", output.text()))),
     }
 }
@@ -31,12 +38,20 @@ pub(super) async fn connects(
     replica: &Replica,
     port: u16,
 ) -> Result<(), ProbeError> {
-    let output =
-        run(engine, replica, &["bash", "-c", CONNECT, "probe", &port.to_string()]).await?;
+    let output = run(
+        engine,
+        replica,
+        &["bash", "-c", CONNECT, "probe", &port.to_string()],
+    )
+    .await?;
     match output.exit_code {
         0 => Ok(()),
-        7 => Err(ProbeError::Failed(format!("port {port} refuses connections"))),
-        _ => Err(ProbeError::Failed(format!("port {port} accepts and hangs up"))),
+        7 => Err(ProbeError::Failed(format!(
+            "port {port} refuses connections"
+        ))),
+        _ => Err(ProbeError::Failed(format!(
+            "port {port} accepts and hangs up"
+        ))),
     }
 }
 
@@ -55,7 +70,11 @@ pub(super) async fn healthcheck(
     Ok(if output.success() {
         Readiness::Ready
     } else {
-        Readiness::NotReady(format!("its health check exits with {}: {}", output.exit_code, output.text()))
+        Readiness::NotReady(format!(
+            "its health check exits with {}: {}",
+            output.exit_code,
+            output.text()
+        ))
     })
 }
 
@@ -66,7 +85,9 @@ async fn run(
 ) -> Result<crate::docker::ExecOutput, ProbeError> {
     let exec = engine.exec(&replica.container, command);
     match tokio::time::timeout(PROBE_TIMEOUT, exec).await {
-        Err(_) => Err(ProbeError::Failed(format!("no answer within {PROBE_TIMEOUT:?}"))),
+        Err(_) => Err(ProbeError::Failed(format!(
+            "no answer within {PROBE_TIMEOUT:?}"
+        ))),
         Ok(Err(error)) => Err(ProbeError::Failed(error.to_string())),
         Ok(Ok(output)) => Ok(output),
     }

@@ -2,8 +2,8 @@
 //! address cannot be reached (an engine on another machine, a desktop virtual machine).
 
 mod direct;
-mod inside;
 mod http;
+mod inside;
 
 use std::{
     sync::{
@@ -77,18 +77,24 @@ impl Prober {
             (Way::Undecided, Location::Remote) => Way::Inside,
             (way, _) => way,
         };
-        Self { engine, client: direct::client(), way: Arc::new(AtomicU8::new(way as u8)) }
+        Self {
+            engine,
+            client: direct::client(),
+            way: Arc::new(AtomicU8::new(way as u8)),
+        }
     }
 
     /// Whether the replica is ready, by the probe of its service.
     pub(crate) async fn readiness(&self, service: &Service, replica: &Replica) -> Readiness {
         let asked = match &service.healthcheck.probe {
-            Some(Probe::Http { port, path }) => {
-                self.get(replica, *port, path).await.map(|response| response.readiness())
-            }
-            Some(Probe::Tcp { port }) => {
-                self.connects(replica, *port).await.map(|()| Readiness::Ready)
-            }
+            Some(Probe::Http { port, path }) => self
+                .get(replica, *port, path)
+                .await
+                .map(|response| response.readiness()),
+            Some(Probe::Tcp { port }) => self
+                .connects(replica, *port)
+                .await
+                .map(|()| Readiness::Ready),
             None => match &service.healthcheck.engine {
                 Some(check) => inside::healthcheck(&self.engine, replica, &check.test).await,
                 // Nothing to ask: running is all that can be known.

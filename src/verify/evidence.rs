@@ -42,7 +42,10 @@ pub(crate) struct HealthAnswer {
 impl ReplicaEvidence {
     /// Events since the process that runs now began.
     pub(crate) fn current_life(&self) -> &[StartupEvent] {
-        let begin = self.events.iter().rposition(|e| matches!(e.event, Event::StartupBegin { .. }));
+        let begin = self
+            .events
+            .iter()
+            .rposition(|e| matches!(e.event, Event::StartupBegin { .. }));
         &self.events[begin.unwrap_or(0)..]
     }
 
@@ -54,7 +57,9 @@ impl ReplicaEvidence {
 
     /// Whether its log goes back to its beginning; without that, silence proves nothing.
     pub(crate) fn has_log(&self) -> bool {
-        self.events.iter().any(|event| matches!(event.event, Event::StartupBegin { .. }))
+        self.events
+            .iter()
+            .any(|event| matches!(event.event, Event::StartupBegin { .. }))
     }
 }
 
@@ -64,7 +69,9 @@ impl Evidence {
         &'a self,
         service: &'a crate::config::ServiceName,
     ) -> impl Iterator<Item = &'a ReplicaEvidence> {
-        self.replicas.iter().filter(move |evidence| evidence.replica.service == *service)
+        self.replicas
+            .iter()
+            .filter(move |evidence| evidence.replica.service == *service)
     }
 }
 
@@ -75,7 +82,10 @@ pub(super) async fn gather(
     observed: Observed,
 ) -> Evidence {
     let replicas = future::join_all(
-        observed.replicas.iter().map(|replica| gather_replica(stack, engine, prober, replica)),
+        observed
+            .replicas
+            .iter()
+            .map(|replica| gather_replica(stack, engine, prober, replica)),
     );
     let ledger = async {
         match &stack.migrations {
@@ -86,7 +96,11 @@ pub(super) async fn gather(
         }
     };
     let (replicas, ledger) = future::join(replicas, ledger).await;
-    Evidence { observed, replicas, ledger }
+    Evidence {
+        observed,
+        replicas,
+        ledger,
+    }
 }
 
 async fn gather_replica(
@@ -102,7 +116,11 @@ async fn gather_replica(
         })
         .collect();
     let (events, health) = future::join(events, ask_health(stack, prober, replica)).await;
-    ReplicaEvidence { replica: replica.clone(), events, health }
+    ReplicaEvidence {
+        replica: replica.clone(),
+        events,
+        health,
+    }
 }
 
 async fn ask_health(
@@ -111,7 +129,9 @@ async fn ask_health(
     replica: &Replica,
 ) -> Option<Result<HealthAnswer, String>> {
     let service = stack.services.get(&replica.service)?;
-    let Some(Probe::Http { port, path }) = &service.healthcheck.probe else { return None };
+    let Some(Probe::Http { port, path }) = &service.healthcheck.probe else {
+        return None;
+    };
     if !replica.is_running() {
         return None;
     }
@@ -125,7 +145,11 @@ async fn ask_health(
         let latency = began.elapsed();
         if best.as_ref().is_none_or(|best| latency < best.latency) {
             let report = serde_json::from_slice(&response.body).map_err(|error| error.to_string());
-            best = Some(HealthAnswer { status: response.status, latency, report });
+            best = Some(HealthAnswer {
+                status: response.status,
+                latency,
+                report,
+            });
         }
     }
     best.map(Ok)

@@ -49,11 +49,19 @@ pub(super) async fn read(
         from_database(stack, migrations, observed).await
     };
     match direct {
-        Ok(rows) => Ok(Ledger { source: Source::Database, rows }),
+        Ok(rows) => Ok(Ledger {
+            source: Source::Database,
+            rows,
+        }),
         Err(direct) => from_replica(migrations, engine, observed)
             .await
-            .map(|rows| Ledger { source: Source::Replica, rows })
-            .map_err(|through| format!("from the database: {direct}; through a replica: {through}")),
+            .map(|rows| Ledger {
+                source: Source::Replica,
+                rows,
+            })
+            .map_err(|through| {
+                format!("from the database: {direct}; through a replica: {through}")
+            }),
     }
 }
 
@@ -66,9 +74,13 @@ async fn from_database(
     let service = ServiceName::new(opts.ip_or_hostname());
     let mut host = opts.ip_or_hostname().to_owned();
     if stack.services.contains_key(&service) {
-        let running = observed.replicas_of(&service).find(|replica| replica.is_running());
+        let running = observed
+            .replicas_of(&service)
+            .find(|replica| replica.is_running());
         let address = running.and_then(|replica| replica.address);
-        host = address.ok_or_else(|| format!("{service} does not run"))?.to_string();
+        host = address
+            .ok_or_else(|| format!("{service} does not run"))?
+            .to_string();
     }
     let opts = OptsBuilder::from_opts(opts).ip_or_hostname(host);
     let mut conn = timeout(CONNECTS_WITHIN, Conn::new(opts))
@@ -102,7 +114,11 @@ async fn from_replica(
         .replicas_of(&migrations.service)
         .find(|replica| replica.is_running())
         .ok_or_else(|| format!("no replica of {} runs", migrations.service))?;
-    let command: Vec<&str> = migrations.status_command.iter().map(String::as_str).collect();
+    let command: Vec<&str> = migrations
+        .status_command
+        .iter()
+        .map(String::as_str)
+        .collect();
     let output = timeout(ANSWERS_WITHIN, engine.exec(&replica.container, &command))
         .map_err(|_| "no answer in time".to_owned())
         .await?

@@ -77,7 +77,10 @@ impl Context<'_> {
         let answer = match replica.published(self.engine.info()) {
             Some(address) => self.prober.get_published(&address, path).await,
             None => {
-                let probe = self.stack.services[&edge.service].healthcheck.probe.as_ref();
+                let probe = self.stack.services[&edge.service]
+                    .healthcheck
+                    .probe
+                    .as_ref();
                 let port = probe.map_or(edge.generation.port, Probe::port);
                 self.prober.get(replica, port, path).await
             }
@@ -104,21 +107,37 @@ pub(crate) enum Verdict {
 
 impl Outcome {
     pub(crate) fn pass(observed: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Pass, observed: observed.into(), evidence: Value::Null }
+        Self {
+            verdict: Verdict::Pass,
+            observed: observed.into(),
+            evidence: Value::Null,
+        }
     }
 
     pub(crate) fn fail(observed: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Fail, observed: observed.into(), evidence: Value::Null }
+        Self {
+            verdict: Verdict::Fail,
+            observed: observed.into(),
+            evidence: Value::Null,
+        }
     }
 
     /// The check cannot be made here; the reason says why.
     pub(crate) fn skip(reason: impl Into<String>) -> Self {
-        Self { verdict: Verdict::Skip, observed: reason.into(), evidence: Value::Null }
+        Self {
+            verdict: Verdict::Skip,
+            observed: reason.into(),
+            evidence: Value::Null,
+        }
     }
 
     /// Passes when there is no fault; otherwise all of them are told.
     pub(crate) fn judge(faults: &[String], right: impl Into<String>) -> Self {
-        if faults.is_empty() { Self::pass(right) } else { Self::fail(faults.join("; ")) }
+        if faults.is_empty() {
+            Self::pass(right)
+        } else {
+            Self::fail(faults.join("; "))
+        }
     }
 
     pub(crate) fn with(mut self, evidence: impl Serialize) -> Self {
@@ -145,13 +164,19 @@ impl Selection {
     /// Ids that no check has.
     pub(crate) fn unknown(&self) -> Vec<&str> {
         let known = |id: &&String| checks::ALL.iter().any(|check| check.id == id.as_str());
-        self.ids.iter().filter(|id| !known(id)).map(String::as_str).collect()
+        self.ids
+            .iter()
+            .filter(|id| !known(id))
+            .map(String::as_str)
+            .collect()
     }
 }
 
 /// Whether a selection holds the check of this id.
 pub(crate) fn wanted(selection: &Selection, id: &str) -> bool {
-    checks::ALL.iter().any(|check| check.id == id && selection.contains(check))
+    checks::ALL
+        .iter()
+        .any(|check| check.id == id && selection.contains(check))
 }
 
 /// Ids of all checks.
@@ -169,7 +194,12 @@ pub(crate) async fn verify(
 ) -> Report {
     let began = Instant::now();
     let evidence = evidence::gather(stack, engine, prober, observed).await;
-    let context = Context { stack, engine, prober, evidence: &evidence };
+    let context = Context {
+        stack,
+        engine,
+        prober,
+        evidence: &evidence,
+    };
     let selected = checks::ALL.iter().filter(|check| selection.contains(check));
     let mut checks = future::join_all(selected.map(|check| run(check, &context, selection))).await;
     checks.sort_by_key(|check| (check.suite, check.id));
@@ -181,7 +211,10 @@ async fn run(check: &Check, context: &Context<'_>, selection: &Selection) -> Che
     let mut outcome = (check.run)(context).await;
     if outcome.verdict == Verdict::Skip && selection.ids.iter().any(|id| id == check.id) {
         outcome.verdict = Verdict::Fail;
-        outcome.observed = format!("asked for by name, but it cannot be checked: {}", outcome.observed);
+        outcome.observed = format!(
+            "asked for by name, but it cannot be checked: {}",
+            outcome.observed
+        );
     }
     CheckReport::new(check, outcome, began.elapsed())
 }

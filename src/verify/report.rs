@@ -72,7 +72,8 @@ impl Report {
 
     /// Takes the answers of a later look in place of those given before.
     pub(crate) fn replace(&mut self, later: Self) {
-        self.checks.retain(|check| later.checks.iter().all(|other| other.id != check.id));
+        self.checks
+            .retain(|check| later.checks.iter().all(|other| other.id != check.id));
         self.checks.extend(later.checks);
         self.checks.sort_by_key(|check| (check.suite, check.id));
         self.duration_ms += later.duration_ms;
@@ -82,32 +83,55 @@ impl Report {
     /// One failure fails the whole; so does a report in which nothing passed.
     fn conclude(&mut self) {
         let any = |verdict| self.checks.iter().any(|check| check.verdict == verdict);
-        self.verdict =
-            if any(Verdict::Fail) || !any(Verdict::Pass) { Verdict::Fail } else { Verdict::Pass };
+        self.verdict = if any(Verdict::Fail) || !any(Verdict::Pass) {
+            Verdict::Fail
+        } else {
+            Verdict::Pass
+        };
     }
 
     pub(crate) fn human(&self) -> String {
         let mut text = String::new();
-        let width = self.checks.iter().map(|check| check.id.len()).max().unwrap_or(0);
+        let width = self
+            .checks
+            .iter()
+            .map(|check| check.id.len())
+            .max()
+            .unwrap_or(0);
         for check in &self.checks {
             let verdict = match check.verdict {
                 Verdict::Pass => style("pass").green(),
                 Verdict::Fail => style("FAIL").red().bold(),
                 Verdict::Skip => style("skip").yellow(),
             };
-            text.push_str(&format!("{verdict}  {:<width$}  {}\n", check.id, check.observed));
+            text.push_str(&format!(
+                "{verdict}  {:<width$}  {}\n",
+                check.id, check.observed
+            ));
             if check.verdict == Verdict::Fail {
-                text.push_str(&format!("      {:<width$}  expected: {}\n", "", check.expected));
+                text.push_str(&format!(
+                    "      {:<width$}  expected: {}\n",
+                    "", check.expected
+                ));
             }
         }
         text.push('\n');
         text.push_str(&self.timeline.human());
-        let count = |verdict| self.checks.iter().filter(|check| check.verdict == verdict).count();
+        let count = |verdict| {
+            self.checks
+                .iter()
+                .filter(|check| check.verdict == verdict)
+                .count()
+        };
         let release = self.release.as_ref().map_or("", |release| release.as_str());
         text.push_str(&format!(
             "\n{} {release}: {} ({} passed, {} failed, {} skipped)\n",
             self.project,
-            if self.verdict == Verdict::Pass { style("pass").green() } else { style("FAIL").red().bold() },
+            if self.verdict == Verdict::Pass {
+                style("pass").green()
+            } else {
+                style("FAIL").red().bold()
+            },
             count(Verdict::Pass),
             count(Verdict::Fail),
             count(Verdict::Skip),

@@ -28,7 +28,9 @@ struct Line {
 impl Timeline {
     pub(super) fn of(evidence: &Evidence) -> Self {
         let replicas = evidence.replicas.iter().filter(|replica| replica.has_log());
-        Self { replicas: replicas.map(Line::of).collect() }
+        Self {
+            replicas: replicas.map(Line::of).collect(),
+        }
     }
 
     /// A bar per replica from start to ready; `M` marks the one that migrated.
@@ -41,17 +43,29 @@ impl Timeline {
         let Some(first) = drawn.iter().map(|(_, started, _)| *started).min() else {
             return String::new();
         };
-        let last = drawn.iter().map(|(.., ready)| *ready).max().unwrap_or(first);
+        let last = drawn
+            .iter()
+            .map(|(.., ready)| *ready)
+            .max()
+            .unwrap_or(first);
         let span = (last - first).num_milliseconds().max(1);
         let column = |time: DateTime<Utc>| -> usize {
             let at = (time - first).num_milliseconds().clamp(0, span);
             usize::try_from(at).unwrap_or(0) * WIDTH / usize::try_from(span).unwrap_or(1)
         };
-        let name = drawn.iter().map(|(line, ..)| line.replica.as_str().len()).max().unwrap_or(0);
+        let name = drawn
+            .iter()
+            .map(|(line, ..)| line.replica.as_str().len())
+            .max()
+            .unwrap_or(0);
         let mut text = String::from("start-up, from the first start to the last ready\n");
         for (line, started, ready) in drawn {
             let (from, to) = (column(started), column(ready).max(column(started) + 1));
-            let mark = if line.migration == Some(MigrationPath::Applied) { "M" } else { "=" };
+            let mark = if line.migration == Some(MigrationPath::Applied) {
+                "M"
+            } else {
+                "="
+            };
             let path = match line.migration {
                 Some(MigrationPath::Applied) => "applied the migrations",
                 Some(MigrationPath::FastPath) => "nothing to migrate",
@@ -73,7 +87,10 @@ impl Timeline {
 
 impl Line {
     fn of(evidence: &ReplicaEvidence) -> Self {
-        let report = evidence.health.as_ref().and_then(|health| health.as_ref().ok());
+        let report = evidence
+            .health
+            .as_ref()
+            .and_then(|health| health.as_ref().ok());
         let startup = report
             .and_then(|answer| answer.report.as_ref().ok())
             .and_then(|report| report.migrations.startup);
@@ -89,10 +106,13 @@ impl Line {
 }
 
 fn path(evidence: &ReplicaEvidence) -> Option<MigrationPath> {
-    evidence.current_life().iter().find_map(|event| match event.event {
-        Event::MigrationFastPath { .. } => Some(MigrationPath::FastPath),
-        Event::MigrationComplete { .. } => Some(MigrationPath::Applied),
-        Event::MigrationObserved { .. } => Some(MigrationPath::Observed),
-        _ => None,
-    })
+    evidence
+        .current_life()
+        .iter()
+        .find_map(|event| match event.event {
+            Event::MigrationFastPath { .. } => Some(MigrationPath::FastPath),
+            Event::MigrationComplete { .. } => Some(MigrationPath::Applied),
+            Event::MigrationObserved { .. } => Some(MigrationPath::Observed),
+            _ => None,
+        })
 }

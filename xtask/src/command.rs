@@ -44,17 +44,24 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn run(title: &str, command: &mut Command) -> anyhow::Result<Duration> {
     say(format!("\n── {title}"));
     let began = Instant::now();
-    let status = command.status().with_context(|| format!("{title}: starting {command:?}"))?;
+    let status = command
+        .status()
+        .with_context(|| format!("{title}: starting {command:?}"))?;
     if !status.success() {
         bail!("{title} failed ({status}): {command:?}");
     }
-    say(format!("── {title}: {:.1} s", began.elapsed().as_secs_f64()));
+    say(format!(
+        "── {title}: {:.1} s",
+        began.elapsed().as_secs_f64()
+    ));
     Ok(began.elapsed())
 }
 
 /// Runs a program and returns what it wrote to stdout.
 pub(crate) fn capture(command: &mut Command) -> anyhow::Result<Vec<u8>> {
-    let output = command.output().with_context(|| format!("starting {command:?}"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("starting {command:?}"))?;
     if !output.status.success() {
         bail!(
             "{command:?} failed ({}):\n{}{}",

@@ -16,7 +16,13 @@ impl Deploy {
     /// Builds it in the given profile.
     pub(crate) fn build(release: bool) -> anyhow::Result<Self> {
         let mut command = cargo();
-        command.args(["build", "--quiet", "--package", "sysndd-deploy", "--message-format=json"]);
+        command.args([
+            "build",
+            "--quiet",
+            "--package",
+            "sysndd-deploy",
+            "--message-format=json",
+        ]);
         if release {
             command.arg("--release");
         }
@@ -29,7 +35,6 @@ impl Deploy {
             .context("cargo did not say where sysndd-deploy is")?;
         Ok(Self { binary })
     }
-
 
     /// A call with the shipped stack, or another below `tests/stacks/`.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
@@ -62,7 +67,11 @@ const DATABASE_PASSWORD: &str = "for-tests-only";
 impl<'a> TestDatabase<'a> {
     pub(crate) fn start(deploy: &'a Deploy) -> anyhow::Result<Self> {
         let project = format!("sysndd-test-mysql-{}", std::process::id());
-        let mut database = Self { deploy, project, url: String::new() };
+        let mut database = Self {
+            deploy,
+            project,
+            url: String::new(),
+        };
         let status = database.call(&["up"])?;
         let Some(port) = published_port(&status) else {
             bail!("the test database publishes no port: {status}");
@@ -72,8 +81,13 @@ impl<'a> TestDatabase<'a> {
     }
 
     fn call(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let mut command = self.deploy.command(&["--config", DATABASE_STACK, "--project"]);
-        command.arg(&self.project).args(arguments).args(["--format", "json"]);
+        let mut command = self
+            .deploy
+            .command(&["--config", DATABASE_STACK, "--project"]);
+        command
+            .arg(&self.project)
+            .args(arguments)
+            .args(["--format", "json"]);
         command.env("TEST_DB_PASSWORD", DATABASE_PASSWORD);
         Ok(serde_json::from_slice(&capture(&mut command)?)?)
     }

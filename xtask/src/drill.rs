@@ -37,7 +37,8 @@ impl Drill {
         let mut slowest = 0;
         for run in 1..=runs {
             let began = Instant::now();
-            let longest = fresh_start(&deploy, replicas).with_context(|| format!("start {run} of {runs}"))?;
+            let longest =
+                fresh_start(&deploy, replicas).with_context(|| format!("start {run} of {runs}"))?;
             slowest = slowest.max(longest);
             say(format!(
                 "start {run} of {runs}: one applier, the slowest replica ready after {longest} ms; {:.1} s in all",
@@ -56,7 +57,10 @@ pub(crate) fn fresh_start(deploy: &Deploy, replicas: u32) -> anyhow::Result<u64>
     let count = replicas.to_string();
     let report = deploy.json(&["verify", "--fresh", "--replicas", &count])?;
     let check = |id: &str| -> anyhow::Result<&Value> {
-        let checks = report.get("checks").and_then(Value::as_array).context("no checks")?;
+        let checks = report
+            .get("checks")
+            .and_then(Value::as_array)
+            .context("no checks")?;
         checks
             .iter()
             .find(|check| check.get("id").and_then(Value::as_str) == Some(id))
@@ -67,5 +71,7 @@ pub(crate) fn fresh_start(deploy: &Deploy, replicas: u32) -> anyhow::Result<u64>
         bail!("migration.lock_acquired was emitted {acquired} times");
     }
     let budget = &check("startup.budget")?["evidence"]["slowest_ms"];
-    budget.as_u64().context("startup.budget does not say how long the slowest took")
+    budget
+        .as_u64()
+        .context("startup.budget does not say how long the slowest took")
 }

@@ -37,13 +37,25 @@ impl Test {
             lint()?;
         }
         if wanted(Part::Unit) {
-            run("unit tests", cargo().args(["test", "--quiet", "--workspace"]))?;
+            run(
+                "unit tests",
+                cargo().args(["test", "--quiet", "--workspace"]),
+            )?;
         }
-        if [Part::Frontend, Part::Database, Part::Deploy].into_iter().any(wanted) {
+        if [Part::Frontend, Part::Database, Part::Deploy]
+            .into_iter()
+            .any(wanted)
+        {
             let deploy = Deploy::build(false)?;
-            run("engine", &mut deploy.command(&["doctor", "--fix", "--config", STACK_WITHOUT_SECRETS]))?;
+            run(
+                "engine",
+                &mut deploy.command(&["doctor", "--fix", "--config", STACK_WITHOUT_SECRETS]),
+            )?;
             if wanted(Part::Frontend) {
-                run("frontend", &mut deploy.command(&["build", "--config", "tests/stacks/frontend.toml"]))?;
+                run(
+                    "frontend",
+                    &mut deploy.command(&["build", "--config", "tests/stacks/frontend.toml"]),
+                )?;
             }
             if wanted(Part::Database) {
                 database(&deploy)?;
@@ -52,7 +64,10 @@ impl Test {
                 end_to_end(&deploy)?;
             }
         }
-        print(format!("all tests passed in {:.0} s", began.elapsed().as_secs_f64()));
+        print(format!(
+            "all tests passed in {:.0} s",
+            began.elapsed().as_secs_f64()
+        ));
         Ok(())
     }
 }
@@ -64,7 +79,15 @@ fn lint() -> anyhow::Result<()> {
     run("format", cargo().args(["fmt", "--all", "--check"]))?;
     run(
         "lints",
-        cargo().args(["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        cargo().args([
+            "clippy",
+            "--quiet",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]),
     )?;
     Ok(())
 }
@@ -74,7 +97,14 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
     run(
         "tests against a real MySQL",
         cargo()
-            .args(["test", "--quiet", "--package", "sysndd-migrator", "--package", "sysndd-api"])
+            .args([
+                "test",
+                "--quiet",
+                "--package",
+                "sysndd-migrator",
+                "--package",
+                "sysndd-api",
+            ])
             .args(["--", "--ignored"])
             .env("SYSNDD_TEST_MYSQL", &database.url),
     )?;
@@ -83,12 +113,22 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
 
 fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
     say("images of the stack, whose build times are part of the answer");
-    let secrets = [("DB_PASSWORD", "for-tests-only"), ("DB_ROOT_PASSWORD", "for-tests-only")];
+    let secrets = [
+        ("DB_PASSWORD", "for-tests-only"),
+        ("DB_ROOT_PASSWORD", "for-tests-only"),
+    ];
     run("images", deploy.command(&["build"]).envs(secrets))?;
     run(
         "tests against a real engine",
         cargo()
-            .args(["test", "--quiet", "--package", "sysndd-deploy", "--", "--ignored"])
+            .args([
+                "test",
+                "--quiet",
+                "--package",
+                "sysndd-deploy",
+                "--",
+                "--ignored",
+            ])
             // Each brings up stacks of its own; two cores carry two of them.
             .args(["--test-threads", "2"]),
     )?;

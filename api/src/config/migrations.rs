@@ -25,7 +25,10 @@ pub(crate) struct Migrations {
 impl Migrations {
     pub(crate) fn read(source: &mut Source) -> Self {
         Self {
-            mode: source.value("SYSNDD_MIGRATE", Mode::Auto, str::parse),
+            mode: source.value("SYSNDD_MIGRATE", Mode::Auto, |text| {
+                text.parse()
+                    .map_err(|_: String| "must be auto, check or off".to_owned())
+            }),
             dir: source
                 .text("SYSNDD_MIGRATIONS_DIR")
                 .unwrap_or_else(|| "/app/migrations".to_owned())

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sysndd_migrator::Mode;
@@ -147,4 +148,29 @@ fn a_database_address_that_does_not_parse_is_not_repeated() {
         assert!(!shown.contains(SECRET), "{url} gives {shown}");
         assert!(shown.contains("SYSNDD_DATABASE_URL: "), "{shown}");
     }
+}
+
+#[test]
+fn the_reference_documents_exactly_the_variables_that_are_read() {
+    let reference = include_str!("../../../docs/reference/api-environment.md");
+    let rows = reference
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `"));
+    let documented: BTreeSet<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+
+    let sources = [
+        include_str!("database.rs"),
+        include_str!("identity.rs"),
+        include_str!("migrations.rs"),
+        include_str!("mod.rs"),
+        include_str!("server.rs"),
+        include_str!("telemetry.rs"),
+    ];
+    let literals = sources
+        .iter()
+        .flat_map(|text| text.split('"').skip(1).step_by(2));
+    let read: BTreeSet<&str> = literals
+        .filter(|name| name.starts_with("SYSNDD_") && !name.contains(' '))
+        .collect();
+    assert_eq!(documented, read);
 }

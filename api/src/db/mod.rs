@@ -14,6 +14,7 @@ use crate::config::Database;
 
 /// How long a connection above the minimum stays open unused.
 const IDLE_TTL: Duration = Duration::from_mins(1);
+const WARM_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Makes the pool; no connection is opened yet.
 pub(crate) fn pool(config: &Database) -> Pool {
@@ -24,16 +25,14 @@ pub(crate) fn pool(config: &Database) -> Pool {
     Pool::new(OptsBuilder::from_opts(config.url.opts()).pool_opts(opts))
 }
 
-/// Opens the connections that the pool keeps, so that no first request pays for one.
-pub(crate) async fn warm(pool: &Pool, connections: usize) -> mysql_async::Result<()> {
-    let mut opening = tokio::task::JoinSet::new();
-    for _ in 0..connections {
-        opening.spawn(pool.get_conn());
-    }
+/// Opens the connections that the pool keeps, so that no first request pays for one. A database
+/// that was lost since the last step shows in the health report; it is no reason to give up.
+pub(crate) async fn warm(pool: &Pool, connections: usize) {
     // All are held until the last one stands; else one connection would answer for several.
-    let mut open = Vec::with_capacity(connections);
-    while let Some(outcome) = opening.join_next().await {
-        open.push(outcome.map_err(|ended| mysql_async::Error::Other(ended.into()))??);
+    let opening = futures::future::try_join_all((0..connections).map(|_| pool.get_conn()));
+    match tokio::time::timeout(WARM_TIMEOUT, opening).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::warn!(%error, "the connection pool could not be opened ahead"),
+        Err(_) => tracing::warn!(limit = ?WARM_TIMEOUT, "the connection pool did not open in time"),
     }
-    Ok(())
 }

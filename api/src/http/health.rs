@@ -128,10 +128,17 @@ fn judge(
         (Ok(seen), Ok(_)) => match &seen.schema {
             Err(cause) => Some(format!("the migration ledger cannot be read: {cause}")),
             Ok(Schema { pending: 0, .. }) => None,
-            Ok(Schema { pending, lock, .. }) => Some(match &lock.holder {
-                Some(holder) => format!("{pending} migrations pending, being applied by {holder}"),
-                None => format!("{pending} migrations pending"),
-            }),
+            Ok(Schema { pending, lock, .. }) => {
+                let files = if *pending == 1 {
+                    "migration"
+                } else {
+                    "migrations"
+                };
+                Some(match &lock.holder {
+                    Some(holder) => format!("{pending} {files} pending, being applied by {holder}"),
+                    None => format!("{pending} {files} pending"),
+                })
+            }
         },
     };
     match (phase, fault) {
@@ -141,5 +148,111 @@ fn judge(
         ),
         (_, Some(fault)) => (ReadyStatus::Unavailable, Some(fault)),
         (_, None) => (ReadyStatus::Ready, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sysndd_protocol::Lock;
+
+    use super::*;
+
+    type Database = Result<Seen, String>;
+
+    fn seen(schema: Result<Schema, String>) -> Seen {
+        Seen {
+            latency: Duration::from_millis(1),
+            tls: false,
+            schema,
+        }
+    }
+
+    fn pending(pending: usize, holder: Option<&str>) -> Seen {
+        let lock = Lock {
+            held: holder.is_some(),
+            holder: holder.map(str::to_owned),
+        };
+        seen(Ok(Schema {
+            pending,
+            lock,
+            ..Schema::default()
+        }))
+    }
+
+    fn judged(phase: Phase, mode: Mode, database: &Database) -> (ReadyStatus, String) {
+        let (status, reason) = judge(phase, mode, database, &Ok(Duration::ZERO));
+        (status, reason.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_serving_replica_is_ready_when_all_it_needs_answers() {
+        let (status, reason) = judged(Phase::Serving, Mode::Auto, &Ok(pending(0, None)));
+        assert_eq!((status, reason.as_str()), (ReadyStatus::Ready, ""));
+    }
+
+    #[test]
+    fn whatever_is_missing_makes_a_serving_replica_unavailable() {
+        let down = Err("refused".to_owned());
+        for (database, reason) in [
+            (&down, "the database does not answer: refused"),
+            (&Ok(pending(2, None)), "2 migrations pending"),
+            (
+                &Ok(pending(1, Some("api-2"))),
+                "1 migration pending, being applied by api-2",
+            ),
+            (
+                &Ok(seen(Err("odd".to_owned()))),
+                "the migration ledger cannot be read: odd",
+            ),
+        ] {
+            let expected = (ReadyStatus::Unavailable, reason.to_owned());
+            assert_eq!(judged(Phase::Serving, Mode::Auto, database), expected);
+        }
+        let refused = DataDirError::Hangs {
+            path: "/data".into(),
+        };
+        let (status, reason) = judge(
+            Phase::Serving,
+            Mode::Auto,
+            &Ok(pending(0, None)),
+            &Err(refused),
+        );
+        assert_eq!(status, ReadyStatus::Unavailable);
+        assert!(reason.expect("a reason").contains("/data"));
+    }
+
+    #[test]
+    fn before_the_boot_sequence_ends_nothing_is_ready_and_the_reason_is_what_it_waits_for() {
+        for (database, reason) in [
+            (Ok(pending(0, None)), "the boot sequence has not ended"),
+            (Ok(pending(3, None)), "3 migrations pending"),
+        ] {
+            let expected = (ReadyStatus::Starting, reason.to_owned());
+            assert_eq!(judged(Phase::Starting, Mode::Auto, &database), expected);
+        }
+    }
+
+    #[test]
+    fn draining_goes_before_everything_else() {
+        for database in [Ok(pending(0, None)), Err("refused".to_owned())] {
+            assert_eq!(
+                judged(Phase::Draining, Mode::Auto, &database).0,
+                ReadyStatus::Draining
+            );
+        }
+    }
+
+    #[test]
+    fn only_who_was_told_to_look_away_is_ready_with_migrations_pending() {
+        for (mode, status) in [
+            (Mode::Auto, ReadyStatus::Unavailable),
+            (Mode::Check, ReadyStatus::Unavailable),
+            (Mode::Off, ReadyStatus::Ready),
+        ] {
+            assert_eq!(
+                judged(Phase::Serving, mode, &Ok(pending(1, None))).0,
+                status
+            );
+        }
     }
 }

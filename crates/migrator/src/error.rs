@@ -292,9 +292,9 @@ impl MigrateError {
 }
 
 pub(crate) fn is_transient(error: &mysql_async::Error) -> bool {
-    use mysql_async::{DriverError, Error};
+    use mysql_async::{DriverError, Error, IoError};
     match error {
-        Error::Io(_) => true,
+        Error::Io(IoError::Io(_)) => true,
         Error::Driver(driver) => {
             matches!(
                 driver,
@@ -304,7 +304,8 @@ pub(crate) fn is_transient(error: &mysql_async::Error) -> bool {
             )
         }
         Error::Server(server) => TRANSIENT_CODES.contains(&server.code),
-        Error::Other(_) | Error::Url(_) => false,
+        // A certificate does not get right by waiting.
+        Error::Io(IoError::Tls(_)) | Error::Other(_) | Error::Url(_) => false,
     }
 }
 

@@ -158,7 +158,7 @@ mod tests {
     fn a_full_header_is_read() {
         let (header, faults) = read(
             "-- SysNDD\n-- Description: Adds a column: note\r\n-- compat: breaking\n-- verify: SELECT COUNT(*) = 1 FROM t;\n\
-             --resume: rerun\nSELECT 1;",
+             --\tresume: rerun\nSELECT 1;",
         );
         assert_eq!(faults, []);
         assert_eq!(header.description.as_deref(), Some("Adds a column: note"));

@@ -59,14 +59,12 @@ pub(crate) fn executable_comment(bytes: &[u8], at: usize) -> Option<usize> {
     Some(mark + digits)
 }
 
-/// Whether a `--` comment begins at `at`. Inside a statement the server wants white space behind
-/// it; before one, the `mysql` client takes any `--` for a comment, and so does this.
-pub(crate) fn dash_comment(bytes: &[u8], at: usize, in_statement: bool) -> bool {
+/// Whether a `--` comment begins at `at`: the server and the `mysql` client want white space or
+/// the end behind it.
+pub(crate) fn dash_comment(bytes: &[u8], at: usize) -> bool {
+    let behind = bytes.get(at + 2);
     bytes[at..].starts_with(b"--")
-        && (!in_statement
-            || bytes
-                .get(at + 2)
-                .is_none_or(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()))
+        && behind.is_none_or(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control())
 }
 
 /// One lexical element of a statement.
@@ -110,7 +108,7 @@ pub(crate) fn tokens(statement: &str) -> Vec<Token> {
         let byte = bytes[at];
         at = match byte {
             b'#' => line_end(bytes, at),
-            b'-' if dash_comment(bytes, at, true) => line_end(bytes, at),
+            b'-' if dash_comment(bytes, at) => line_end(bytes, at),
             b'/' if executable_comment(bytes, at).is_some() => {
                 at + executable_comment(bytes, at).unwrap_or(3)
             }

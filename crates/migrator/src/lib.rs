@@ -16,7 +16,7 @@
 //! | `ledger` | the table `schema_version` | database |
 //! | `lock`, `session` | who may migrate, on which connection | database |
 //! | `apply` | one file under the lock | database |
-//! | `run`, `status`, `resolve` | what callers call | database |
+//! | `run`, `outcome`, `status`, `resolve` | what callers call | database |
 //!
 //! This crate never decides from an error's code that a statement "was already done", and never
 //! takes a ledger that it could not read for an empty one.
@@ -29,6 +29,7 @@ mod header;
 mod ledger;
 mod lex;
 mod lock;
+mod outcome;
 mod position;
 mod resolve;
 mod resume;
@@ -44,8 +45,9 @@ pub use files::{LoadError, LoadFault, MigrationFile, MigrationSet};
 pub use header::{Compat, Verify};
 pub use ledger::{LEDGER_TABLE, LedgerRow, State, read_ledger};
 pub use lock::lock_holder;
+pub use outcome::Outcome;
 pub use resolve::{Decision, resolve};
-pub use run::{Outcome, migrate};
+pub use run::migrate;
 pub use settings::{EventSink, Gaps, Mode, Settings};
 pub use split::{SplitError, Statement};
 pub use status::{LockState, Status, status};

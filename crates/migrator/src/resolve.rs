@@ -5,7 +5,7 @@ use mysql_async::Opts;
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
 use crate::ledger::{self, LedgerRow, State};
-use crate::lock::{Key, Keys, describe};
+use crate::lock::{Holder, Key, Keys};
 use crate::session::{Dialer, close};
 use crate::settings::Settings;
 use crate::units::Units;
@@ -37,7 +37,7 @@ pub async fn resolve(
         .await?
     {
         let holder = match keys.used_by(&mut conn).await? {
-            Some(id) => describe(&mut conn, id).await,
+            Some(id) => Holder::of(&mut conn, id).await.to_string(),
             None => "someone".to_owned(),
         };
         return Err(nothing(

@@ -5,36 +5,22 @@
 //! the lock is taken the ledger is read again, because another may have been faster.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::Utc;
 use mysql_async::{Conn, Opts};
 use sha2::{Digest as _, Sha256};
-use sysndd_protocol::{Event, Level, MigrationPath, StartupMigration};
+use sysndd_protocol::{Event, Level, MigrationPath};
 
 use crate::apply::Applier;
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet, hex};
 use crate::ledger::{self, Ledger, Shape, State};
-use crate::lock::{Key, Keys, describe};
+use crate::lock::{Holder, Key, Keys};
+use crate::outcome::{Outcome, millis};
 use crate::position::{Position, position};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Mode, Settings};
-
-/// What one start did about migrations.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// As the health report has it.
-    pub startup: StartupMigration,
-    /// Newest applied file in the database; absent when there is none, or in mode `off`.
-    pub head: Option<String>,
-    /// Files that this call applied, in order.
-    pub applied: Vec<String>,
-    /// Rows of newer releases, all of them `backward`: the schema is ahead of these files.
-    pub ahead: Vec<String>,
-    /// Identifies this pass in the ledger, when it applied something.
-    pub run_id: Option<String>,
-}
 
 /// Brings the database up to the files, or waits while another replica does.
 ///
@@ -48,7 +34,12 @@ pub async fn migrate(
 ) -> Result<Outcome, MigrateError> {
     let started = Instant::now();
     if settings.mode == Mode::Off {
-        return Ok(outcome(started, MigrationPath::FastPath, None, Vec::new()));
+        return Ok(Outcome::new(
+            started,
+            MigrationPath::FastPath,
+            None,
+            Vec::new(),
+        ));
     }
     let dialer = Dialer::new(opts, settings)?;
     // The caller tries again when the database is not up yet; that is no failed migration.
@@ -118,7 +109,7 @@ impl Start<'_> {
         let waiting = Instant::now();
         // Also a waiter needs it: on a server without autocommit every look would be the first.
         self.dialer.prepare(&mut conn).await?;
-        let mut told: Option<u32> = None;
+        let mut told: Option<(u32, Holder)> = None;
         loop {
             let holder = self
                 .dialer
@@ -139,16 +130,25 @@ impl Start<'_> {
                 {
                     return self.under_lock(conn, waiting).await;
                 }
-            } else if holder.is_some() && told != holder {
-                told = holder;
-                let holder = self.name(&mut conn, holder).await;
-                self.events
-                    .emit(Level::Info, Event::MigrationLockWait { holder });
+            } else if let Some(connection) = holder
+                && told.as_ref().is_none_or(|(seen, _)| *seen != connection)
+            {
+                let holder = self.name(&mut conn, connection).await;
+                if told.is_none_or(|(_, before)| !before.is_same_as(&holder)) {
+                    let holder = Some(holder.to_string());
+                    self.events
+                        .emit(Level::Info, Event::MigrationLockWait { holder });
+                }
+                told = Some((connection, holder));
             }
             if waiting.elapsed() >= self.settings.wait_budget {
+                let holder = match holder {
+                    Some(connection) => Some(self.name(&mut conn, connection).await.to_string()),
+                    None => None,
+                };
                 return Err(MigrateError::WaitedTooLong {
                     waited: waiting.elapsed(),
-                    holder: self.name(&mut conn, holder).await,
+                    holder,
                     pending: names(&now.pending),
                     check: self.settings.mode == Mode::Check,
                 });
@@ -168,7 +168,7 @@ impl Start<'_> {
             return Ok(self.observed(&now, &ledger, waiting, true));
         }
         refuse_doubts(&now, &ledger)?;
-        let waited_ms = millis(waiting.elapsed());
+        let waited_ms = millis(waiting);
         let under_lock = Instant::now();
         let run_id = run_id(self.settings, &conn);
         self.events.emit(
@@ -204,11 +204,11 @@ impl Start<'_> {
             Level::Info,
             Event::MigrationComplete {
                 applied: done.len(),
-                duration_ms: millis(under_lock.elapsed()),
+                duration_ms: millis(under_lock),
             },
         );
         let head = newest(now.head, done.last().map(String::as_str));
-        let mut outcome = outcome(self.started, MigrationPath::Applied, head, ahead(&now));
+        let mut outcome = Outcome::new(self.started, MigrationPath::Applied, head, ahead(&now));
         outcome.startup.lock_acquired = true;
         outcome.startup.lock_waited_ms = waited_ms;
         outcome.startup.applied = done.len();
@@ -282,13 +282,11 @@ impl Start<'_> {
         }
     }
 
-    async fn name(&self, conn: &mut Conn, holder: Option<u32>) -> Option<String> {
-        let id = holder?;
-        let name = self
-            .dialer
-            .bounded("naming the holder", async { Ok(describe(conn, id).await) });
+    async fn name(&self, conn: &mut Conn, connection: u32) -> Holder {
+        let name = async { Ok(Holder::of(conn, connection).await) };
+        let name = self.dialer.bounded("naming the holder", name).await;
         // The name is for people; without it the number must do.
-        Some(name.await.unwrap_or_else(|_| format!("connection {id}")))
+        name.unwrap_or_else(|_| Holder::unnamed(connection))
     }
 
     fn observed(
@@ -305,33 +303,12 @@ impl Start<'_> {
         self.events
             .emit(Level::Info, Event::MigrationObserved { by, lock_taken });
         let mut outcome = self.done(MigrationPath::Observed, now);
-        outcome.startup.lock_waited_ms = millis(waiting.elapsed());
+        outcome.startup.lock_waited_ms = millis(waiting);
         outcome
     }
 
     fn done(&self, path: MigrationPath, now: &Position<'_>) -> Outcome {
-        outcome(self.started, path, now.head.map(str::to_owned), ahead(now))
-    }
-}
-
-fn outcome(
-    started: Instant,
-    path: MigrationPath,
-    head: Option<String>,
-    ahead: Vec<String>,
-) -> Outcome {
-    Outcome {
-        startup: StartupMigration {
-            path,
-            lock_acquired: false,
-            lock_waited_ms: 0,
-            applied: 0,
-            duration_ms: millis(started.elapsed()),
-        },
-        head,
-        applied: Vec::new(),
-        ahead,
-        run_id: None,
+        Outcome::new(self.started, path, now.head.map(str::to_owned), ahead(now))
     }
 }
 
@@ -397,8 +374,4 @@ fn run_id(settings: &Settings, conn: &Conn) -> String {
         now.format("%Y%m%dT%H%M%S"),
         &hex(&Sha256::digest(seed))[..12]
     )
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -17,8 +17,6 @@ use crate::settings::Settings;
 const IDLE_LIMIT_S: u32 = 30;
 /// TCP keep-alive: a peer that vanished without a word is noticed.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
-/// A statement that runs longer is looked after this often.
-const WATCH_INTERVAL: Duration = Duration::from_secs(5);
 /// So many looks in a row may fail before the server counts as gone.
 const WATCH_FAILURES: u32 = 3;
 /// How long an answer may take that must already be on its way.
@@ -33,7 +31,8 @@ pub(crate) struct Dialer {
     database: String,
     address: String,
     connect_timeout: Duration,
-    pub(crate) query_timeout: Duration,
+    query_timeout: Duration,
+    watch_interval: Duration,
     table_wait: Duration,
 }
 
@@ -59,6 +58,7 @@ impl Dialer {
             address,
             connect_timeout: settings.connect_timeout,
             query_timeout: settings.query_timeout,
+            watch_interval: settings.watch_interval,
             table_wait: settings.table_wait,
         })
     }
@@ -149,7 +149,7 @@ impl Dialer {
         loop {
             tokio::select! {
                 ended = &mut work => return ended.map_err(RunError::Statement),
-                () = tokio::time::sleep(WATCH_INTERVAL) => {}
+                () = tokio::time::sleep(self.watch_interval) => {}
             }
             match self.sees(connection).await {
                 Sight::Alive => failures = 0,

@@ -57,6 +57,9 @@ pub struct Settings {
     /// How long a query of this crate's own may take: reading the ledger, asking for the lock.
     /// Statements of migrations have no bound; the server is watched while they run.
     pub query_timeout: Duration,
+    /// How often a second connection looks whether the server still works on a statement. After
+    /// three looks in a row without an answer the server counts as gone.
+    pub watch_interval: Duration,
     /// How long a statement may wait for a table that another connection uses
     /// (`lock_wait_timeout`), in place of the server's default of a year.
     pub table_wait: Duration,
@@ -75,6 +78,7 @@ impl Settings {
             poll_interval: Duration::from_millis(100),
             connect_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(10),
+            watch_interval: Duration::from_secs(5),
             table_wait: Duration::from_mins(1),
             gaps: Gaps::Allow,
         }

@@ -138,7 +138,7 @@ impl<'a> Splitter<'a> {
         {
             self.end_statement();
             self.advance(self.at + self.delimiter.len());
-        } else if byte == b'#' || dash_comment(self.bytes, self.at, self.open.is_some()) {
+        } else if byte == b'#' || dash_comment(self.bytes, self.at) {
             self.advance(line_end(self.bytes, self.at));
         } else if let Some(length) = executable_comment(self.bytes, self.at) {
             self.begin_statement();

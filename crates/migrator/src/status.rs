@@ -2,17 +2,17 @@
 //! someone holds the lock. It changes nothing.
 
 use mysql_async::Conn;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
 use crate::ledger::{LedgerRow, read_with_lock};
-use crate::lock::{Keys, describe};
+use crate::lock::{Holder, Keys};
 use crate::position::position;
 use crate::settings::Gaps;
 
 /// Files against ledger, and the lock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// Newest applied file in the database.
     pub head: Option<String>,
@@ -31,7 +31,7 @@ pub struct Status {
 }
 
 /// The migration lock as the database reports it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct LockState {
     /// Whether someone holds it.
     pub held: bool,
@@ -46,7 +46,7 @@ pub async fn status(conn: &mut Conn, set: &MigrationSet) -> Result<Status, Migra
     let lock = match holder {
         Some(id) => LockState {
             held: true,
-            holder: Some(describe(conn, id).await),
+            holder: Some(Holder::of(conn, id).await.to_string()),
         },
         None => LockState::default(),
     };

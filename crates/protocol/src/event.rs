@@ -236,7 +236,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let before = event(Event::MigrationObserved { by: None, lock_taken: true });
+        let before = event(Event::MigrationObserved {
+            by: None,
+            lock_taken: true,
+        });
         assert_eq!(StartupEvent::parse(&before.to_line()), Some(before));
     }
 

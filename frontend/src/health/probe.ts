@@ -6,7 +6,8 @@
  */
 import { parseHealthReport, type HealthReport } from './report'
 
-export const HEALTH_PATH = '/api/health/ready'
+/** With `each`, the edge passes on the report of the replica whose turn it is, ready or not. */
+export const HEALTH_PATH = '/api/health/ready?each=1'
 
 /** Longer than the edge's own patience (two tries of 3 s), so that its answer wins the race. */
 export const PROBE_TIMEOUT_MS = 8_000

@@ -13,7 +13,6 @@ mod service;
 mod verify;
 
 pub(super) use bases::SOURCES;
-pub(crate) use service::MAX_REPLICAS;
 pub(super) use service::RESTARTS;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};

@@ -18,7 +18,7 @@ use crate::config::{
 };
 
 /// More would not fit into the names of containers, which end in two digits.
-pub(crate) const MAX_REPLICAS: u32 = 99;
+const MAX_REPLICAS: u32 = 99;
 
 /// Between the signal to stop and the kill, when the file does not say; as in Compose.
 const STOP_GRACE_PERIOD: Duration = Duration::from_secs(10);

@@ -33,14 +33,20 @@ impl Compose {
 
     pub(super) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new("docker");
-        command.current_dir(&self.directory).args(["compose", "-p", &self.project]).args(arguments);
+        command
+            .current_dir(&self.directory)
+            .args(["compose", "-p", &self.project])
+            .args(arguments);
         command
     }
 
     /// Names of the containers of one service.
     pub(super) fn containers(&self, service: &str) -> anyhow::Result<Vec<String>> {
         let ids = capture(&mut self.command(&["ps", "-q", service]))?;
-        Ok(String::from_utf8_lossy(&ids).lines().map(str::to_owned).collect())
+        Ok(String::from_utf8_lossy(&ids)
+            .lines()
+            .map(str::to_owned)
+            .collect())
     }
 
     pub(super) fn down(&self) -> anyhow::Result<()> {
@@ -51,7 +57,9 @@ impl Compose {
 impl Drop for Compose {
     fn drop(&mut self) {
         if let Err(error) = self.down() {
-            crate::command::say(format!("the Compose project could not be removed: {error:#}"));
+            crate::command::say(format!(
+                "the Compose project could not be removed: {error:#}"
+            ));
         }
         // A directory that stays in the temporary directory harms nobody.
         let _ = fs::remove_dir_all(&self.directory);
@@ -101,17 +109,32 @@ fn environment(service: &Value, secrets: &[(&str, &str)]) -> Value {
         for (name, secret) in secrets {
             text = text.replace(&format!("${{{name}}}"), secret);
         }
-        text.replace("${deploy.release}", "bench").replace("${deploy.replica}", "")
+        text.replace("${deploy.release}", "bench")
+            .replace("${deploy.replica}", "")
     };
-    let map = service["environment"].as_object().cloned().unwrap_or_default();
-    map.iter().map(|(key, value)| (key.clone(), Value::String(text(value)))).collect::<Map<_, _>>().into()
+    let map = service["environment"]
+        .as_object()
+        .cloned()
+        .unwrap_or_default();
+    map.iter()
+        .map(|(key, value)| (key.clone(), Value::String(text(value))))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn healthcheck(service: &Value) -> Value {
     let check = &service["healthcheck"];
     let test = check.get("test").cloned().unwrap_or_else(|| {
-        let port = check["tcp"]["port"].as_u64().or_else(|| check["http"]["port"].as_u64()).unwrap_or(0);
-        json!(["CMD", "bash", "-c", format!("exec 3<>/dev/tcp/127.0.0.1/{port}")])
+        let port = check["tcp"]["port"]
+            .as_u64()
+            .or_else(|| check["http"]["port"].as_u64())
+            .unwrap_or(0);
+        json!([
+            "CMD",
+            "bash",
+            "-c",
+            format!("exec 3<>/dev/tcp/127.0.0.1/{port}")
+        ])
     });
     json!({ "test": test, "interval": "5s", "timeout": "3s", "retries": 20 })
 }
@@ -122,7 +145,9 @@ fn images(deploy: &Deploy, secrets: &[(&str, &str)]) -> anyhow::Result<Map<Strin
     let call = |arguments: &[&str]| -> anyhow::Result<Value> {
         let mut command = deploy.command(arguments);
         command.args(["--project", &project, "--format", "json"]);
-        command.envs(secrets.iter().copied()).env("SYSNDD_PORT", "0");
+        command
+            .envs(secrets.iter().copied())
+            .env("SYSNDD_PORT", "0");
         Ok(serde_json::from_slice(&capture(&mut command)?)?)
     };
     let status = call(&["up"]);
@@ -133,7 +158,10 @@ fn images(deploy: &Deploy, secrets: &[(&str, &str)]) -> anyhow::Result<Map<Strin
     Ok(services
         .iter()
         .filter_map(|service| {
-            Some((service["name"].as_str()?.to_owned(), service["replicas"][0]["image"].clone()))
+            Some((
+                service["name"].as_str()?.to_owned(),
+                service["replicas"][0]["image"].clone(),
+            ))
         })
         .collect())
 }

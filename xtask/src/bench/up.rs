@@ -14,8 +14,10 @@ use crate::{
     deploy::{Deploy, has_compose},
 };
 
-const SECRETS: [(&str, &str); 2] =
-    [("DB_PASSWORD", "for-benchmarks-only"), ("DB_ROOT_PASSWORD", "for-benchmarks-only")];
+const SECRETS: [(&str, &str); 2] = [
+    ("DB_PASSWORD", "for-benchmarks-only"),
+    ("DB_ROOT_PASSWORD", "for-benchmarks-only"),
+];
 
 /// Fresh start, nothing to do, and the spread of the replicas' starts.
 #[derive(clap::Args)]
@@ -40,7 +42,9 @@ impl Up {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let deploy = Deploy::build(true)?;
         capture(deploy.command(&["build"]).envs(SECRETS))?;
-        let compose = has_compose().then(|| Compose::new(&deploy, &SECRETS)).transpose()?;
+        let compose = has_compose()
+            .then(|| Compose::new(&deploy, &SECRETS))
+            .transpose()?;
         if compose.is_none() {
             say("`docker compose` is not installed: only our own figures follow");
         }
@@ -91,7 +95,11 @@ impl Up {
         for container in compose.containers("api")? {
             let mut inspect = Command::new("docker");
             inspect.args(["inspect", "-f", "{{.State.StartedAt}}", &container]);
-            starts.push(String::from_utf8_lossy(&capture(&mut inspect)?).trim().to_owned());
+            starts.push(
+                String::from_utf8_lossy(&capture(&mut inspect)?)
+                    .trim()
+                    .to_owned(),
+            );
         }
         compose.down()?;
         sample(fresh, nothing, &starts)
@@ -105,8 +113,11 @@ fn timed(command: &mut Command) -> anyhow::Result<(Vec<u8>, Duration)> {
 }
 
 fn sample(fresh: Duration, nothing: Duration, starts: &[String]) -> anyhow::Result<Sample> {
-    let times: Vec<f64> =
-        starts.iter().map(|text| seconds_of_day(text)).collect::<Option<_>>().context("start times")?;
+    let times: Vec<f64> = starts
+        .iter()
+        .map(|text| seconds_of_day(text))
+        .collect::<Option<_>>()
+        .context("start times")?;
     let first = times.iter().copied().fold(f64::INFINITY, f64::min);
     let last = times.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     Ok(Sample {
@@ -118,9 +129,18 @@ fn sample(fresh: Duration, nothing: Duration, starts: &[String]) -> anyhow::Resu
 
 /// Of `2026-11-20T10:00:00.123456789Z`; a run at midnight is run again.
 fn seconds_of_day(text: &str) -> Option<f64> {
-    let time = text.split('T').nth(1)?.trim_end_matches('Z').split('+').next()?;
+    let time = text
+        .split('T')
+        .nth(1)?
+        .trim_end_matches('Z')
+        .split('+')
+        .next()?;
     let mut parts = time.split(':').map(str::parse::<f64>);
-    let (hours, minutes, seconds) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    let (hours, minutes, seconds) = (
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+        parts.next()?.ok()?,
+    );
     Some(hours * 3600.0 + minutes * 60.0 + seconds)
 }
 
@@ -131,20 +151,31 @@ fn median(samples: &[Sample], of: fn(&Sample) -> f64) -> Option<f64> {
 }
 
 fn report(replicas: u32, ours: &[Sample], theirs: &[Sample]) {
-    print(format!("{:<34} {:>14} {:>10} {:>7}  goal", "median", "sysndd-deploy", "compose", "ratio"));
+    print(format!(
+        "{:<34} {:>14} {:>10} {:>7}  goal",
+        "median", "sysndd-deploy", "compose", "ratio"
+    ));
     type Row = (&'static str, fn(&Sample) -> f64, &'static str);
     let rows: [Row; 3] = [
         ("fresh start (s)", |sample| sample.fresh, "≤ 0.65"),
         ("nothing to do (s)", |sample| sample.nothing, "≤ 0.25"),
-        ("spread of the replicas' starts (ms)", |sample| sample.spread, "≤ 0.4"),
+        (
+            "spread of the replicas' starts (ms)",
+            |sample| sample.spread,
+            "≤ 0.4",
+        ),
     ];
     for (title, of, goal) in rows {
-        let Some(own) = median(ours, of) else { continue };
+        let Some(own) = median(ours, of) else {
+            continue;
+        };
         let (peer, ratio) = match median(theirs, of) {
             Some(peer) => (format!("{peer:.2}"), format!("{:.2}", own / peer)),
             None => ("-".into(), "-".into()),
         };
-        print(format!("{title:<34} {own:>14.2} {peer:>10} {ratio:>7}  {goal}"));
+        print(format!(
+            "{title:<34} {own:>14.2} {peer:>10} {ratio:>7}  {goal}"
+        ));
     }
     print(format!("{} runs with {replicas} replicas", ours.len()));
 }

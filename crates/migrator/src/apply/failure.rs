@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use super::Applier;
 use super::unit::{Cause, Failure};
-use super::{Applier, millis};
 use crate::error::{MigrateError, StatementError, is_transient, server_code, shortened};
 use crate::files::MigrationFile;
 use crate::ledger;
+use crate::outcome::millis;
 use crate::session::RunError;
 
 impl Applier<'_> {

@@ -19,6 +19,7 @@ use crate::error::MigrateError;
 use crate::files::MigrationFile;
 use crate::ledger::{self, Doubt, LedgerRow, Shape};
 use crate::lock::{Key, Keys};
+use crate::outcome::millis;
 use crate::resume::{Resume, resume};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Settings};
@@ -182,8 +183,4 @@ impl Applier<'_> {
         let noted = ledger::checkpoint(&mut self.conn, file, done, doubt);
         self.dialer.bounded("writing the ledger", noted).await
     }
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

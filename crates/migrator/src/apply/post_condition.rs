@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use mysql_async::{Row, Value};
 
-use super::{Applier, millis};
+use super::Applier;
 use crate::error::{MigrateError, StatementError, is_transient, server_code, shortened};
 use crate::files::MigrationFile;
 use crate::ledger;
+use crate::outcome::millis;
 use crate::session::RunError;
 
 impl Applier<'_> {

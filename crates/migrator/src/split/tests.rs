@@ -56,9 +56,11 @@ fn delimiters_in_quotes_and_comments_do_not_count() {
 }
 
 #[test]
-fn two_dashes_are_a_comment_only_before_white_space_once_a_statement_has_begun() {
+fn two_dashes_are_a_comment_only_before_white_space() {
     assert_eq!(texts("SELECT 5--1;"), ["SELECT 5--1"]);
-    assert_eq!(texts("--no space\nSELECT 5--\n;"), ["SELECT 5"]);
+    assert_eq!(texts("--\t;\n-- ;\nSELECT 5--\n;--"), ["SELECT 5"]);
+    // The server will say what it thinks of it.
+    assert_eq!(texts("--no space;"), ["--no space"]);
 }
 
 #[test]
@@ -239,11 +241,14 @@ proptest! {
 
     #[test]
     fn a_statement_split_again_is_itself(script in scripts()) {
-        prop_assume!(!script.to_ascii_lowercase().contains("delimiter"));
-        for text in pieces(&script).map(|p| p.into_iter().filter(|p| p.kind == PieceKind::Statement).map(|p| p.text.to_owned()).collect::<Vec<_>>()).unwrap_or_default() {
-            let again = pieces(&text).expect("splits");
-            prop_assert_eq!(again.len(), 1);
-            prop_assert_eq!(again[0].text, &text);
+        let script = script.to_ascii_lowercase().replace("delimiter", "x");
+        for piece in pieces(&script).unwrap_or_default() {
+            // Cut off from what followed it, `--` at the end would be a comment.
+            if piece.kind == PieceKind::Statement && !piece.text.ends_with("--") {
+                let again = pieces(piece.text).expect("splits");
+                prop_assert_eq!(again.len(), 1);
+                prop_assert_eq!(again[0].text, piece.text);
+            }
         }
     }
 }

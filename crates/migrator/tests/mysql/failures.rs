@@ -1,11 +1,15 @@
 //! Files that fail: what is said, what stands afterwards, what the next start does.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mysql_async::OptsBuilder;
+use mysql_async::{Opts, OptsBuilder};
 use sysndd_migrator::{MigrateError, Settings, State, migrate};
 use sysndd_protocol::Event;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::support::{Events, files, refused, settings, start, started, with_database};
 
@@ -170,9 +174,7 @@ async fn a_database_that_is_not_there_yet_is_told_from_a_wrong_password() {
 #[tokio::test]
 #[ignore = "needs SYSNDD_TEST_MYSQL"]
 async fn a_server_that_accepts_and_says_nothing_does_not_hang_the_start() {
-    let silent = tokio::net::TcpListener::bind("127.0.0.1:0")
-        .await
-        .expect("a port");
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = silent.local_addr().expect("an address").port();
     let opts = OptsBuilder::default()
         .ip_or_hostname("127.0.0.1")
@@ -189,4 +191,101 @@ async fn a_server_that_accepts_and_says_nothing_does_not_hang_the_start() {
         error.is_transient() && matches!(error, MigrateError::Timeout { .. }),
         "{error}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_server_that_falls_silent_under_a_statement_does_not_hang_the_applier() {
+    with_database(|db| async move {
+        let wire = Wire::to(&db.opts()).await;
+        let opts = OptsBuilder::from_opts(db.opts())
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(wire.port);
+        let set = files(&[GOOD, ("002_b.sql", "DO SLEEP(15);")]);
+        let quick = Settings {
+            connect_timeout: Duration::from_millis(300),
+            watch_interval: Duration::from_millis(100),
+            query_timeout: Duration::from_millis(500),
+            ..settings("api-1")
+        };
+        let start =
+            tokio::spawn(
+                async move { migrate(opts.into(), &set, &quick, &Events::default()).await },
+            );
+        // Long enough for several looks that find the server at work.
+        let connection = db.wait_for_statement("SLEEP(15)").await;
+        wire.looks_at_least(4).await;
+        assert!(!start.is_finished());
+        wire.cut.store(true, Ordering::Relaxed);
+        let error = start
+            .await
+            .expect("no panic")
+            .expect_err("the server is gone");
+        assert!(error.is_transient(), "{error}");
+        assert_eq!(
+            (error.file(), error.statement()),
+            (Some("002_b.sql"), Some(1))
+        );
+        db.run(&format!("KILL {connection}")).await;
+    })
+    .await;
+}
+
+/// A wire to the server that can fall silent without closing.
+struct Wire {
+    port: u16,
+    cut: Arc<AtomicBool>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Wire {
+    async fn to(server: &Opts) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let target = (server.ip_or_hostname().to_owned(), server.tcp_port());
+        let cut = Arc::new(AtomicBool::new(false));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let (its_cut, its_count) = (Arc::clone(&cut), Arc::clone(&connections));
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                its_count.fetch_add(1, Ordering::Relaxed);
+                let far = TcpStream::connect(&target)
+                    .await
+                    .expect("the test server answers");
+                let ((near_in, near_out), (far_in, far_out)) =
+                    (near.into_split(), far.into_split());
+                tokio::spawn(carry(near_in, far_out, Arc::clone(&its_cut)));
+                tokio::spawn(carry(far_in, near_out, Arc::clone(&its_cut)));
+            }
+        });
+        Self {
+            port,
+            cut,
+            connections,
+        }
+    }
+
+    async fn looks_at_least(&self, count: usize) {
+        let wait = async {
+            while self.connections.load(Ordering::Relaxed) < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), wait)
+            .await
+            .expect("the statement is looked after");
+    }
+}
+
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicBool>) {
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        if cut.load(Ordering::Relaxed) {
+            // Both ends stay open, and nothing comes any more.
+            std::future::pending::<()>().await;
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
 }

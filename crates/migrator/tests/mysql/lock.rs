@@ -170,7 +170,18 @@ async fn waiters_never_get_in_between_two_sessions_of_one_pass() {
             .collect();
         let mut all = Vec::new();
         for start in starts {
-            all.extend(start.await.expect("no panic").all());
+            let events = start.await.expect("no panic");
+            let waits = events
+                .names()
+                .iter()
+                .filter(|name| **name == "lock_wait")
+                .count();
+            assert!(
+                waits <= 1,
+                "a wait is told once a holder, not once a session: {:?}",
+                events.all()
+            );
+            all.extend(events.all());
         }
         let acquired = all
             .iter()
