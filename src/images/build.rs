@@ -18,7 +18,7 @@ use super::{
     bases::{BaseRefs, image_argument},
     context::{Context, ContextError},
     dockerfile::Dockerfile,
-    dockerignore::{Ignore, IgnoreError},
+    dockerignore::{Ignore, IgnoreError, Sources},
     failure::{self, FailedBuild},
     progress::{BuildEvent, Progress},
 };
@@ -204,18 +204,18 @@ impl Prepared {
         let dockerfile = read_dockerfile(&dockerfile_path)?;
         let ignore = Ignore::for_build(&context_root, &dockerfile_path)?;
         let mut context = Context::of_directory(&context_root, &ignore)?;
+        // What the Dockerfile does not read cannot change the image: a new page of the frontend
+        // makes no new API.
+        let sources = dockerfile.context_sources();
+        if let Some(sources) = sources.and_then(|sources| Sources::new(&sources)) {
+            context.keep_only(&sources);
+        }
         // BuildKit needs the Dockerfile even where it is ignored.
         let sent_as = match relative_name(&build.dockerfile) {
             Some(name) => name,
             None => OUTSIDE_DOCKERFILE.to_owned(),
         };
         context.add_file(Path::new(&sent_as), &dockerfile_path)?;
-        if context_root.join(".dockerignore").is_file() {
-            context.add_file(
-                Path::new(".dockerignore"),
-                &context_root.join(".dockerignore"),
-            )?;
-        }
 
         let mut inputs = Sha256::new();
         inputs.update(format!(

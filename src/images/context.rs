@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::bytes::Bytes;
 use walkdir::WalkDir;
 
-use super::dockerignore::Ignore;
+use super::dockerignore::{Ignore, Sources};
 use crate::docker::ByteStream;
 
 /// Bytes that are put together before they are sent.
@@ -119,6 +119,17 @@ impl Context {
             self.entries.insert(path, entry);
         }
         Ok(())
+    }
+
+    /// Drops what `sources` cannot reach, patterns as in `COPY`. A source that leads through a link
+    /// may end anywhere, so then everything stays.
+    pub(crate) fn keep_only(&mut self, sources: &Sources) {
+        let through_a_link = self.entries.iter().any(|(path, entry)| {
+            matches!(entry, Entry::Symlink { .. }) && sources.names_or_passes(path)
+        });
+        if !through_a_link {
+            self.entries.retain(|path, _| sources.reaches(path));
+        }
     }
 
     /// One more file, or another content for it.
@@ -391,6 +402,34 @@ mod tests {
     fn a_context_that_is_not_there_is_an_error_with_its_path() {
         let error = Context::of_directory(Path::new("/not/there"), &Ignore::nothing()).unwrap_err();
         assert!(error.to_string().contains("/not/there"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn only_what_the_dockerfile_reads_is_sent() {
+        let root = tree();
+        fs::create_dir_all(root.path().join("docs/deep")).unwrap();
+        fs::write(root.path().join("docs/deep/a.md"), "").unwrap();
+        for (sources, expected) in [
+            (
+                &["src"][..],
+                &["d755 src", "d755 src/empty", "-644 src/main.rs"][..],
+            ),
+            (
+                &["/run.sh", "./docs/deep/a.md"],
+                &["-644 docs/deep/a.md", "-750 run.sh"],
+            ),
+            (&["*.sh"], &["-750 run.sh"]),
+            (&[], &[]),
+        ] {
+            let mut sent = context(root.path(), "");
+            sent.keep_only(&Sources::new(sources).unwrap());
+            assert_eq!(listing(&archive(sent).await), expected, "{sources:?}");
+        }
+        for everything in [".", "/", "link", "dangling/x", "*"] {
+            let mut sent = context(root.path(), "");
+            sent.keep_only(&Sources::new(&[everything]).unwrap());
+            assert_eq!(listing(&archive(sent).await).len(), 9, "{everything}");
+        }
     }
 
     #[test]

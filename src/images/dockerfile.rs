@@ -70,6 +70,23 @@ impl Dockerfile {
         self.text.contains(text)
     }
 
+    /// Patterns of the paths in the context that the file can read, or `None` where that cannot be
+    /// told from its text: then it may be any.
+    pub(crate) fn context_sources(&self) -> Option<Vec<String>> {
+        let mut sources = Vec::new();
+        for Instruction {
+            keyword, arguments, ..
+        } in &self.instructions
+        {
+            match keyword.as_str() {
+                "COPY" | "ADD" => sources.extend(copied(arguments)?),
+                "RUN" => sources.extend(mounted(arguments)?),
+                _ => {}
+            }
+        }
+        Some(sources)
+    }
+
     /// The line of a step, from BuildKit's name of it: `[build 3/7] RUN make`.
     pub(crate) fn line_of(&self, step_name: &str) -> Option<usize> {
         let (place, instruction) = step_name.strip_prefix('[')?.split_once("] ")?;
@@ -122,6 +139,62 @@ impl Dockerfile {
                 .map(|number| number + 1),
         }
     }
+}
+
+/// What `COPY` or `ADD` takes from the context.
+fn copied(arguments: &str) -> Option<Vec<String>> {
+    let mut rest = arguments;
+    while let Some(flag) = rest.strip_prefix("--") {
+        let (flag, after) = flag.split_once(' ')?;
+        if flag.starts_with("from=") {
+            return Some(Vec::new());
+        }
+        rest = after;
+    }
+    let mut paths: Vec<String> = if rest.starts_with('[') {
+        serde_json::from_str(rest).ok()?
+    } else {
+        rest.split(' ').map(str::to_owned).collect()
+    };
+    paths.pop();
+    // A variable may name anything, a here-document names nothing in the context.
+    if paths
+        .iter()
+        .any(|path| path.contains('$') || path.starts_with("<<") || path.contains('"'))
+    {
+        return None;
+    }
+    paths.retain(|path| !path.contains("://"));
+    Some(paths)
+}
+
+/// What the mounts of a `RUN` take from the context.
+fn mounted(arguments: &str) -> Option<Vec<String>> {
+    let mut sources = Vec::new();
+    for word in arguments
+        .split(' ')
+        .map_while(|word| word.strip_prefix("--"))
+    {
+        let Some(mount) = word.strip_prefix("mount=") else {
+            continue;
+        };
+        let option = |keys: &[&str]| {
+            mount.split(',').find_map(|part| {
+                let (key, value) = part.split_once('=')?;
+                keys.contains(&key).then_some(value)
+            })
+        };
+        let is_bind = option(&["type"]).is_none_or(|kind| kind == "bind");
+        if !is_bind || option(&["from"]).is_some() {
+            continue;
+        }
+        let source = option(&["source", "src"]).unwrap_or(".");
+        if source.contains(['$', '"']) {
+            return None;
+        }
+        sources.push(source.to_owned());
+    }
+    Some(sources)
 }
 
 /// Instructions with the line they begin on; comments and empty lines left out.
@@ -183,6 +256,39 @@ RUN true
             ("UI", false),
         ] {
             assert_eq!(file.declares(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_read_from_the_context_is_known_unless_a_variable_names_it() {
+        let sources = |text: &str| Dockerfile::parse(text).context_sources();
+        let some = |paths: &[&str]| Some(paths.iter().map(|&path| path.to_owned()).collect());
+        for (text, expected) in [
+            ("COPY a b/*.toml /c/", some(&["a", "b/*.toml"])),
+            ("COPY --chown=1:1 --chmod=755 a /b", some(&["a"])),
+            ("COPY --from=build /x /y", some(&[])),
+            ("COPY [\"with blank\", \"/b\"]", some(&["with blank"])),
+            ("ADD https://example.test/x local /b", some(&["local"])),
+            ("COPY . .", some(&["."])),
+            ("COPY $FILE /x", None),
+            ("COPY <<EOF /x\nhello\nEOF", None),
+            (
+                "RUN --mount=type=bind,source=lock,target=/l make",
+                some(&["lock"]),
+            ),
+            ("RUN --mount=target=/src make", some(&["."])),
+            (
+                "RUN --mount=type=cache,target=/c --mount=src=x,target=/x make",
+                some(&["x"]),
+            ),
+            (
+                "RUN --mount=type=bind,from=build,source=/a,target=/a make",
+                some(&[]),
+            ),
+            ("RUN --mount=type=bind,source=${X},target=/a make", None),
+            ("RUN make --mount=type=bind", some(&[])),
+        ] {
+            assert_eq!(sources(text), expected, "{text}");
         }
     }
 

@@ -114,7 +114,56 @@ impl Ignore {
     }
 }
 
+/// Which files of a context a Dockerfile reads: the sources of its `COPY` and the like.
+#[derive(Debug)]
+pub(crate) struct Sources {
+    rules: Vec<Rule>,
+    everything: bool,
+}
+
+impl Sources {
+    /// `None` when one of them is no pattern; the build will say so.
+    pub(crate) fn new(sources: &[impl AsRef<str>]) -> Option<Self> {
+        let patterns: Vec<String> = sources
+            .iter()
+            .map(|source| clean(source.as_ref()))
+            .collect();
+        let everything = patterns.iter().any(String::is_empty);
+        let rule = |pattern: String| {
+            Some(Rule {
+                keep: true,
+                regex: regex_of(&pattern).ok()?,
+                pattern,
+            })
+        };
+        let rules = patterns.into_iter().map(rule).collect::<Option<_>>()?;
+        Some(Self { rules, everything })
+    }
+
+    /// Whether `path` is one of them or lies below one.
+    pub(crate) fn reaches(&self, path: &Path) -> bool {
+        let path = path.to_string_lossy();
+        self.everything || self.rules.iter().any(|rule| rule.matches_or_holds(&path))
+    }
+
+    /// Whether one of them names `path` itself or leads through it.
+    pub(crate) fn names_or_passes(&self, path: &Path) -> bool {
+        let path = path.to_string_lossy();
+        let by = |rule: &Rule| rule.regex.is_match(&path) || rule.leads_through(&path);
+        !self.everything && self.rules.iter().any(by)
+    }
+}
+
 impl Rule {
+    /// Whether the pattern has more segments than `path`, and its first ones match.
+    fn leads_through(&self, path: &str) -> bool {
+        let depth = path.split('/').count();
+        let segments: Vec<&str> = self.pattern.split('/').collect();
+        segments.contains(&"**")
+            || segments.len() > depth
+                && regex_of(&segments[..depth].join("/")).is_ok_and(|regex| regex.is_match(path))
+    }
+
     /// A pattern also covers everything below what it matches.
     fn matches_or_holds(&self, path: &str) -> bool {
         let parents = path.match_indices('/').map(|(end, _)| &path[..end]);
