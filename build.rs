@@ -16,7 +16,8 @@ fn main() -> io::Result<()> {
     let mut code = String::new();
     for name in &names {
         let path = checks.join(format!("{name}.rs"));
-        writeln!(code, "#[path = {path:?}]\nmod {name};").map_err(io::Error::other)?;
+        let path = path.display();
+        writeln!(code, "#[path = \"{path}\"]\nmod {name};").map_err(io::Error::other)?;
     }
     let list: Vec<String> = names.iter().map(|name| format!("&{name}::CHECK")).collect();
     writeln!(

@@ -11,8 +11,10 @@ use crate::{
     config::{ImageSource, ServiceName, Stack},
     error::Error,
     exit::Exit,
+    host,
     images::{
-        self, BaseEvent, BaseRefs, BuildEvent, BuiltImage, Origin, Outcome, ServiceBuild, StepState,
+        self, BaseError, BaseEvent, BaseRefs, BuildEvent, BuiltImage, Origin, Outcome,
+        ServiceBuild, StepState,
     },
     output::{Board, seconds},
     plan::{self, Images, Plan, ResolvedImage, UpIntent},
@@ -103,6 +105,23 @@ pub(super) fn edge_template(stack: &Stack) -> Result<String, Error> {
 
 /// The base images that the stack needs.
 pub(super) async fn bases(session: &Session) -> Result<BaseRefs, Error> {
+    let bases = match gather_bases(session).await {
+        Err(error) if session.may_install => {
+            let Some(tool) = error.missing_tool() else {
+                return Err(Error::image(error));
+            };
+            session
+                .printer
+                .say(format!("installing {}", tool.packages.join(" ")));
+            host::install(tool.packages).await.map_err(Error::image)?;
+            gather_bases(session).await
+        }
+        bases => bases,
+    };
+    bases.map_err(Error::image)
+}
+
+async fn gather_bases(session: &Session) -> Result<BaseRefs, BaseError> {
     let (sender, mut events) = mpsc::unbounded_channel();
     let stack = &session.stack;
     let names = images::needed(stack);
@@ -120,7 +139,7 @@ pub(super) async fn bases(session: &Session) -> Result<BaseRefs, Error> {
         show_base(&mut board, &event);
     }
     board.close();
-    bases.map_err(Error::image)
+    bases
 }
 
 /// The image of one service, built if anything that goes into it changed.
@@ -203,9 +222,10 @@ fn show_base(board: &mut Board, event: &BaseEvent) {
         BaseEvent::NotInRegistry { base, reason } => {
             board.set(base, &format!("not from the registry: {reason}"));
         }
-        BaseEvent::Pulling { base, line } => board.detail(base, line),
         BaseEvent::Making { base } => board.set(base, "making it from Debian packages"),
-        BaseEvent::Log { base, line } => board.detail(base, line),
+        BaseEvent::Pulling { base, line } | BaseEvent::Log { base, line } => {
+            board.detail(base, line);
+        }
         BaseEvent::Step { base, event } => show_step(board, base, event),
         BaseEvent::Ready { base, image, took } => {
             let how = match image.origin {
@@ -231,7 +251,7 @@ fn show_step(board: &mut Board, of: &str, event: &BuildEvent) {
         StepState::Started => board.set(of, &event.name),
         StepState::Cached => board.set(of, &format!("{} cached", event.name)),
         StepState::Done(took) => {
-            board.set(of, &format!("{} done in {}", event.name, seconds(*took)))
+            board.set(of, &format!("{} done in {}", event.name, seconds(*took)));
         }
         StepState::Failed(_) => board.failed(of, &event.name),
         StepState::Log(line) => board.detail(of, &format!("{} {line}", short(&event.name))),

@@ -66,7 +66,7 @@ struct Global {
         env = "SYSNDD_DEPLOY_PROJECT"
     )]
     project: Option<String>,
-    /// Engine, instead of DOCKER_HOST
+    /// Engine, instead of `DOCKER_HOST`
     #[arg(short = 'H', long, global = true, value_name = "URL")]
     host: Option<String>,
     /// How answers are printed

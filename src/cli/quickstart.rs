@@ -40,7 +40,8 @@ impl Quickstart {
         write_secrets(global, printer, &engine).await?;
 
         let stack = session::load(global)?;
-        let session = Session::on_engine(global, printer, stack, engine);
+        let mut session = Session::on_engine(global, printer, stack, engine);
+        session.may_install = true;
         let done = bring_up(
             &session,
             BuildMode::Changed,

@@ -18,6 +18,8 @@ pub(super) struct Session {
     pub(super) stack: Stack,
     pub(super) engine: Engine,
     pub(super) prober: Prober,
+    /// Whether packages that turn out to be missing may be installed on this machine.
+    pub(super) may_install: bool,
 }
 
 /// Loads `sysndd.toml` without asking an engine.
@@ -73,6 +75,7 @@ impl Session {
             stack,
             engine,
             prober,
+            may_install: false,
         }
     }
 
@@ -92,6 +95,7 @@ impl Session {
             engine: self.engine.clone(),
             prober: self.prober.clone(),
             stack,
+            may_install: self.may_install,
         }
     }
 

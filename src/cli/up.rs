@@ -25,6 +25,10 @@ use crate::{
 ///
 /// Images whose sources changed are built first. Nothing happens to what is already as it should be.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Up {
     /// How many replicas, instead of the file's count: 4, or api=4
     #[arg(short = 'n', long, value_name = "N")]

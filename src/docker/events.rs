@@ -31,7 +31,7 @@ impl Engine {
         let api = self
             .api
             .clone()
-            .with_timeout(std::time::Duration::from_secs(24 * 3600));
+            .with_timeout(std::time::Duration::from_hours(24));
         async_stream(api.events(Some(options)))
     }
 }

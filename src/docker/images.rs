@@ -16,7 +16,7 @@ use bollard::{
     models::{BuildInfoAux, CreateImageInfo, ImageInspect, ImageSummary},
     query_parameters::{
         BuildImageOptionsBuilder, BuilderVersion, CreateImageOptionsBuilder,
-        ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
+        ListImagesOptionsBuilder, TagImageOptionsBuilder,
     },
 };
 use futures::{StreamExt, TryStreamExt, stream::BoxStream};
@@ -37,10 +37,6 @@ pub(crate) type ByteStream = BoxStream<'static, io::Result<Bytes>>;
 pub(crate) struct ImageId(String);
 
 impl ImageId {
-    pub(crate) fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
-    }
-
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
@@ -281,8 +277,9 @@ impl Engine {
 
     /// Removes a name of an image, and the image with its last name; an image that is not there
     /// is fine. Containers that use it make this an error.
+    #[cfg(test)]
     pub(crate) async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {
-        let options = RemoveImageOptionsBuilder::default().build();
+        let options = bollard::query_parameters::RemoveImageOptionsBuilder::default().build();
         match self.api.remove_image(reference, Some(options), None).await {
             Ok(_)
             | Err(Error::DockerResponseServerError {
@@ -417,9 +414,9 @@ mod tests {
     #[test]
     fn an_image_id_is_shown_short() {
         assert_eq!(
-            ImageId::new("sha256:0123456789abcdef").short(),
+            ImageId("sha256:0123456789abcdef".to_owned()).short(),
             "0123456789ab"
         );
-        assert_eq!(ImageId::new("0123").short(), "0123");
+        assert_eq!(ImageId("0123".to_owned()).short(), "0123");
     }
 }

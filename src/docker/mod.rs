@@ -25,7 +25,6 @@ pub(crate) use events::ContainerEvent;
 pub(crate) use exec::ExecOutput;
 pub(crate) use images::*;
 pub(crate) use logs::{LogLine, LogQuery, LogStream};
-pub(crate) use resources::NamedResource;
 
 /// A connection to one engine. Cheap to clone.
 #[derive(Clone)]

@@ -163,8 +163,10 @@ fn directory(stack: &Stack, edge: &Edge) -> String {
         .volumes
         .iter()
         .find(|mount| mount.source == crate::config::MountSource::Volume(edge.volume.clone()))
-        .map(|mount| mount.target.clone())
-        .unwrap_or_else(|| unreachable!("validated: the edge's service mounts the edge's volume"))
+        .map_or_else(
+            || unreachable!("validated: the edge's service mounts the edge's volume"),
+            |mount| mount.target.clone(),
+        )
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

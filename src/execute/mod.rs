@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use sysndd_protocol::{ReplicaName, StartupEvent};
 
-pub(crate) use await_ready::{NotReady, ReplicaFailure};
+pub(crate) use await_ready::ReplicaFailure;
 pub(crate) use run::execute;
 
 use crate::{docker::EngineError, edge::EdgeError, plan::OpId};

@@ -147,7 +147,7 @@ impl Workshop {
                 self.own_volume(name, owner.uid, owner.gid, image).await?;
             }
             Action::CreateContainer(spec) => engine.create(spec).await.map(drop)?,
-            Action::StartContainer { replica, .. } => {
+            Action::StartContainer { replica } => {
                 engine.start(replica.as_str()).await?;
                 startup::follow(
                     engine.clone(),

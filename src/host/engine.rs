@@ -11,7 +11,7 @@ const PACKAGES: [&str; 2] = ["docker.io", "iptables"];
 const LOG: &str = "/var/log/dockerd.log";
 const PID_FILE: &str = "/var/run/docker.pid";
 /// A cold engine with containers to restart takes seconds; one that needs longer has a fault.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(60);
+const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
 /// A service manager that can start an engine has done so by then.
 const SERVICE_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 const ASK_AGAIN: Duration = Duration::from_millis(200);

@@ -5,4 +5,4 @@ mod engine;
 mod packages;
 
 pub(crate) use engine::{EngineSetupError, ensure_engine};
-pub(crate) use packages::{PackageError, install, is_installed, is_root};
+pub(crate) use packages::install;

@@ -335,7 +335,7 @@ impl<'a> Search<'a> {
             kitchen.tell(BaseEvent::Pulling {
                 base: base.clone(),
                 line,
-            })
+            });
         };
         let image = engine.pull_image(reference, pulling).await?;
         Ok(BaseRef::new(reference, image, Origin::Pulled))

@@ -216,7 +216,7 @@ impl<'a> Kitchen<'a> {
             self.tell(BaseEvent::Step {
                 base: base.clone(),
                 event,
-            })
+            });
         };
         let image = build
             .run(self.engine, step)

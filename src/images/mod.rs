@@ -19,11 +19,7 @@ mod toolchain;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bases::{
-    BaseError, BaseEvent, BaseRef, BaseRefs, Origin, missing_tools, needed, resolve,
-};
-pub(crate) use build::{BuildError, BuiltImage, Outcome, ServiceBuild, build_service};
-pub(crate) use failure::FailedBuild;
+pub(crate) use bases::{BaseError, BaseEvent, BaseRefs, Origin, missing_tools, needed, resolve};
+pub(crate) use build::{BuiltImage, Outcome, ServiceBuild, build_service};
 pub(crate) use lookup::{newest, present};
-pub(crate) use progress::{BuildEvent, FailedStep, StepState};
-pub(crate) use rootfs::Tool;
+pub(crate) use progress::{BuildEvent, StepState};

@@ -56,6 +56,9 @@ pub(crate) struct Rootfs {
     /// Settings of apt, now and in the image.
     #[serde(default)]
     pub(crate) apt: BTreeMap<String, String>,
+    /// Options of dpkg, now and in the image.
+    #[serde(default)]
+    pub(crate) dpkg: Vec<String>,
     /// Paths that dpkg does not unpack, now and in the image, and exceptions from them.
     #[serde(default)]
     pub(crate) exclude: Vec<String>,

@@ -48,6 +48,9 @@ fn arguments(rootfs: &Rootfs) -> Vec<String> {
     for (key, value) in &rootfs.apt {
         arguments.push(format!("--aptopt={key} \"{value}\""));
     }
+    for option in &rootfs.dpkg {
+        arguments.push(format!("--dpkgopt={option}"));
+    }
     for path in &rootfs.exclude {
         arguments.push(format!("--dpkgopt=path-exclude={path}"));
     }
@@ -128,6 +131,7 @@ mod tests {
         let rootfs: Rootfs = toml::from_str(
             "suite = 'sid'\nvariant = 'minbase'\npackages = ['a', 'b']\n\
              exclude = ['/usr/share/man/*']\ninclude = ['/usr/share/man/man1/*']\n\
+             dpkg = ['force-unsafe-io']\n\
              [apt]\n'Acquire::Languages' = 'none'",
         )
         .unwrap();
@@ -138,6 +142,7 @@ mod tests {
                 "--format=tar",
                 "--include=a,b",
                 "--aptopt=Acquire::Languages \"none\"",
+                "--dpkgopt=force-unsafe-io",
                 "--dpkgopt=path-exclude=/usr/share/man/*",
                 "--dpkgopt=path-include=/usr/share/man/man1/*",
                 "sid",

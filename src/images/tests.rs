@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::*;
+use super::{bases::BaseError, build::BuildError, *};
 use crate::{
     config::{BaseImage, BaseName, BaseSource, Bases, Build, ProjectName, ServiceName, Text},
     docker::{Engine, labels},

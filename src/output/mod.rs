@@ -94,14 +94,6 @@ impl Printer {
         ));
     }
 
-    pub(crate) fn warn(self, line: impl AsRef<str>) {
-        self.say(format!(
-            "{} {}",
-            Style::new().yellow().for_stderr().apply_to("warning:"),
-            line.as_ref()
-        ));
-    }
-
     pub(crate) fn hint(self, line: impl AsRef<str>) {
         self.say(format!(
             "{} {}",

@@ -63,7 +63,6 @@ pub(crate) enum Action {
     },
     CreateContainer(Box<ContainerSpec>),
     StartContainer {
-        service: ServiceName,
         replica: ReplicaName,
     },
     /// Waits until the replica answers as ready; fails when it ends or the time is over.
@@ -116,7 +115,7 @@ impl Action {
             | Self::RemoveNetwork { name }
             | Self::RemoveVolume { name } => name,
             Self::CreateContainer(spec) => &spec.name,
-            Self::StartContainer { replica, .. }
+            Self::StartContainer { replica }
             | Self::AwaitReady { replica, .. }
             | Self::StopContainer { replica, .. }
             | Self::RemoveContainer { replica } => replica.as_str(),

@@ -10,6 +10,5 @@ mod up;
 
 pub(crate) use action::{Action, OpId, Operation, Plan, Upstream};
 pub(crate) use down::{DownIntent, down};
-pub(crate) use order::{start_order, stop_layers};
-pub(crate) use spec::{ContainerTemplate, image_name, network_name, volume_name};
+pub(crate) use spec::image_name;
 pub(crate) use up::{Images, ResolvedImage, UpIntent, up};

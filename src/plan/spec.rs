@@ -79,12 +79,7 @@ impl<'a> ContainerTemplate<'a> {
         let spec = self.spec(&crate::config::Text::expose);
         let json = serde_json::to_vec(&spec)
             .unwrap_or_else(|error| unreachable!("a container spec has string keys only: {error}"));
-        let digest = Sha256::digest(&json);
-        digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hex(&Sha256::digest(&json)[..16])
     }
 
     fn spec(&self, text: &dyn Fn(&crate::config::Text) -> String) -> ContainerSpec {
@@ -166,6 +161,16 @@ impl<'a> ContainerTemplate<'a> {
             pids: service.resources.pids.map(i64::from),
         }
     }
+}
+
+/// Bytes in hexadecimal digits.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Cores → billionths of a core, the engine's unit.

@@ -9,7 +9,7 @@ use sysndd_protocol::{ReleaseId, ReplicaName};
 use super::{
     action::{Action, OpId, Operation, Plan, Upstream},
     order::start_order,
-    spec::{ContainerTemplate, network_name, volume_name},
+    spec::{ContainerTemplate, hex, network_name, volume_name},
 };
 use crate::{
     config::{MountSource, Service, ServiceName, Stack, VolumeName},
@@ -145,12 +145,7 @@ impl<'a> Planner<'a> {
         for template in self.templates.values() {
             digest.update(template.hash());
         }
-        let digest: String = digest
-            .finalize()
-            .iter()
-            .take(3)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest = hex(&digest.finalize()[..3]);
         ReleaseId::new(format!(
             "r{}-{digest}",
             self.intent.now.format("%Y%m%d-%H%M%S")
@@ -379,7 +374,6 @@ impl<'a> Planner<'a> {
         cause: &str,
     ) -> OpId {
         let action = Action::StartContainer {
-            service: service.name.clone(),
             replica: replica.clone(),
         };
         let started = self.push(after.to_vec(), action, cause);

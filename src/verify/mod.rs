@@ -9,7 +9,7 @@ mod report;
 mod timeline;
 mod checks {
     //! One file a check, collected by `build.rs`.
-    use super::Check;
+
     include!(concat!(env!("OUT_DIR"), "/checks.rs"));
 }
 
@@ -19,8 +19,7 @@ use futures::future::{self, BoxFuture};
 use serde::Serialize;
 use serde_json::Value;
 
-pub(crate) use evidence::{Evidence, HealthAnswer, ReplicaEvidence};
-pub(crate) use ledger::Ledger;
+pub(crate) use evidence::{Evidence, ReplicaEvidence};
 pub(crate) use report::{CheckReport, Report};
 pub(crate) use timeline::Timeline;
 
@@ -74,16 +73,15 @@ impl Context<'_> {
             .replicas_of(&edge.service)
             .find(|replica| replica.is_running())
             .ok_or_else(|| format!("{} does not run", edge.service))?;
-        let answer = match replica.published(self.engine.info()) {
-            Some(address) => self.prober.get_published(&address, path).await,
-            None => {
-                let probe = self.stack.services[&edge.service]
-                    .healthcheck
-                    .probe
-                    .as_ref();
-                let port = probe.map_or(edge.generation.port, Probe::port);
-                self.prober.get(replica, port, path).await
-            }
+        let answer = if let Some(address) = replica.published(self.engine.info()) {
+            self.prober.get_published(&address, path).await
+        } else {
+            let probe = self.stack.services[&edge.service]
+                .healthcheck
+                .probe
+                .as_ref();
+            let port = probe.map_or(edge.generation.port, Probe::port);
+            self.prober.get(replica, port, path).await
         };
         answer.map_err(|error| error.to_string())
     }

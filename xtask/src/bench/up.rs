@@ -150,12 +150,14 @@ fn median(samples: &[Sample], of: fn(&Sample) -> f64) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
+/// Title, figure, goal as a ratio.
+type Row = (&'static str, fn(&Sample) -> f64, &'static str);
+
 fn report(replicas: u32, ours: &[Sample], theirs: &[Sample]) {
     print(format!(
         "{:<34} {:>14} {:>10} {:>7}  goal",
         "median", "sysndd-deploy", "compose", "ratio"
     ));
-    type Row = (&'static str, fn(&Sample) -> f64, &'static str);
     let rows: [Row; 3] = [
         ("fresh start (s)", |sample| sample.fresh, "≤ 0.65"),
         ("nothing to do (s)", |sample| sample.nothing, "≤ 0.25"),
