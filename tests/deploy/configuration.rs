@@ -37,9 +37,11 @@ async fn all_faults_of_a_file_come_at_once_with_their_places() {
             "sysndd.toml:4:8", "nowhere",
             "sysndd.toml:5:12", "four",
             "sysndd.toml:6:15", "db",
+            "sysndd.toml:8:11", "no image",
             "sysndd.toml:9:1", "imagge",
             "sysndd.toml:10:10", "99999",
-            "sysndd.toml:13:9", "ask the operator for it",
+            "sysndd.toml:13:10", "ask the operator for it",
+            "7 errors in the configuration; nothing was touched",
         ]);
         assert_eq!(answer.stdout, "");
         assert!(!answer.stderr.contains('\u{1b}'), "escape codes in a pipe: {answer}");

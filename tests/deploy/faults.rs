@@ -144,10 +144,15 @@ async fn a_favicon_that_is_gone_is_found() {
     stack.engine.create(&without, body).await;
     stack.engine.start(&without).await;
     stack.engine.wait(&without).await;
-    let image = stack.engine.commit(&without, "ENTRYPOINT []").await;
+    let image = stack.engine.commit(&without, "LABEL favicon=gone").await;
     stack.engine.remove(&without).await;
 
-    stack.engine.recreate(&web, |body| body.image = Some(image.id.clone())).await;
+    let change = |body: &mut ContainerCreateBody| {
+        body.image = Some(image.id.clone());
+        body.entrypoint = Some(vec!["nginx".into()]);
+        body.cmd = Some(Vec::new());
+    };
+    stack.engine.recreate(&web, change).await;
     stack.call(&["up"]).ends_with(0).await;
     let report = verify(&stack).report().await;
     report.fails_only(&["web.favicon"]).naming("web.favicon", "404");

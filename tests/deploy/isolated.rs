@@ -1,6 +1,6 @@
 //! `verify --fresh`: a copy that shares nothing with the live stack and leaves nothing behind.
 
-use super::harness::Deployment;
+use super::harness::{Deployment, StackFile};
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
@@ -26,7 +26,8 @@ async fn a_fresh_copy_is_proven_removed_and_never_touches_the_live_stack() {
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn sixteen_replicas_on_an_empty_database_have_one_applier() {
-    let stack = Deployment::shipped();
+    // Two cores need their time for sixteen starts.
+    let stack = Deployment::of(StackFile::shipped().with("verify.start_spread", "10s"));
     let report = stack.call(&["verify", "--fresh", "--replicas", "16"]).report().await;
     report.passes();
     let timeline = report.json["timeline"]["replicas"].as_array().expect("a timeline");

@@ -19,6 +19,7 @@ use bollard::{
 use futures::StreamExt as _;
 
 const PROJECT: &str = "dev.sysndd.project";
+const RUN: &str = "dev.sysndd.run";
 
 /// A client of the engine.
 #[derive(Clone)]
@@ -121,7 +122,7 @@ impl Engine {
         self.0.remove_container(container, Some(options)).await.expect("it is removed");
     }
 
-    /// Replaces a container by one with the same name and labels that differs by `change`.
+    /// Replaces a container by one with the same name and configuration but for `change`.
     pub(crate) async fn recreate(&self, container: &str, change: impl FnOnce(&mut ContainerCreateBody)) {
         let old = self.inspect(container).await;
         let networks = old.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
@@ -133,6 +134,8 @@ impl Engine {
             (network, kept)
         });
         body.networking_config = Some(NetworkingConfig { endpoints_config: Some(endpoints.collect()) });
+        // Not started together with the others: as a later run of `up` would have made it.
+        body.labels.get_or_insert_default().insert(RUN.to_owned(), "by-hand".to_owned());
         change(&mut body);
         self.remove(container).await;
         self.create(container, body).await;
