@@ -15,6 +15,9 @@ data=/var/lib/mysql
 seed=/usr/share/mysql-seed
 scripts=/docker-entrypoint-initdb.d
 
+# As the first process of a container, this would ignore the signals that stop it.
+trap 'exit 143' TERM INT
+
 say() { echo "entrypoint: $*" >&2; }
 die() { say "$*"; exit 1; }
 
@@ -53,6 +56,10 @@ check_environment() {
     if [[ -z ${MYSQL_ROOT_PASSWORD:-} && -z ${MYSQL_ALLOW_EMPTY_PASSWORD:-} ]]; then
         die "a new database needs MYSQL_ROOT_PASSWORD (or MYSQL_ALLOW_EMPTY_PASSWORD or MYSQL_RANDOM_ROOT_PASSWORD)"
     fi
+    : "${MYSQL_DATABASE:=}" "${MYSQL_USER:=}"
+    [[ ${#MYSQL_DATABASE} -le 64 && $MYSQL_DATABASE != *[[:space:]] ]] \
+        || die "MYSQL_DATABASE=\`$MYSQL_DATABASE\` is no name for a database"
+    [[ ${#MYSQL_USER} -le 32 ]] || die "MYSQL_USER is longer than 32 characters"
     [[ ${MYSQL_USER:-} != root ]] || die "MYSQL_USER cannot be root; use MYSQL_ROOT_PASSWORD"
     if [[ -n ${MYSQL_USER:-} && -z ${MYSQL_PASSWORD:-} ]]; then
         die "MYSQL_USER is set and MYSQL_PASSWORD is not"
@@ -63,6 +70,7 @@ check_environment() {
 statements() {
     local root user
     root="'root'@$(quoted "${MYSQL_ROOT_HOST:-%}")"
+    echo "ALTER USER 'root'@'localhost' IDENTIFIED BY $(quoted "${MYSQL_ROOT_PASSWORD:-}");"
     if [[ -n ${MYSQL_DATABASE:-} ]]; then
         echo "CREATE DATABASE IF NOT EXISTS $(name "$MYSQL_DATABASE");"
     fi
@@ -77,10 +85,10 @@ statements() {
     fi
     echo "CREATE USER IF NOT EXISTS $root IDENTIFIED BY $(quoted "${MYSQL_ROOT_PASSWORD:-}");"
     echo "GRANT ALL ON *.* TO $root WITH GRANT OPTION;"
-    echo "ALTER USER 'root'@'localhost' IDENTIFIED BY $(quoted "${MYSQL_ROOT_PASSWORD:-}");"
 }
 
-# The server writes the mark that it came to the end: a log that is switched on and off again.
+# The server writes the mark that it came to the end, a log that is switched on and off again, and
+# lets clients in.
 mark_configured() {
     echo "SET @log = @@GLOBAL.general_log, @file = @@GLOBAL.general_log_file, @output = @@GLOBAL.log_output;"
     echo "SET GLOBAL general_log = OFF;"
@@ -91,6 +99,7 @@ mark_configured() {
     echo "SET GLOBAL general_log_file = @file;"
     echo "SET GLOBAL log_output = @output;"
     echo "SET GLOBAL general_log = @log;"
+    echo "SET GLOBAL offline_mode = OFF;"
 }
 
 is_new() {
@@ -101,7 +110,9 @@ is_new() {
 plant_seed() {
     find "$data" -mindepth 1 -maxdepth 1 ! -name lost+found ! -name .seeding -exec rm -rf {} +
     : >"$data/.seeding"
-    cp -R --preserve=mode,timestamps --sparse=always "$seed/." "$data/"
+    # The image leaves it open for a container that runs as another user.
+    chmod 0750 "$data" 2>/dev/null || true
+    (umask 027 && cp -R --sparse=always "$seed/." "$data/")
 }
 
 # mark FROM TO: moves on in a way that survives a power failure.
@@ -167,10 +178,11 @@ fi
 if [[ -e $data/.configuring && ! -e $data/.configured ]]; then
     check_environment
     # A here-string has no name in the file system, so no password stays behind. The server runs
-    # it before it answers its first client.
+    # it before it answers its first client; after a statement that fails it would go on without
+    # the rest, hence offline_mode, which only the last statement ends.
     accounts=$(statements; mark_configured)
     unset MYSQL_ROOT_PASSWORD MYSQL_PASSWORD
-    exec "$@" --init-file=/dev/fd/3 3<<<"$accounts"
+    exec "$@" --offline-mode=ON --init-file=/dev/fd/3 3<<<"$accounts"
 fi
 rm -f "$data/.configuring" "$data/.configured"
 exec "$@"

@@ -18,6 +18,7 @@ mod verify;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
 
 use crate::{
     error::Error,
@@ -128,6 +129,7 @@ enum Command {
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
     let printer = Printer::new(cli.global.format);
+    trace();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -148,6 +150,16 @@ pub(crate) fn main() -> ExitCode {
             error.exit.into()
         }
     }
+}
+
+/// What goes on inside, for those who look for a fault: `SYSNDD_DEPLOY_LOG=debug`, on stderr.
+fn trace() {
+    let filter =
+        EnvFilter::try_from_env("SYSNDD_DEPLOY_LOG").unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
 }
 
 async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {

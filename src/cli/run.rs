@@ -197,8 +197,10 @@ impl Show<'_> {
             }
             Action::CreateNetwork { .. } => self.board.done(subject, "network created"),
             Action::CreateVolume { .. } => self.board.done(subject, "volume created"),
-            Action::BuildImage { .. } | Action::OwnVolume { .. } | Action::WriteUpstream { .. } => {
-            }
+            Action::BuildImage { .. }
+            | Action::OwnDirectory { .. }
+            | Action::OwnVolume { .. }
+            | Action::WriteUpstream { .. } => {}
         }
     }
 

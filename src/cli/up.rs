@@ -17,6 +17,7 @@ use crate::{
     config::ServiceName,
     error::Error,
     exit::Exit,
+    observe::{Directory, Observed},
     output::{Printer, seconds},
     plan::{self, Plan, UpIntent},
 };
@@ -36,7 +37,7 @@ pub(super) struct Up {
     /// Build all images, also where no source changed
     #[arg(long, conflicts_with = "no_build")]
     build: bool,
-    /// Never build: use the newest images that are there
+    /// Never build: use the images that are there, the newest where the sources changed since
     #[arg(long)]
     no_build: bool,
     /// Recreate everything in a new release, also where nothing changed
@@ -136,4 +137,35 @@ pub(super) async fn bring_up(
     }
     run_plan(session, &plan, &edge_template, interrupt).await?;
     Ok(plan)
+}
+
+/// The classic of a scaled deployment: a directory that the container's user cannot write to.
+fn refuse_unwritable_mounts(session: &Session, observed: &Observed) -> Result<(), Error> {
+    let faults = plan::mount_faults(&session.stack, observed, false);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let (mut text, mut commands) = (Vec::new(), Vec::new());
+    for fault in faults {
+        let path = fault.path.display();
+        let (uid, gid) = (fault.user.uid, fault.user.gid);
+        match fault.directory {
+            Directory::Missing => {
+                text.push(format!("{}: {path} does not exist", fault.service));
+                commands.push(format!("sudo install -d -o {uid} -g {gid} {path}"));
+            }
+            Directory::Present { owner, mode } => {
+                text.push(format!(
+                    "{} runs as {uid}:{gid} and cannot write to {path}, which is {}:{} with mode {:04o}",
+                    fault.service, owner.uid, owner.gid, mode & 0o7777,
+                ));
+                commands.push(format!("sudo chown {uid}:{gid} {path}"));
+            }
+        }
+    }
+    let hint = format!(
+        "{}; or say `chown = true` at the mount",
+        commands.join(" && ")
+    );
+    Err(Error::usage(text.join("\n")).with_hint(hint))
 }

@@ -243,7 +243,7 @@ fn own_volumes(stack: &mut Stack, pass: &mut Pass<'_>) {
 }
 
 /// Who a service runs as, where the file tells.
-fn user_of(service: &Service) -> Option<Owner> {
+pub(crate) fn user_of(service: &Service) -> Option<Owner> {
     match (&service.user, &service.image) {
         (Some(user), image) => {
             let mut user_numbers = grammar::numeric_user(user)?;

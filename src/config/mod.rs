@@ -34,6 +34,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+pub(crate) use check::user_of;
 pub(crate) use environment::Environment;
 pub(crate) use fault::ConfigErrors;
 pub(crate) use show::show;

@@ -89,6 +89,7 @@ impl Engine {
             .version()
             .await
             .map_err(|error| EngineError::new("asking its version", error))?;
+        tracing::debug!(%host, version = ?version.version, "connected to the engine");
         let info = EngineInfo {
             host,
             location,

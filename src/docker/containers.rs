@@ -385,7 +385,7 @@ fn inspected(answer: ContainerInspectResponse) -> InspectedContainer {
             ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting
         )
         .then_some(state.exit_code)
-            .flatten(),
+        .flatten(),
         oom_killed: state.oom_killed.unwrap_or_default(),
         restart_count: answer.restart_count.unwrap_or_default(),
         created: answer.created,

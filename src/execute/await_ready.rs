@@ -212,10 +212,7 @@ async fn alive(engine: &Engine, name: &ReplicaName) -> Result<Replica, NotReady>
 }
 
 /// Returns when the replica ends, with its exit code.
-async fn died(
-    events: &mut broadcast::Receiver<ContainerEvent>,
-    name: &ReplicaName,
-) -> Option<i64> {
+async fn died(events: &mut broadcast::Receiver<ContainerEvent>, name: &ReplicaName) -> Option<i64> {
     loop {
         match events.recv().await {
             Ok(event) if event.container == name.as_str() && event.action == "die" => {

@@ -66,7 +66,10 @@ pub(crate) async fn execute(
         running.spawn(async move {
             let began = Instant::now();
             let _ = workshop.progress.send(Progress::Started(operation.id));
+            let (verb, subject) = (operation.action.verb(), operation.action.subject());
+            tracing::debug!(verb, subject, cause = operation.cause, "operation begins");
             let result = workshop.carry_out(&operation.action).await;
+            tracing::debug!(verb, subject, ok = result.is_ok(), took = ?began.elapsed(), "operation ends");
             let _ = workshop.progress.send(match &result {
                 Ok(()) => Progress::Done(operation.id, began.elapsed()),
                 Err(_) => Progress::Failed(operation.id),
@@ -145,6 +148,14 @@ impl Workshop {
             Action::CreateVolume { name } => engine.create_volume(name, project).await?,
             Action::OwnVolume { name, owner, image } => {
                 self.own_volume(name, owner.uid, owner.gid, image).await?;
+            }
+            Action::OwnDirectory { path, owner, .. } => {
+                std::os::unix::fs::chown(path, Some(owner.uid), Some(owner.gid)).map_err(
+                    |error| EngineError::Other {
+                        doing: format!("giving {} to user {}", path.display(), owner.uid),
+                        cause: error.to_string(),
+                    },
+                )?;
             }
             Action::CreateContainer(spec) => engine.create(spec).await.map(drop)?,
             Action::StartContainer { replica } => {

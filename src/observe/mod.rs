@@ -1,17 +1,22 @@
 //! What the engine has now, read by label → [`Observed`]. Reads only.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
+};
 
 use chrono::{DateTime, Utc};
 use futures::future;
 use serde::Serialize;
-use std::net::IpAddr;
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use crate::{
-    config::{ProjectName, ServiceName, Stack},
+    config::{Mount, MountSource, Owner, ProjectName, ServiceName, Stack},
     docker::{
-        ContainerState, Engine, EngineError, EngineInfo, InspectedContainer, PublishedPort, labels,
+        ContainerState, Engine, EngineError, EngineInfo, InspectedContainer, Location,
+        PublishedPort, labels,
     },
     edge,
     probe::{Prober, Readiness},
@@ -29,8 +34,30 @@ pub(crate) struct Observed {
     /// Names of containers that bear the project's label and are no replica: helpers that an
     /// interrupted run left behind.
     pub(crate) leftovers: Vec<String>,
+    /// Directories of this machine that the stack mounts; unknown on a remote engine.
+    pub(crate) directories: BTreeMap<PathBuf, Directory>,
     /// Generation number of the upstream list that the edge has in force.
     pub(crate) edge_generation: Option<u64>,
+}
+
+/// A directory of the engine's host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Directory {
+    Missing,
+    Present { owner: Owner, mode: u32 },
+}
+
+impl Directory {
+    /// Whether a process of this user and group may make files in it.
+    pub(crate) fn is_writable_by(self, user: Owner) -> bool {
+        let Self::Present { owner, mode } = self else {
+            return false;
+        };
+        user.uid == 0
+            || (user.uid == owner.uid && mode & 0o200 != 0)
+            || (user.uid != owner.uid && user.gid == owner.gid && mode & 0o020 != 0)
+            || (user.uid != owner.uid && user.gid != owner.gid && mode & 0o002 != 0)
+    }
 }
 
 /// One container of a service.
@@ -135,9 +162,34 @@ pub(crate) async fn observe(
         .replicas
         .sort_by(|a, b| (&a.service, a.number, &a.name).cmp(&(&b.service, b.number, &b.name)));
     if let Some((stack, prober)) = stack {
+        if engine.info().location == Location::Local {
+            observed.directories = directories(stack);
+        }
         ask(stack, prober, &mut observed).await;
     }
     Ok(observed)
+}
+
+/// What this machine has at the places that the stack mounts from it.
+fn directories(stack: &Stack) -> BTreeMap<PathBuf, Directory> {
+    let mounts = stack.services.values().flat_map(|service| &service.volumes);
+    let directory = |mount: &Mount| {
+        let MountSource::Bind(path) = &mount.source else {
+            return None;
+        };
+        let found = match std::fs::metadata(path) {
+            Ok(found) => Directory::Present {
+                owner: Owner {
+                    uid: found.uid(),
+                    gid: found.gid(),
+                },
+                mode: found.mode(),
+            },
+            Err(_) => Directory::Missing,
+        };
+        Some((path.clone(), found))
+    };
+    mounts.filter_map(directory).collect()
 }
 
 async fn ask(stack: &Stack, prober: &Prober, observed: &mut Observed) {

@@ -1,6 +1,6 @@
 //! The vocabulary of plans.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use sysndd_protocol::{ReleaseId, ReplicaName};
@@ -61,6 +61,12 @@ pub(crate) enum Action {
         owner: Owner,
         image: String,
     },
+    /// Gives a mounted directory of this machine to the user that will write to it.
+    OwnDirectory {
+        path: PathBuf,
+        owner: Owner,
+        name: String,
+    },
     CreateContainer(Box<ContainerSpec>),
     StartContainer {
         replica: ReplicaName,
@@ -112,6 +118,7 @@ impl Action {
             Self::CreateNetwork { name }
             | Self::CreateVolume { name }
             | Self::OwnVolume { name, .. }
+            | Self::OwnDirectory { name, .. }
             | Self::RemoveNetwork { name }
             | Self::RemoveVolume { name } => name,
             Self::CreateContainer(spec) => &spec.name,
@@ -130,6 +137,7 @@ impl Action {
             Self::CreateNetwork { .. } => "create network",
             Self::CreateVolume { .. } => "create volume",
             Self::OwnVolume { .. } => "own volume",
+            Self::OwnDirectory { .. } => "own directory",
             Self::CreateContainer(_) => "create",
             Self::StartContainer { .. } => "start",
             Self::AwaitReady { .. } => "await ready",

@@ -11,4 +11,4 @@ mod up;
 pub(crate) use action::{Action, OpId, Operation, Plan, Upstream};
 pub(crate) use down::{DownIntent, down};
 pub(crate) use spec::image_name;
-pub(crate) use up::{Images, ResolvedImage, UpIntent, up};
+pub(crate) use up::{Images, ResolvedImage, UpIntent, mount_faults, up};

@@ -38,7 +38,9 @@ impl fmt::Display for Line<'_> {
         } = self.0;
         write!(f, "{} {}", action.verb(), action.subject())?;
         match action {
-            Action::OwnVolume { owner, .. } => write!(f, " by {}:{}", owner.uid, owner.gid)?,
+            Action::OwnVolume { owner, .. } | Action::OwnDirectory { owner, .. } => {
+                write!(f, " by {}:{}", owner.uid, owner.gid)?
+            }
             Action::WriteUpstream { list, .. } => {
                 write!(f, " of {} servers", list.servers.len())?;
             }

@@ -1,6 +1,9 @@
 //! Bringing a stack to what `sysndd.toml` says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
@@ -12,9 +15,9 @@ use super::{
     spec::{ContainerTemplate, hex, network_name, volume_name},
 };
 use crate::{
-    config::{MountSource, Service, ServiceName, Stack, VolumeName},
+    config::{MountSource, Owner, Service, ServiceName, Stack, VolumeName, user_of},
     docker::ContainerState,
-    observe::{Observed, Replica},
+    observe::{Directory, Observed, Replica},
 };
 
 /// The image of every service.
@@ -71,6 +74,8 @@ struct Planner<'a> {
     release: ReleaseId,
     operations: Vec<Operation>,
     notes: Vec<String>,
+    /// Removals of what an interrupted run left: helpers that are made anew bear the same names.
+    leftovers: Vec<OpId>,
     /// What every new container needs: the network, its volumes.
     ground: BTreeMap<&'a ServiceName, Vec<OpId>>,
     /// Operations after which a service is ready.
@@ -107,6 +112,7 @@ impl<'a> Planner<'a> {
             templates,
             operations: Vec::new(),
             notes: Vec::new(),
+            leftovers: Vec::new(),
             ground: BTreeMap::new(),
             ready: BTreeMap::new(),
             members: BTreeMap::new(),
@@ -178,11 +184,12 @@ impl<'a> Planner<'a> {
     fn remove_leftovers(&mut self) {
         for name in &self.observed.leftovers {
             let replica = ReplicaName::new(name.as_str());
-            self.push(
+            let removed = self.push(
                 vec![],
                 Action::RemoveContainer { replica },
                 "an interrupted run left it",
             );
+            self.leftovers.push(removed);
         }
     }
 
@@ -222,9 +229,11 @@ impl<'a> Planner<'a> {
             };
             let mut after: Vec<OpId> = volumes.get(volume).copied().into_iter().collect();
             after.extend(self.ground.get(&user.name).into_iter().flatten());
+            after.extend(&self.leftovers);
             let owned = self.push(after, action, "nothing has used it yet");
             volumes.insert(volume, owned);
         }
+        self.own_directories();
         for service in self.stack.services.values() {
             let entry = self.ground.entry(&service.name).or_default();
             entry.extend(&ground);
@@ -234,6 +243,24 @@ impl<'a> Planner<'a> {
                     .filter(|(volume, _)| mounts(service, volume))
                     .map(|(_, id)| *id),
             );
+        }
+    }
+
+    /// Mounted directories that say `chown = true` and are not their user's yet.
+    fn own_directories(&mut self) {
+        for fault in mount_faults(self.stack, self.observed, true) {
+            let action = Action::OwnDirectory {
+                name: fault.path.display().to_string(),
+                path: fault.path,
+                owner: fault.user,
+            };
+            let owned = self.push(
+                self.leftovers.clone(),
+                action,
+                "its mount says chown = true",
+            );
+            let service = self.key(&fault.service);
+            self.ground.entry(service).or_default().push(owned);
         }
     }
 
@@ -539,6 +566,47 @@ impl<'a> Planner<'a> {
             notes: self.notes,
         }
     }
+}
+
+/// A directory of this machine that a service is to write to and cannot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MountFault {
+    pub(crate) service: ServiceName,
+    pub(crate) path: PathBuf,
+    pub(crate) user: Owner,
+    pub(crate) directory: Directory,
+}
+
+/// Mounts whose directory the service's user cannot write to: those that are to be given to it
+/// (`chown`), or those that are to be refused.
+pub(crate) fn mount_faults(stack: &Stack, observed: &Observed, chown: bool) -> Vec<MountFault> {
+    let mut faults = Vec::new();
+    for service in stack.services.values() {
+        let Some(user) = user_of(service) else {
+            continue;
+        };
+        for mount in service
+            .volumes
+            .iter()
+            .filter(|mount| !mount.read_only && mount.chown == chown)
+        {
+            let MountSource::Bind(path) = &mount.source else {
+                continue;
+            };
+            let Some(directory) = observed.directories.get(path) else {
+                continue;
+            };
+            if !directory.is_writable_by(user) {
+                faults.push(MountFault {
+                    service: service.name.clone(),
+                    path: path.clone(),
+                    user,
+                    directory: *directory,
+                });
+            }
+        }
+    }
+    faults
 }
 
 struct Sorted<'a> {

@@ -51,7 +51,10 @@ impl ReplicaEvidence {
 
     /// How often it was started, as far as its log goes back.
     pub(crate) fn lives(&self) -> usize {
-        self.events.iter().filter(|e| matches!(e.event, Event::StartupBegin { .. })).count()
+        self.events
+            .iter()
+            .filter(|e| matches!(e.event, Event::StartupBegin { .. }))
+            .count()
     }
 
     /// When the process that runs now said that it was ready.

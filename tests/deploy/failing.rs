@@ -24,7 +24,11 @@ async fn a_replica_that_cannot_start_is_shown_with_its_last_words() {
     report.fails(&["replicas.ready", "migration.ledger-complete", "web.index"]);
 
     let up = stack.call(&["up"]).json().await;
-    assert!(replicas(&up, "api").iter().all(|replica| replica["ready"] == true));
+    assert!(
+        replicas(&up, "api")
+            .iter()
+            .all(|replica| replica["ready"] == true)
+    );
     stack.call(&["verify"]).report().await.passes();
 }
 
@@ -32,13 +36,24 @@ async fn a_replica_that_cannot_start_is_shown_with_its_last_words() {
 #[ignore = "needs a Docker engine"]
 async fn a_replica_that_is_never_ready_is_told_with_its_last_answer() {
     let file = StackFile::shipped()
-        .with("services.api.environment.SYSNDD_DATABASE_URL", "mysql://sysndd:wrong@db:3306/sysndd")
+        .with(
+            "services.api.environment.SYSNDD_DATABASE_URL",
+            "mysql://sysndd:wrong@db:3306/sysndd",
+        )
         .with("services.api.replicas", 1)
         .with("deploy.ready_timeout", "4s");
     let stack = Deployment::of(file);
     let answer = stack.call(&["up"]).ends_with(4).await;
-    answer.says(&[&format!("{}-api-", stack.project), "ready", "its last output:", "Access denied"]);
-    assert!(!answer.stderr.contains("sysndd:wrong"), "a password is shown: {answer}");
+    answer.says(&[
+        &format!("{}-api-", stack.project),
+        "ready",
+        "its last output:",
+        "Access denied",
+    ]);
+    assert!(
+        !answer.stderr.contains("sysndd:wrong"),
+        "a password is shown: {answer}"
+    );
 }
 
 #[tokio::test]
@@ -53,8 +68,12 @@ async fn a_bind_mount_of_another_owner_is_refused_with_the_command_that_mends_it
     let stack = Deployment::of(file.with("services.api.volumes", mount));
 
     let answer = stack.call(&["up"]).ends_with(2).await;
-    answer.says(&[&source, &format!("chown -R 1000:1000 {source}")]);
-    assert_eq!(stack.engine.resources(&stack.project).await, [""; 0], "nothing was touched");
+    answer.says(&[&source, &format!("chown 1000:1000 {source}")]);
+    assert_eq!(
+        stack.engine.resources(&stack.project).await,
+        [""; 0],
+        "nothing was touched"
+    );
 
     std::os::unix::fs::chown(&directory, Some(1000), Some(1000)).expect("as the message says");
     stack.call(&["up"]).ends_with(0).await;

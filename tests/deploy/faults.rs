@@ -31,7 +31,9 @@ async fn a_stopped_replica_and_starts_one_after_another_are_found() {
 
     stack.engine.stop(&names[2]).await;
     let report = verify(&stack).report().await;
-    report.fails(&["replicas.count", "replicas.ready"]).naming("replicas.count", &names[2]);
+    report
+        .fails(&["replicas.count", "replicas.ready"])
+        .naming("replicas.count", &names[2]);
 
     // `up` starts it again; it is the old container. Its start is not one of the four at once.
     let before = stack.engine.lives(&stack.project).await;
@@ -39,7 +41,11 @@ async fn a_stopped_replica_and_starts_one_after_another_are_found() {
     let after = stack.engine.lives(&stack.project).await;
     for (name, life) in &before {
         assert_eq!(after[name].0, life.0, "{name} was replaced");
-        assert_eq!(after[name].1 == life.1, *name != names[2], "{name} was restarted");
+        assert_eq!(
+            after[name].1 == life.1,
+            *name != names[2],
+            "{name} was restarted"
+        );
     }
     verify(&stack).report().await.passes();
 
@@ -50,7 +56,10 @@ async fn a_stopped_replica_and_starts_one_after_another_are_found() {
         stack.engine.start(name).await;
         eventually("a replica that is ready", async || {
             let status = stack.call(&["status"]).json().await;
-            replicas(&status, "api").iter().any(|r| r["name"] == name.as_str() && r["ready"] == true).then_some(())
+            replicas(&status, "api")
+                .iter()
+                .any(|r| r["name"] == name.as_str() && r["ready"] == true)
+                .then_some(())
         })
         .await;
     }
@@ -64,9 +73,14 @@ async fn a_replica_of_another_user_and_one_of_another_image_are_found() {
     let (stack, _, names) = proven().await;
     let last = &names[3];
 
-    stack.engine.recreate(last, |body| body.user = Some("1234".to_owned())).await;
+    stack
+        .engine
+        .recreate(last, |body| body.user = Some("1234".to_owned()))
+        .await;
     let report = verify(&stack).report().await;
-    report.fails(&["data.writable", "data.shared", "data.owner"]).naming("data.writable", last);
+    report
+        .fails(&["data.writable", "data.shared", "data.owner"])
+        .naming("data.writable", last);
 
     let own = |body: &mut ContainerCreateBody| body.user = Some("1000:1000".to_owned());
     stack.engine.recreate(last, own).await;
@@ -74,10 +88,15 @@ async fn a_replica_of_another_user_and_one_of_another_image_are_found() {
     verify(&stack).report().await.passes();
 
     let other = stack.engine.commit(&names[0], "LABEL another=image").await;
-    stack.engine.recreate(last, |body| body.image = Some(other.id.clone())).await;
+    stack
+        .engine
+        .recreate(last, |body| body.image = Some(other.id.clone()))
+        .await;
     stack.call(&["up"]).ends_with(0).await;
     let report = verify(&stack).report().await;
-    report.fails_only(&["replicas.same-image"]).naming("replicas.same-image", last);
+    report
+        .fails_only(&["replicas.same-image"])
+        .naming("replicas.same-image", last);
 
     stack.call(&["down", "--volumes"]).ends_with(0).await;
     other.remove().await;
@@ -89,29 +108,49 @@ async fn a_ledger_that_disagrees_and_a_second_applier_are_found() {
     let (stack, up, names) = proven().await;
     let address = text(&replicas(&up, "db")[0]["address"]);
     let url = format!("mysql://sysndd:for-tests-only@{address}:3306/sysndd");
-    let mut database = mysql_async::Conn::from_url(url).await.expect("the database answers");
+    let mut database = mysql_async::Conn::from_url(url)
+        .await
+        .expect("the database answers");
     let applier: Option<String> = database
         .query_first("SELECT DISTINCT applied_by FROM schema_version")
         .await
         .expect("a ledger");
     let applier = applier.expect("an applier");
-    let other = names.iter().find(|name| **name != applier).expect("another replica");
+    let other = names
+        .iter()
+        .find(|name| **name != applier)
+        .expect("another replica");
 
     let write = "UPDATE schema_version SET applied_by = ?";
-    database.exec_drop(write, (other,)).await.expect("an update");
+    database
+        .exec_drop(write, (other,))
+        .await
+        .expect("an update");
     let report = verify(&stack).report().await;
-    report.fails_only(&["migration.single-applier"]).naming("migration.single-applier", other);
+    report
+        .fails_only(&["migration.single-applier"])
+        .naming("migration.single-applier", other);
 
     // The same when replicas are asked from inside, and the ledger through one of them.
-    let report = verify(&stack).env("SYSNDD_DEPLOY_PROBE", "inside").report().await;
+    let report = verify(&stack)
+        .env("SYSNDD_DEPLOY_PROBE", "inside")
+        .report()
+        .await;
     report.fails_only(&["migration.single-applier"]);
 
-    database.exec_drop(write, (&applier,)).await.expect("an update");
+    database
+        .exec_drop(write, (&applier,))
+        .await
+        .expect("an update");
     database.disconnect().await.expect("the connection ends");
     verify(&stack).report().await.passes();
 
     // Another replica says that it applied a file as well.
-    let logs = stack.call(&["logs", "api", "--format", "json"]).ends_with(0).await.stdout;
+    let logs = stack
+        .call(&["logs", "api", "--format", "json"])
+        .ends_with(0)
+        .await
+        .stdout;
     let line = logs
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -119,7 +158,13 @@ async fn a_ledger_that_disagrees_and_a_second_applier_are_found() {
         .find(|line| line.contains("\"migration.applied\""))
         .expect("the applier's own word");
     let line = line.replace(&applier, other);
-    let (code, told) = stack.engine.exec(other, &["sh", "-c", "echo \"$1\" > /proc/1/fd/1", "say", &line]).await;
+    let (code, told) = stack
+        .engine
+        .exec(
+            other,
+            &["sh", "-c", "echo \"$1\" > /proc/1/fd/1", "say", &line],
+        )
+        .await;
     assert_eq!(code, 0, "{told}");
     let report = verify(&stack).report().await;
     report
@@ -137,7 +182,11 @@ async fn a_favicon_that_is_gone_is_found() {
     let body = ContainerCreateBody {
         image: Some(text(&replicas(&up, "web")[0]["image"])),
         user: Some("0".to_owned()),
-        entrypoint: Some(vec!["sh".into(), "-c".into(), format!("rm /srv/web/{FAVICON}*")]),
+        entrypoint: Some(vec![
+            "sh".into(),
+            "-c".into(),
+            format!("rm /srv/web/{FAVICON}*"),
+        ]),
         cmd: Some(Vec::new()),
         ..Default::default()
     };
@@ -155,7 +204,9 @@ async fn a_favicon_that_is_gone_is_found() {
     stack.engine.recreate(&web, change).await;
     stack.call(&["up"]).ends_with(0).await;
     let report = verify(&stack).report().await;
-    report.fails_only(&["web.favicon"]).naming("web.favicon", "404");
+    report
+        .fails_only(&["web.favicon"])
+        .naming("web.favicon", "404");
 
     stack.call(&["down", "--volumes"]).ends_with(0).await;
     image.remove().await;
@@ -165,13 +216,28 @@ async fn a_favicon_that_is_gone_is_found() {
 #[ignore = "needs a Docker engine"]
 async fn a_check_asked_for_by_name_that_cannot_be_made_fails() {
     let (stack, _, _) = proven().await;
-    let report = verify(&stack).with(&["--check", "migration.fast-path,data.shared"]).report().await;
+    let report = verify(&stack)
+        .with(&["--check", "migration.fast-path,data.shared"])
+        .report()
+        .await;
     report.fails_only(&["migration.fast-path"]);
     assert_eq!(report.ids("pass"), ["data.shared"]);
-    let report = verify(&stack).with(&["--suite", "replicas,data"]).report().await;
+    let report = verify(&stack)
+        .with(&["--suite", "replicas,data"])
+        .report()
+        .await;
     let suites = ["data", "replicas"];
-    assert!(report.ids("pass").iter().all(|id| suites.iter().any(|suite| id.starts_with(suite))));
+    assert!(
+        report
+            .ids("pass")
+            .iter()
+            .all(|id| suites.iter().any(|suite| id.starts_with(suite)))
+    );
     assert!(report.ids("pass").len() >= 7);
     // A wrong number is a failure, not a way to pass.
-    verify(&stack).with(&["--replicas", "5"]).report().await.fails(&["replicas.count"]);
+    verify(&stack)
+        .with(&["--replicas", "5"])
+        .report()
+        .await
+        .fails(&["replicas.count"]);
 }

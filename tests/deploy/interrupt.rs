@@ -7,10 +7,16 @@ use super::harness::{Deployment, StackFile, eventually, replicas, text};
 /// Waits until a container of this service has come to this state.
 async fn until(stack: &Deployment, service: &str, state: &str) {
     let begins = format!("{}-{service}-", stack.project);
-    eventually(&format!("a container of {service} that is {state}"), async || {
-        let containers = stack.engine.containers(&stack.project).await;
-        containers.iter().any(|(name, now)| name.starts_with(&begins) && now == state).then_some(())
-    })
+    eventually(
+        &format!("a container of {service} that is {state}"),
+        async || {
+            let containers = stack.engine.containers(&stack.project).await;
+            containers
+                .iter()
+                .any(|(name, now)| name.starts_with(&begins) && now == state)
+                .then_some(())
+        },
+    )
     .await;
 }
 
@@ -21,9 +27,16 @@ async fn finishes(stack: &Deployment) {
     for (service, count) in [("api", 4), ("db", 1), ("web", 1)] {
         let all = replicas(&up, service);
         assert_eq!(all.len(), count, "{service}: {all:?}");
-        assert!(all.iter().all(|replica| replica["ready"] == true), "{service}: {all:?}");
+        assert!(
+            all.iter().all(|replica| replica["ready"] == true),
+            "{service}: {all:?}"
+        );
     }
-    assert_eq!(stack.engine.containers(&stack.project).await.len(), 6, "nothing is left over");
+    assert_eq!(
+        stack.engine.containers(&stack.project).await.len(),
+        6,
+        "nothing is left over"
+    );
     stack.call(&["verify"]).report().await.passes();
     assert_eq!(stack.call(&["up"]).json().await["changed"], false);
 }
@@ -40,10 +53,17 @@ async fn an_interrupted_up_says_what_stands_and_can_be_finished() {
         running.signal(signal);
         let answer = running.end().await;
         assert_eq!(answer.code, Some(130), "{answer}");
-        answer.says(&["interrupted: ", " operations were done; now: api 0/4 ready, db ", "run the same command again"]);
+        answer.says(&[
+            "interrupted: ",
+            " operations were done; now: api 0/4 ready, db ",
+            "run the same command again",
+        ]);
         assert_eq!(answer.stdout, "");
         let up = stack.engine.containers(&stack.project).await;
-        assert!(up.keys().any(|name| name.contains("-db-")), "it was said to stand: {up:?}");
+        assert!(
+            up.keys().any(|name| name.contains("-db-")),
+            "it was said to stand: {up:?}"
+        );
         if signal == Signal::INT {
             // The next one begins from nothing again.
             stack.call(&["down", "--volumes"]).ends_with(0).await;
@@ -86,8 +106,16 @@ async fn a_replacement_that_was_killed_half_way_is_finished() {
     let up = stack.call_by(&changed.path(), &["up"]).json().await;
     assert_eq!(up["changed"], true);
     assert_ne!(up["release"], first["release"]);
-    assert!(replicas(&up, "api").iter().all(|replica| replica["release"] == up["release"]));
+    assert!(
+        replicas(&up, "api")
+            .iter()
+            .all(|replica| replica["release"] == up["release"])
+    );
     assert_eq!(stack.engine.containers(&stack.project).await.len(), 6);
     assert!(text(&up["url"]).starts_with("http://127.0.0.1:"));
-    stack.call_by(&changed.path(), &["verify"]).report().await.passes();
+    stack
+        .call_by(&changed.path(), &["verify"])
+        .report()
+        .await
+        .passes();
 }

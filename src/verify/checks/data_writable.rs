@@ -1,5 +1,6 @@
 //! `data.writable`: every replica says that its user can write to the data directory.
 
+use crate::config::Migrations;
 use crate::verify::{Check, Context, Outcome, Suite};
 
 pub(super) const CHECK: Check = Check {
@@ -14,6 +15,10 @@ fn check(context: &Context<'_>) -> Outcome {
     let Some(data) = &context.stack.verify.data else {
         return Outcome::skip("the stack has no [verify.data]");
     };
+    let speaks = |migrations: &Migrations| migrations.service == data.service;
+    if !context.stack.migrations.as_ref().is_some_and(speaks) {
+        return Outcome::skip("its service has no health report; data.shared tries it");
+    }
     let (mut faults, mut right) = (Vec::new(), 0);
     for evidence in context.evidence.of(&data.service) {
         let name = &evidence.replica.name;

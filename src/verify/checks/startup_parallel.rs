@@ -13,9 +13,13 @@ pub(super) const CHECK: Check = Check {
     id: "startup.parallel",
     suite: Suite::Startup,
     requirements: &["TEST-02", "DEPLOY-03"],
-    expected: "replicas that were brought up together start within verify.start_spread, and no series of them in which each waited for the one before to be ready",
+    expected: "replicas that were brought up together are all starting at one moment, or start within verify.start_spread and not one after another",
     run: |context| Box::pin(async { check(context) }),
 };
+
+/// An engine needs about this long between two starts, however they are asked for: start-ups that
+/// are shorter cannot overlap, and only their spread says something.
+const NEGLIGIBLE: TimeDelta = TimeDelta::milliseconds(100);
 
 /// From the engine's start to the replica's own word that it is ready.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +58,8 @@ fn check(context: &Context<'_>) -> Outcome {
                 overlap_ms: overlap.num_milliseconds(),
                 at_once: at_once(&intervals),
             };
-            if spread > limit || numbers.at_once < 2 {
+            let some_overlap = numbers.at_once > 1 || are_negligible(&intervals);
+            if overlap <= TimeDelta::zero() && (spread > limit || !some_overlap) {
                 faults.push(describe(&numbers));
             }
             all.push(numbers);
@@ -104,6 +109,12 @@ fn interval(evidence: &ReplicaEvidence) -> Option<Interval> {
     Some(Interval { started: evidence.replica.started_at?, ready: evidence.ready_at()? })
 }
 
+fn are_negligible(intervals: &[Interval]) -> bool {
+    intervals
+        .iter()
+        .all(|interval| interval.ready - interval.started < NEGLIGIBLE)
+}
+
 /// Spread of the starts, and length of the moment that all intervals share.
 fn measure(intervals: &[Interval]) -> Option<(TimeDelta, TimeDelta)> {
     let first = intervals.iter().map(|interval| interval.started).min()?;
@@ -140,6 +151,12 @@ mod tests {
     #[test]
     fn one_after_another_do_not() {
         assert_eq!(measured(&[interval(0, 400), interval(500, 900)]), (500, -100));
+    }
+
+    #[test]
+    fn only_start_ups_that_take_next_to_no_time_need_not_overlap() {
+        assert!(are_negligible(&[interval(0, 20), interval(200, 230)]));
+        assert!(!are_negligible(&[interval(0, 20), interval(200, 430)]));
     }
 
     #[test]

@@ -35,7 +35,11 @@ pub(crate) fn program(arguments: &[&str]) -> Call {
 impl Call {
     pub(super) fn new(transcript: Arc<Mutex<String>>) -> Self {
         // What this test run was started with must not decide how it goes.
-        let unset = ["SYSNDD_DEPLOY_CONFIG", "SYSNDD_DEPLOY_PROJECT", "SYSNDD_DEPLOY_PROBE"];
+        let unset = [
+            "SYSNDD_DEPLOY_CONFIG",
+            "SYSNDD_DEPLOY_PROJECT",
+            "SYSNDD_DEPLOY_PROBE",
+        ];
         Self {
             arguments: Vec::new(),
             environment: unset.map(|name| (name.to_owned(), None)).into(),
@@ -45,12 +49,14 @@ impl Call {
     }
 
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
-        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
     }
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
-        self.environment.insert(name.to_owned(), Some(value.to_owned()));
+        self.environment
+            .insert(name.to_owned(), Some(value.to_owned()));
         self
     }
 
@@ -121,8 +127,11 @@ impl Running {
     /// As `kill` does.
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let id = self.child.id().expect("it has not ended");
-        let id = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw);
-        rustix::process::kill_process(id.expect("a process id"), signal).expect("it can be signalled");
+        let id = i32::try_from(id)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        rustix::process::kill_process(id.expect("a process id"), signal)
+            .expect("it can be signalled");
     }
 
     /// Waits for a line on stdout, and meanwhile does `something` again and again.
@@ -196,7 +205,15 @@ impl Answer {
 
 impl std::fmt::Display for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { command, code, stdout, stderr } = self;
-        write!(f, "$ {command}\nexit code {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+        let Self {
+            command,
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            f,
+            "$ {command}\nexit code {code:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
+        )
     }
 }

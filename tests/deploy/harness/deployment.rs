@@ -42,7 +42,9 @@ impl Deployment {
 
     /// The file that describes it.
     pub(crate) fn path(&self) -> PathBuf {
-        self.file.as_ref().map_or_else(|| root().join("sysndd.toml"), StackFile::path)
+        self.file
+            .as_ref()
+            .map_or_else(|| root().join("sysndd.toml"), StackFile::path)
     }
 
     /// A call for this deployment.
@@ -56,8 +58,13 @@ impl Deployment {
         for (name, value) in environment() {
             call = call.env(name, value);
         }
-        call.with(&["--config", &file.display().to_string(), "--project", &self.project])
-            .with(arguments)
+        call.with(&[
+            "--config",
+            &file.display().to_string(),
+            "--project",
+            &self.project,
+        ])
+        .with(arguments)
     }
 
     fn call_and_wait(&self, arguments: &[&str]) -> std::io::Result<Output> {
@@ -91,7 +98,11 @@ impl Deployment {
 
 /// The port is one that the engine picks.
 fn environment() -> [(&'static str, &'static str); 3] {
-    [("DB_PASSWORD", PASSWORD), ("DB_ROOT_PASSWORD", PASSWORD), ("SYSNDD_PORT", "0")]
+    [
+        ("DB_PASSWORD", PASSWORD),
+        ("DB_ROOT_PASSWORD", PASSWORD),
+        ("SYSNDD_PORT", "0"),
+    ]
 }
 
 impl Drop for Deployment {
@@ -110,7 +121,11 @@ impl Drop for Deployment {
         if !failing {
             let output = removed.expect("the program starts");
             let stderr = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success(), "{} could not be removed: {stderr}", self.project);
+            assert!(
+                output.status.success(),
+                "{} could not be removed: {stderr}",
+                self.project
+            );
         }
     }
 }

@@ -25,9 +25,14 @@ pub(crate) async fn get(url: &str) -> Result<reqwest::Response, reqwest::Error> 
 
 /// The replica that answered.
 async fn one(base: &str) -> Result<String, String> {
-    let answer = get(&format!("{base}/api/health/ready")).await.map_err(|error| format!("{error:?}"))?;
+    let answer = get(&format!("{base}/api/health/ready"))
+        .await
+        .map_err(|error| format!("{error:?}"))?;
     let status = answer.status();
-    let report: Value = answer.json().await.map_err(|error| format!("{status}: {error:?}"))?;
+    let report: Value = answer
+        .json()
+        .await
+        .map_err(|error| format!("{status}: {error:?}"))?;
     match report["replica"].as_str() {
         Some(replica) if status == 200 => Ok(replica.to_owned()),
         _ => Err(format!("{status}: {report}")),
@@ -45,7 +50,10 @@ pub(crate) async fn replicas_behind(base: &str, requests: usize) -> BTreeSet<Str
 
 /// Sends requests without a pause until it is told to stop; the answer is how many were answered,
 /// and the failures.
-pub(crate) fn ask_each(base: &str, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<(usize, Vec<String>)> {
+pub(crate) fn ask_each(
+    base: &str,
+    stop: Arc<AtomicBool>,
+) -> tokio::task::JoinHandle<(usize, Vec<String>)> {
     let base = base.to_owned();
     tokio::spawn(async move {
         let (mut answered, mut failures) = (0, Vec::new());

@@ -29,7 +29,10 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
         if let Some(answer) = ask().await {
             return answer;
         }
-        assert!(began.elapsed() < DEADLINE, "{what} did not come about within {DEADLINE:?}");
+        assert!(
+            began.elapsed() < DEADLINE,
+            "{what} did not come about within {DEADLINE:?}"
+        );
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -45,10 +48,16 @@ pub(crate) fn replicas<'a>(status: &'a Value, service: &str) -> &'a [Value] {
 
 /// One field of all replicas of a service, by number.
 pub(crate) fn each(status: &Value, service: &str, field: &str) -> Vec<String> {
-    replicas(status, service).iter().map(|replica| text(&replica[field])).collect()
+    replicas(status, service)
+        .iter()
+        .map(|replica| text(&replica[field]))
+        .collect()
 }
 
 /// A string of a JSON document.
 pub(crate) fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is not a string"))
+        .to_owned()
 }

@@ -40,19 +40,30 @@ impl Report {
     }
 
     fn failed(&self) -> Vec<&str> {
-        self.ids("fail").into_iter().filter(|id| !TIMING.contains(id)).collect()
+        self.ids("fail")
+            .into_iter()
+            .filter(|id| !TIMING.contains(id))
+            .collect()
     }
 
     pub(crate) fn passes(&self) -> &Self {
         assert_eq!(self.failed(), [""; 0], "{}", self.answer);
-        assert!(!self.ids("pass").is_empty(), "nothing passed: {}", self.answer);
+        assert!(
+            !self.ids("pass").is_empty(),
+            "nothing passed: {}",
+            self.answer
+        );
         self
     }
 
     /// Fails, and each of these checks is among those that failed.
     pub(crate) fn fails(&self, ids: &[&str]) -> &Self {
         for id in ids {
-            assert!(self.failed().contains(id), "{id} does not fail: {}", self.answer);
+            assert!(
+                self.failed().contains(id),
+                "{id} does not fail: {}",
+                self.answer
+            );
         }
         self
     }
@@ -66,7 +77,10 @@ impl Report {
     /// Asserts that a check's finding names this.
     pub(crate) fn naming(&self, id: &str, part: &str) -> &Self {
         let observed = self.check(id)["observed"].as_str().unwrap_or_default();
-        assert!(observed.contains(part), "{id} does not name {part}: {observed}");
+        assert!(
+            observed.contains(part),
+            "{id} does not name {part}: {observed}"
+        );
         self
     }
 }

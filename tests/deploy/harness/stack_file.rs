@@ -22,7 +22,10 @@ impl StackFile {
     pub(crate) fn shipped() -> Self {
         let text = std::fs::read_to_string(root().join("sysndd.toml")).expect("sysndd.toml");
         let mut stack: Table = text.parse().expect("sysndd.toml is TOML");
-        for (_, base) in stack["bases"]["images"].as_table_mut().expect("base images") {
+        for (_, base) in stack["bases"]["images"]
+            .as_table_mut()
+            .expect("base images")
+        {
             make_absolute(&mut base["recipe"]);
         }
         for (_, service) in stack["services"].as_table_mut().expect("services") {
@@ -32,7 +35,10 @@ impl StackFile {
         }
         make_absolute(&mut stack["edge"]["template"]);
         make_absolute(&mut stack["migrations"]["dir"]);
-        let file = Self { directory: TempDir::new().expect("a temporary directory"), stack };
+        let file = Self {
+            directory: TempDir::new().expect("a temporary directory"),
+            stack,
+        };
         file.write();
         file
     }
