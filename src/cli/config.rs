@@ -27,8 +27,7 @@ enum Subcommands {
 #[derive(Serialize)]
 struct Faults<'a> {
     schema: &'static str,
-    #[serde(flatten)]
-    errors: &'a config::ConfigErrors,
+    faults: &'a config::ConfigErrors,
 }
 
 impl Config {
@@ -62,7 +61,7 @@ fn check(global: &Global, printer: Printer) -> Result<Exit, Error> {
         Err(errors) if printer.is_json() => {
             printer.json_line(&Faults {
                 schema: "sysndd-deploy/config-check/1",
-                errors: &errors,
+                faults: &errors,
             });
             Ok(Exit::Usage)
         }

@@ -42,7 +42,7 @@ pub(super) async fn resolve(
         let mut found = Images::new();
         for name in session.stack.services.keys() {
             let image = match (&session.stack.services[name].image, mode) {
-                (ImageSource::Build(_), BuildMode::Never) => newest(session, name).await?,
+                (ImageSource::Build(_), BuildMode::Never) => built_before(session, name).await?,
                 (ImageSource::Build(_), _) => {
                     let built = build(session, name, &bases, mode == BuildMode::Always).await?;
                     built.id.to_string()
@@ -181,8 +181,15 @@ pub(super) async fn build(
     built.map_err(Error::image)
 }
 
-/// For `--no-build`: the newest image that was built of this service.
-async fn newest(session: &Session, name: &ServiceName) -> Result<String, Error> {
+/// For `--no-build`: the image of what is here now; where that was never built, the newest one.
+async fn built_before(session: &Session, name: &ServiceName) -> Result<String, Error> {
+    let mut present = images::present(&session.engine, &session.stack)
+        .await
+        .map_err(Error::image)?;
+    // The newest may be that of another copy of the stack, with other build-args.
+    if let Some(Ok(current)) = present.remove(name) {
+        return Ok(current.to_string());
+    }
     let newest = images::newest(&session.engine, &session.stack, name)
         .await
         .map_err(Error::image)?;

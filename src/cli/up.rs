@@ -37,7 +37,7 @@ pub(super) struct Up {
     /// Build all images, also where no source changed
     #[arg(long, conflicts_with = "no_build")]
     build: bool,
-    /// Never build: use the newest images that are there
+    /// Never build: use the images that are there, the newest where the sources changed since
     #[arg(long)]
     no_build: bool,
     /// Recreate everything in a new release, also where nothing changed

@@ -379,9 +379,13 @@ fn inspected(answer: ContainerInspectResponse) -> InspectedContainer {
         image_id: answer.image.unwrap_or_default(),
         labels: config.labels.unwrap_or_default().into_iter().collect(),
         state: life,
-        exit_code: matches!(life, ContainerState::Exited | ContainerState::Dead)
-            .then_some(state.exit_code)
-            .flatten(),
+        // While it waits to be restarted, that of its last life.
+        exit_code: matches!(
+            life,
+            ContainerState::Exited | ContainerState::Dead | ContainerState::Restarting
+        )
+        .then_some(state.exit_code)
+        .flatten(),
         oom_killed: state.oom_killed.unwrap_or_default(),
         restart_count: answer.restart_count.unwrap_or_default(),
         created: answer.created,

@@ -184,11 +184,12 @@ async fn wait(
         }
         tokio::select! {
             () = sleep(ASK_AGAIN) => {}
-            () = died(&mut events, name) => {
-                // The engine may restart it, but a replica that falls over at its start is not ready.
+            exit_code = died(&mut events, name) => {
+                // The engine may restart it, but a replica that falls over at its start is not
+                // ready. A restarted one has no exit code any more: the event's is the right one.
                 let ended = inspect_replica(engine, name).await.ok();
                 return Err(NotReady::Ended {
-                    exit_code: ended.as_ref().and_then(|replica| replica.exit_code),
+                    exit_code: exit_code.or(ended.as_ref().and_then(|replica| replica.exit_code)),
                     out_of_memory: ended.is_some_and(|replica| replica.oom_killed),
                 });
             }
@@ -210,10 +211,13 @@ async fn alive(engine: &Engine, name: &ReplicaName) -> Result<Replica, NotReady>
     })
 }
 
-async fn died(events: &mut broadcast::Receiver<ContainerEvent>, name: &ReplicaName) {
+/// Returns when the replica ends, with its exit code.
+async fn died(events: &mut broadcast::Receiver<ContainerEvent>, name: &ReplicaName) -> Option<i64> {
     loop {
         match events.recv().await {
-            Ok(event) if event.container == name.as_str() && event.action == "die" => return,
+            Ok(event) if event.container == name.as_str() && event.action == "die" => {
+                return event.exit_code;
+            }
             // Too slow to hear all: the regular look finds out.
             Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,

@@ -49,6 +49,14 @@ impl ReplicaEvidence {
         &self.events[begin.unwrap_or(0)..]
     }
 
+    /// How often it was started, as far as its log goes back.
+    pub(crate) fn lives(&self) -> usize {
+        self.events
+            .iter()
+            .filter(|e| matches!(e.event, Event::StartupBegin { .. }))
+            .count()
+    }
+
     /// When the process that runs now said that it was ready.
     pub(crate) fn ready_at(&self) -> Option<DateTime<Utc>> {
         let ready = |e: &&StartupEvent| matches!(e.event, Event::StartupReady { .. });

@@ -1,0 +1,149 @@
+//! A changed stack: only what changed is recreated, stop-first, and it is said.
+
+use serde_json::Value;
+
+use super::harness::{Deployment, StackFile, each, text};
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_changed_value_recreates_its_service_and_nothing_else() {
+    let stack = Deployment::shipped();
+    let first = stack.call(&["up"]).json().await;
+    let [db, web] = ["db", "web"].map(|service| each(&first, service, "name").remove(0));
+    let old = each(&first, "api", "name");
+    stack
+        .engine
+        .exec(&old[0], &["sh", "-c", "echo kept > /app/data/kept"])
+        .await;
+    let before = stack.engine.lives(&stack.project).await;
+
+    let changed = StackFile::shipped().with("services.api.environment.SYSNDD_MIGRATE_WAIT", "600s");
+    let plan = stack
+        .call_by(
+            &changed.path(),
+            &["plan", "--exit-code", "--format", "json"],
+        )
+        .ends_with(10)
+        .await
+        .json();
+    assert_eq!(plan["schema"], "sysndd-deploy/plan/1");
+    let mut actions: Vec<&str> = Vec::new();
+    for operation in plan["operations"].as_array().expect("operations") {
+        let (action, subject) = (text(&operation["action"]), text(&operation["subject"]));
+        let of_api = subject.starts_with(&format!("{}-api-", stack.project));
+        assert!(
+            of_api || (action == "reload" && subject == web),
+            "{operation}"
+        );
+        assert!(!text(&operation["cause"]).is_empty());
+        actions.push(operation["action"].as_str().expect("an action"));
+    }
+    for action in ["stop", "remove", "create", "start", "await ready"] {
+        assert_eq!(
+            actions.iter().filter(|found| **found == action).count(),
+            4,
+            "{action}: {plan:#}"
+        );
+    }
+    assert_stop_first(&plan);
+    // A plan changes nothing, nor does a dry run; for people it is text with the cause of each step.
+    let dry = stack
+        .call_by(&changed.path(), &["up", "--dry-run"])
+        .ends_with(0)
+        .await;
+    assert!(
+        dry.stdout.contains("its configuration or image changed"),
+        "{dry}"
+    );
+    assert_eq!(stack.engine.lives(&stack.project).await, before);
+
+    let up = stack
+        .call_by(&changed.path(), &["up", "--format", "json"])
+        .ends_with(0)
+        .await;
+    up.says(&["api is recreated: the old replicas stop before the new ones start"]);
+    let up = up.json();
+    assert_eq!(up["changed"], true);
+    assert_ne!(up["release"], first["release"]);
+    let after = stack.engine.lives(&stack.project).await;
+    assert_eq!(after.len(), 6, "{after:?}");
+    assert_eq!(after[&db], before[&db], "the database was touched");
+    assert_eq!(after[&web], before[&web], "the web server was touched");
+    let new = each(&up, "api", "name");
+    for (old, new) in old.iter().zip(&new) {
+        assert!(!after.contains_key(old));
+        assert!(new.contains(&text(&up["release"])), "{new}");
+        let environment = stack
+            .engine
+            .inspect(new)
+            .await
+            .config
+            .and_then(|config| config.env);
+        assert!(
+            environment
+                .expect("variables")
+                .contains(&"SYSNDD_MIGRATE_WAIT=600s".to_owned())
+        );
+    }
+    assert_eq!(
+        stack.engine.exec(&new[0], &["cat", "/app/data/kept"]).await,
+        (0, "kept\n".to_owned())
+    );
+
+    let report = stack.call_by(&changed.path(), &["verify"]).report().await;
+    assert_eq!(
+        report.passes().check("migration.fast-path")["verdict"],
+        "pass"
+    );
+    // By the file as it is shipped it is the other way round again.
+    stack.call(&["plan", "--exit-code"]).ends_with(10).await;
+    stack
+        .call_by(&changed.path(), &["plan", "--exit-code"])
+        .ends_with(0)
+        .await;
+}
+
+/// Nothing new is started before all that is old is gone.
+fn assert_stop_first(plan: &Value) {
+    let operations = plan["operations"].as_array().expect("operations");
+    let removals: Vec<u64> = operations
+        .iter()
+        .filter(|operation| operation["action"] == "remove")
+        .filter_map(|operation| operation["id"].as_u64())
+        .collect();
+    for start in operations
+        .iter()
+        .filter(|operation| operation["action"] == "start")
+    {
+        let after: Vec<u64> = start["after"]
+            .as_array()
+            .expect("ids")
+            .iter()
+            .filter_map(Value::as_u64)
+            .collect();
+        assert!(
+            removals.iter().all(|removal| after.contains(removal)),
+            "{start} of {plan:#}"
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn force_makes_a_new_release_of_an_unchanged_stack_and_keeps_its_data() {
+    let stack = Deployment::shipped();
+    let first = stack.call(&["up"]).json().await;
+    let forced = stack.call(&["up", "--force", "--no-build"]).json().await;
+    assert_ne!(forced["release"], first["release"]);
+    for service in ["api", "db", "web"] {
+        for name in each(&forced, service, "name") {
+            assert!(name.contains(&text(&forced["release"])), "{name}");
+        }
+    }
+    assert_eq!(stack.engine.containers(&stack.project).await.len(), 6);
+    let report = stack.call(&["verify"]).report().await;
+    // The ledger still names the replica of the first release: it is the same database.
+    report
+        .passes()
+        .naming("migration.single-applier", &text(&first["release"]));
+}

@@ -1,0 +1,243 @@
+//! Faults that are put into a running stack: `verify` must fail, and name the right check.
+//!
+//! Faults that can be mended share a stack; after each the stack must pass again, so that no
+//! assertion lives on an earlier fault.
+
+use bollard::models::ContainerCreateBody;
+use mysql_async::prelude::Queryable as _;
+use serde_json::Value;
+
+use super::harness::{Call, Deployment, each, eventually, replicas, text};
+
+const FAVICON: &str = "brain-neurodevelopmental-disorders-sysndd.png";
+
+/// A stack that passes, and the names of its API replicas.
+async fn proven() -> (Deployment, Value, Vec<String>) {
+    let stack = Deployment::shipped();
+    let up = stack.call(&["up"]).json().await;
+    verify(&stack).report().await.passes();
+    let names = each(&up, "api", "name");
+    (stack, up, names)
+}
+
+fn verify(stack: &Deployment) -> Call {
+    stack.call(&["verify"])
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_stopped_replica_and_starts_one_after_another_are_found() {
+    let (stack, _, names) = proven().await;
+
+    stack.engine.stop(&names[2]).await;
+    let report = verify(&stack).report().await;
+    report
+        .fails(&["replicas.count", "replicas.ready"])
+        .naming("replicas.count", &names[2]);
+
+    // `up` starts it again; it is the old container. Its start is not one of the four at once.
+    let before = stack.engine.lives(&stack.project).await;
+    stack.call(&["up"]).ends_with(0).await;
+    let after = stack.engine.lives(&stack.project).await;
+    for (name, life) in &before {
+        assert_eq!(after[name].0, life.0, "{name} was replaced");
+        assert_eq!(
+            after[name].1 == life.1,
+            *name != names[2],
+            "{name} was restarted"
+        );
+    }
+    verify(&stack).report().await.passes();
+
+    for name in &names {
+        stack.engine.stop(name).await;
+    }
+    for name in &names {
+        stack.engine.start(name).await;
+        eventually("a replica that is ready", async || {
+            let status = stack.call(&["status"]).json().await;
+            replicas(&status, "api")
+                .iter()
+                .any(|r| r["name"] == name.as_str() && r["ready"] == true)
+                .then_some(())
+        })
+        .await;
+    }
+    let report = verify(&stack).report().await;
+    report.fails_only(&["startup.parallel"]);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_replica_of_another_user_and_one_of_another_image_are_found() {
+    let (stack, _, names) = proven().await;
+    let last = &names[3];
+
+    stack
+        .engine
+        .recreate(last, |body| body.user = Some("1234".to_owned()))
+        .await;
+    let report = verify(&stack).report().await;
+    report
+        .fails(&["data.writable", "data.shared", "data.owner"])
+        .naming("data.writable", last);
+
+    let own = |body: &mut ContainerCreateBody| body.user = Some("1000:1000".to_owned());
+    stack.engine.recreate(last, own).await;
+    stack.call(&["up"]).ends_with(0).await;
+    verify(&stack).report().await.passes();
+
+    let other = stack.engine.commit(&names[0], "LABEL another=image").await;
+    stack
+        .engine
+        .recreate(last, |body| body.image = Some(other.id.clone()))
+        .await;
+    stack.call(&["up"]).ends_with(0).await;
+    let report = verify(&stack).report().await;
+    report
+        .fails_only(&["replicas.same-image"])
+        .naming("replicas.same-image", last);
+
+    stack.call(&["down", "--volumes"]).ends_with(0).await;
+    other.remove().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_ledger_that_disagrees_and_a_second_applier_are_found() {
+    let (stack, up, names) = proven().await;
+    let address = text(&replicas(&up, "db")[0]["address"]);
+    let url = format!("mysql://sysndd:for-tests-only@{address}:3306/sysndd");
+    let mut database = mysql_async::Conn::from_url(url)
+        .await
+        .expect("the database answers");
+    let applier: Option<String> = database
+        .query_first("SELECT DISTINCT applied_by FROM schema_version")
+        .await
+        .expect("a ledger");
+    let applier = applier.expect("an applier");
+    let other = names
+        .iter()
+        .find(|name| **name != applier)
+        .expect("another replica");
+
+    let write = "UPDATE schema_version SET applied_by = ?";
+    database
+        .exec_drop(write, (other,))
+        .await
+        .expect("an update");
+    let report = verify(&stack).report().await;
+    report
+        .fails_only(&["migration.single-applier"])
+        .naming("migration.single-applier", other);
+
+    // The same when replicas are asked from inside, and the ledger through one of them.
+    let report = verify(&stack)
+        .env("SYSNDD_DEPLOY_PROBE", "inside")
+        .report()
+        .await;
+    report.fails_only(&["migration.single-applier"]);
+
+    database
+        .exec_drop(write, (&applier,))
+        .await
+        .expect("an update");
+    database.disconnect().await.expect("the connection ends");
+    verify(&stack).report().await.passes();
+
+    // Another replica says that it applied a file as well.
+    let logs = stack
+        .call(&["logs", "api", "--format", "json"])
+        .ends_with(0)
+        .await
+        .stdout;
+    let line = logs
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .map(|line| text(&line["line"]))
+        .find(|line| line.contains("\"migration.applied\""))
+        .expect("the applier's own word");
+    let line = line.replace(&applier, other);
+    let (code, told) = stack
+        .engine
+        .exec(
+            other,
+            &["sh", "-c", "echo \"$1\" > /proc/1/fd/1", "say", &line],
+        )
+        .await;
+    assert_eq!(code, 0, "{told}");
+    let report = verify(&stack).report().await;
+    report
+        .fails_only(&["migration.applied-once", "migration.single-applier"])
+        .naming("migration.single-applier", other);
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_favicon_that_is_gone_is_found() {
+    let (stack, up, _) = proven().await;
+    let web = each(&up, "web", "name").remove(0);
+
+    let without = format!("{}-without-favicon", stack.project);
+    let body = ContainerCreateBody {
+        image: Some(text(&replicas(&up, "web")[0]["image"])),
+        user: Some("0".to_owned()),
+        entrypoint: Some(vec![
+            "sh".into(),
+            "-c".into(),
+            format!("rm /srv/web/{FAVICON}*"),
+        ]),
+        cmd: Some(Vec::new()),
+        ..Default::default()
+    };
+    stack.engine.create(&without, body).await;
+    stack.engine.start(&without).await;
+    stack.engine.wait(&without).await;
+    let image = stack.engine.commit(&without, "LABEL favicon=gone").await;
+    stack.engine.remove(&without).await;
+
+    let change = |body: &mut ContainerCreateBody| {
+        body.image = Some(image.id.clone());
+        body.entrypoint = Some(vec!["nginx".into()]);
+        body.cmd = Some(Vec::new());
+    };
+    stack.engine.recreate(&web, change).await;
+    stack.call(&["up"]).ends_with(0).await;
+    let report = verify(&stack).report().await;
+    report
+        .fails_only(&["web.favicon"])
+        .naming("web.favicon", "404");
+
+    stack.call(&["down", "--volumes"]).ends_with(0).await;
+    image.remove().await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_check_asked_for_by_name_that_cannot_be_made_fails() {
+    let (stack, _, _) = proven().await;
+    let report = verify(&stack)
+        .with(&["--check", "migration.fast-path,data.shared"])
+        .report()
+        .await;
+    report.fails_only(&["migration.fast-path"]);
+    assert_eq!(report.ids("pass"), ["data.shared"]);
+    let report = verify(&stack)
+        .with(&["--suite", "replicas,data"])
+        .report()
+        .await;
+    let suites = ["data", "replicas"];
+    assert!(
+        report
+            .ids("pass")
+            .iter()
+            .all(|id| suites.iter().any(|suite| id.starts_with(suite)))
+    );
+    assert!(report.ids("pass").len() >= 7);
+    // A wrong number is a failure, not a way to pass.
+    verify(&stack)
+        .with(&["--replicas", "5"])
+        .report()
+        .await
+        .fails(&["replicas.count"]);
+}

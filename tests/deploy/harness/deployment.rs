@@ -1,0 +1,131 @@
+//! A deployment of the stack under a project name that nothing else uses.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::{Arc, Mutex},
+};
+
+use super::{Call, Engine, StackFile, root};
+
+/// Passwords of databases that live as long as one test.
+pub(crate) const PASSWORD: &str = "for-tests-only";
+
+/// Taken away with its data when the test ends, however it ends.
+pub(crate) struct Deployment {
+    pub(crate) project: String,
+    pub(crate) engine: Engine,
+    file: Option<StackFile>,
+    transcript: Arc<Mutex<String>>,
+}
+
+impl Deployment {
+    /// Of the shipped `sysndd.toml`, as it is.
+    pub(crate) fn shipped() -> Self {
+        Self::new(None)
+    }
+
+    /// Of a changed copy.
+    pub(crate) fn of(file: StackFile) -> Self {
+        Self::new(Some(file))
+    }
+
+    fn new(file: Option<StackFile>) -> Self {
+        Self {
+            project: format!("t-{:08x}", rand::random::<u32>()),
+            engine: Engine::connect(),
+            file,
+            transcript: Arc::default(),
+        }
+    }
+
+    /// The file that describes it.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.file
+            .as_ref()
+            .map_or_else(|| root().join("sysndd.toml"), StackFile::path)
+    }
+
+    /// A call for this deployment.
+    pub(crate) fn call(&self, arguments: &[&str]) -> Call {
+        self.call_by(&self.path(), arguments)
+    }
+
+    /// A call for this deployment, described by another file.
+    pub(crate) fn call_by(&self, file: &Path, arguments: &[&str]) -> Call {
+        let mut call = Call::new(self.transcript.clone());
+        for (name, value) in environment() {
+            call = call.env(name, value);
+        }
+        call.with(&[
+            "--config",
+            &file.display().to_string(),
+            "--project",
+            &self.project,
+        ])
+        .with(arguments)
+    }
+
+    fn call_and_wait(&self, arguments: &[&str]) -> std::io::Result<Output> {
+        Command::new(env!("CARGO_BIN_EXE_sysndd-deploy"))
+            .arg("--config")
+            .arg(self.path())
+            .args(["--project", &self.project])
+            .args(arguments)
+            .envs(environment())
+            .output()
+    }
+
+    /// Writes down all that was called and all that the replicas said; the answer is where.
+    fn keep_evidence(&self) -> std::io::Result<PathBuf> {
+        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join("deploy");
+        std::fs::create_dir_all(&directory)?;
+        let path = directory.join(format!("{}.log", self.project));
+        let mut file = std::fs::File::create(&path)?;
+        if let Ok(transcript) = self.transcript.lock() {
+            file.write_all(transcript.as_bytes())?;
+        }
+        for arguments in [["status"].as_slice(), &["logs"]] {
+            let output = self.call_and_wait(arguments)?;
+            writeln!(file, "$ sysndd-deploy {}", arguments.join(" "))?;
+            file.write_all(&output.stdout)?;
+            file.write_all(&output.stderr)?;
+        }
+        Ok(path)
+    }
+}
+
+/// The port is one that the engine picks.
+fn environment() -> [(&'static str, &'static str); 3] {
+    [
+        ("DB_PASSWORD", PASSWORD),
+        ("DB_ROOT_PASSWORD", PASSWORD),
+        ("SYSNDD_PORT", "0"),
+    ]
+}
+
+impl Drop for Deployment {
+    fn drop(&mut self) {
+        let failing = std::thread::panicking();
+        if failing {
+            let line = match self.keep_evidence() {
+                Ok(path) => format!("{}: calls and logs are in {}", self.project, path.display()),
+                Err(error) => format!("{}: calls and logs are lost: {error}", self.project),
+            };
+            // Nothing can be done about a stderr that is gone.
+            let _ = writeln!(std::io::stderr(), "{line}");
+        }
+        let removed = self.call_and_wait(&["down", "--volumes"]);
+        // A second panic would hide the first.
+        if !failing {
+            let output = removed.expect("the program starts");
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(
+                output.status.success(),
+                "{} could not be removed: {stderr}",
+                self.project
+            );
+        }
+    }
+}

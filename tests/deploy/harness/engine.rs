@@ -1,0 +1,266 @@
+//! The engine, looked at and tampered with behind the program's back.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bollard::{
+    Docker,
+    container::LogOutput,
+    exec::StartExecResults,
+    models::{
+        ContainerConfig, ContainerCreateBody, ContainerInspectResponse, EndpointSettings,
+        ExecConfig, NetworkingConfig,
+    },
+    query_parameters::{
+        CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
+        ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
+        RemoveImageOptionsBuilder, StopContainerOptionsBuilder,
+    },
+};
+use futures::StreamExt as _;
+
+const PROJECT: &str = "dev.sysndd.project";
+const RUN: &str = "dev.sysndd.run";
+
+/// A client of the engine.
+#[derive(Clone)]
+pub(crate) struct Engine(Docker);
+
+impl Engine {
+    pub(super) fn connect() -> Self {
+        Self(Docker::connect_with_local_defaults().expect("the engine's address is right"))
+    }
+
+    /// Kind and name of all that bears the label of a project whose name begins so.
+    pub(crate) async fn resources(&self, project: &str) -> Vec<String> {
+        let filters = HashMap::from([("label", vec![PROJECT])]);
+        let ours = |labels: Option<HashMap<String, String>>| {
+            labels.is_some_and(|labels| {
+                labels
+                    .get(PROJECT)
+                    .is_some_and(|of| of.starts_with(project))
+            })
+        };
+        let mut found = Vec::new();
+        let options = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters)
+            .build();
+        for container in self
+            .0
+            .list_containers(Some(options))
+            .await
+            .expect("containers")
+        {
+            if ours(container.labels) {
+                found.push(format!("container {:?}", container.names));
+            }
+        }
+        let options = ListNetworksOptionsBuilder::new().filters(&filters).build();
+        for network in self.0.list_networks(Some(options)).await.expect("networks") {
+            if ours(network.labels) {
+                found.push(format!("network {:?}", network.name));
+            }
+        }
+        let options = ListVolumesOptionsBuilder::new().filters(&filters).build();
+        let volumes = self
+            .0
+            .list_volumes(Some(options))
+            .await
+            .expect("volumes")
+            .volumes;
+        for volume in volumes.unwrap_or_default() {
+            if ours(Some(volume.labels)) {
+                found.push(format!("volume {}", volume.name));
+            }
+        }
+        found
+    }
+
+    /// Names of a project's containers, and the state of each.
+    pub(crate) async fn containers(&self, project: &str) -> BTreeMap<String, String> {
+        let filters = HashMap::from([("label", vec![format!("{PROJECT}={project}")])]);
+        let options = ListContainersOptionsBuilder::new()
+            .all(true)
+            .filters(&filters)
+            .build();
+        let containers = self
+            .0
+            .list_containers(Some(options))
+            .await
+            .expect("containers");
+        let named = containers.into_iter().filter_map(|container| {
+            let name = container.names?.first()?.trim_start_matches('/').to_owned();
+            Some((name, container.state?.to_string()))
+        });
+        named.collect()
+    }
+
+    /// Identity and time of start of a project's containers: equal means untouched.
+    pub(crate) async fn lives(&self, project: &str) -> BTreeMap<String, (String, String)> {
+        let mut lives = BTreeMap::new();
+        for name in self.containers(project).await.into_keys() {
+            let found = self.inspect(&name).await;
+            let started = found
+                .state
+                .and_then(|state| state.started_at)
+                .unwrap_or_default();
+            lives.insert(name, (found.id.unwrap_or_default(), started));
+        }
+        lives
+    }
+
+    pub(crate) async fn inspect(&self, container: &str) -> ContainerInspectResponse {
+        self.0
+            .inspect_container(container, None)
+            .await
+            .expect("the container is there")
+    }
+
+    /// Runs a command as the container's own user; the answer is its exit code and output.
+    pub(crate) async fn exec(&self, container: &str, command: &[&str]) -> (i64, String) {
+        let config = ExecConfig {
+            cmd: Some(command.iter().map(|&word| word.to_owned()).collect()),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            ..Default::default()
+        };
+        let exec = self
+            .0
+            .create_exec(container, config)
+            .await
+            .expect("an exec")
+            .id;
+        let mut text = String::new();
+        let started = self
+            .0
+            .start_exec(&exec, None)
+            .await
+            .expect("the exec starts");
+        if let StartExecResults::Attached { mut output, .. } = started {
+            while let Some(chunk) = output.next().await {
+                if let LogOutput::StdOut { message } | LogOutput::StdErr { message } =
+                    chunk.expect("output")
+                {
+                    text.push_str(&String::from_utf8_lossy(&message));
+                }
+            }
+        }
+        let code = self
+            .0
+            .inspect_exec(&exec)
+            .await
+            .expect("the exec ended")
+            .exit_code;
+        (code.unwrap_or(-1), text)
+    }
+
+    pub(crate) async fn start(&self, container: &str) {
+        self.0
+            .start_container(container, None)
+            .await
+            .expect("it starts");
+    }
+
+    pub(crate) async fn stop(&self, container: &str) {
+        let options = StopContainerOptionsBuilder::new().t(10).build();
+        self.0
+            .stop_container(container, Some(options))
+            .await
+            .expect("it stops");
+    }
+
+    pub(crate) async fn remove(&self, container: &str) {
+        let options = RemoveContainerOptionsBuilder::new().force(true).build();
+        self.0
+            .remove_container(container, Some(options))
+            .await
+            .expect("it is removed");
+    }
+
+    /// Replaces a container by one with the same name and configuration but for `change`.
+    pub(crate) async fn recreate(
+        &self,
+        container: &str,
+        change: impl FnOnce(&mut ContainerCreateBody),
+    ) {
+        let old = self.inspect(container).await;
+        let networks = old
+            .network_settings
+            .and_then(|settings| settings.networks)
+            .unwrap_or_default();
+        let config = serde_json::to_value(old.config.expect("its configuration")).expect("JSON");
+        let mut body: ContainerCreateBody =
+            serde_json::from_value(config).expect("the same fields");
+        body.host_config = old.host_config;
+        let endpoints = networks.into_iter().map(|(network, endpoint)| {
+            let kept = EndpointSettings {
+                aliases: endpoint.aliases,
+                ..Default::default()
+            };
+            (network, kept)
+        });
+        body.networking_config = Some(NetworkingConfig {
+            endpoints_config: Some(endpoints.collect()),
+        });
+        // Not started together with the others: as a later run of `up` would have made it.
+        body.labels
+            .get_or_insert_default()
+            .insert(RUN.to_owned(), "by-hand".to_owned());
+        change(&mut body);
+        self.remove(container).await;
+        self.create(container, body).await;
+        self.start(container).await;
+    }
+
+    pub(crate) async fn create(&self, name: &str, body: ContainerCreateBody) {
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        self.0
+            .create_container(Some(options), body)
+            .await
+            .expect("it is created");
+    }
+
+    pub(crate) async fn wait(&self, container: &str) {
+        let ended: Vec<_> = self.0.wait_container(container, None).collect().await;
+        assert!(
+            ended.iter().all(Result::is_ok),
+            "{container} ended badly: {ended:?}"
+        );
+    }
+
+    /// Makes an image of a container as it is; the answer is its ID.
+    pub(crate) async fn commit(&self, container: &str, change: &str) -> Image {
+        let options = CommitContainerOptionsBuilder::new()
+            .container(container)
+            .pause(false)
+            .changes(change)
+            .build();
+        let made = self
+            .0
+            .commit_container(options, ContainerConfig::default())
+            .await;
+        Image {
+            id: made.expect("an image").id,
+            engine: self.clone(),
+        }
+    }
+}
+
+/// An image that a test made.
+pub(crate) struct Image {
+    pub(crate) id: String,
+    engine: Engine,
+}
+
+impl Image {
+    /// To be called when no container is made from it any more.
+    pub(crate) async fn remove(self) {
+        let options = RemoveImageOptionsBuilder::new().force(true).build();
+        let removed = self
+            .engine
+            .0
+            .remove_image(&self.id, Some(options), None)
+            .await;
+        removed.expect("the image is removed");
+    }
+}

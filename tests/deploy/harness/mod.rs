@@ -1,0 +1,63 @@
+//! What every test here uses: a deployment that is taken away again, the program as a user calls
+//! it, and a second way to look at the engine, which shares no code with the program.
+
+mod call;
+mod deployment;
+mod edge;
+mod engine;
+mod report;
+mod stack_file;
+
+pub(crate) use call::{Answer, Call, program};
+pub(crate) use deployment::Deployment;
+pub(crate) use edge::{ask_each, get, replicas_behind};
+pub(crate) use engine::Engine;
+pub(crate) use report::Report;
+pub(crate) use stack_file::{StackFile, root};
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long anything that a test waits for may take; builds apart.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Asks again and again until there is an answer, or the deadline is over.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(
+            began.elapsed() < DEADLINE,
+            "{what} did not come about within {DEADLINE:?}"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Replicas of one service in the answer of `up` or `status`.
+pub(crate) fn replicas<'a>(status: &'a Value, service: &str) -> &'a [Value] {
+    status["services"]
+        .as_array()
+        .and_then(|services| services.iter().find(|found| found["name"] == service))
+        .and_then(|found| found["replicas"].as_array())
+        .unwrap_or_else(|| panic!("no replicas of {service} in {status:#}"))
+}
+
+/// One field of all replicas of a service, by number.
+pub(crate) fn each(status: &Value, service: &str, field: &str) -> Vec<String> {
+    replicas(status, service)
+        .iter()
+        .map(|replica| text(&replica[field]))
+        .collect()
+}
+
+/// A string of a JSON document.
+pub(crate) fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("{value} is not a string"))
+        .to_owned()
+}

@@ -1,0 +1,80 @@
+//! `sysndd.toml` with something changed, in a directory of its own.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use toml::{Table, Value};
+
+/// The directory of the shipped `sysndd.toml`.
+pub(crate) fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A copy of the shipped file. It lies outside the repository, because whatever is added there may
+/// be part of a build context.
+pub(crate) struct StackFile {
+    directory: TempDir,
+    stack: Table,
+}
+
+impl StackFile {
+    /// The shipped one; its paths made absolute.
+    pub(crate) fn shipped() -> Self {
+        let text = std::fs::read_to_string(root().join("sysndd.toml")).expect("sysndd.toml");
+        let mut stack: Table = text.parse().expect("sysndd.toml is TOML");
+        for (_, base) in stack["bases"]["images"]
+            .as_table_mut()
+            .expect("base images")
+        {
+            make_absolute(&mut base["recipe"]);
+        }
+        for (_, service) in stack["services"].as_table_mut().expect("services") {
+            if let Some(build) = service.get_mut("build") {
+                make_absolute(&mut build["context"]);
+            }
+        }
+        make_absolute(&mut stack["edge"]["template"]);
+        make_absolute(&mut stack["migrations"]["dir"]);
+        let file = Self {
+            directory: TempDir::new().expect("a temporary directory"),
+            stack,
+        };
+        file.write();
+        file
+    }
+
+    /// Sets `a.b.c`, whether it was there or not.
+    pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
+        let mut steps: Vec<&str> = key.split('.').collect();
+        let last = steps.pop().expect("a key");
+        let mut table = &mut self.stack;
+        for step in steps {
+            table = table
+                .entry(step)
+                .or_insert_with(|| Value::Table(Table::new()))
+                .as_table_mut()
+                .unwrap_or_else(|| panic!("{step} of {key} is no table"));
+        }
+        table.insert(last.to_owned(), value.into());
+        self.write();
+        self
+    }
+
+    pub(crate) fn path(&self) -> PathBuf {
+        self.directory.path().join("sysndd.toml")
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn write(&self) {
+        let text = toml::to_string(&self.stack).expect("a table can be written");
+        std::fs::write(self.path(), text).expect("the file can be written");
+    }
+}
+
+fn make_absolute(path: &mut Value) {
+    let relative = path.as_str().expect("a path").to_owned();
+    *path = root().join(relative).display().to_string().into();
+}

@@ -1,0 +1,18 @@
+//! The program against a real engine, with the real stack: what the issue promises, end to end.
+//!
+//! Each test has a project of its own, so that they run beside each other and beside a live stack.
+//! Needs the images' sources, an engine, and some seconds for each: hence ignored by default. What
+//! needs no engine is not.
+
+mod change;
+mod configuration;
+mod failing;
+mod faults;
+mod fresh;
+mod harness;
+mod interrupt;
+mod isolated;
+mod logs;
+mod owner;
+mod quickstart;
+mod scale;

@@ -1,0 +1,63 @@
+//! From a file and nothing else to a proven stack; and that it is safe to run it again.
+
+use std::{fs, os::unix::fs::PermissionsExt as _};
+
+use super::harness::{Call, Deployment, StackFile, text};
+
+/// As on a fresh checkout: secrets are nowhere.
+fn quickstart(stack: &Deployment) -> Call {
+    stack
+        .call(&["quickstart"])
+        .without_env("DB_PASSWORD")
+        .without_env("DB_ROOT_PASSWORD")
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
+    let stack = Deployment::of(StackFile::shipped());
+    let secrets = stack.path().with_file_name(".env");
+
+    let first = quickstart(&stack).json().await;
+    assert_eq!(first["changed"], true);
+    assert_eq!(first["verify"]["verdict"], "pass");
+    assert!(text(&first["url"]).starts_with("http://127.0.0.1:"));
+    let written = fs::read_to_string(&secrets).expect(".env");
+    let mode = fs::metadata(&secrets).expect(".env").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+    let names: Vec<&str> = written
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(names, ["DB_PASSWORD", "DB_ROOT_PASSWORD"]);
+    let values: Vec<&str> = written
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(_, value)| value)
+        .collect();
+    assert!(values[0] != values[1] && values.iter().all(|value| value.len() == 32));
+
+    let before = stack.engine.lives(&stack.project).await;
+    let second = quickstart(&stack).json().await;
+    assert_eq!(second["changed"], false);
+    assert!(
+        second["duration_ms"]
+            .as_u64()
+            .is_some_and(|took| took < 10_000),
+        "{second}"
+    );
+    assert_eq!(stack.engine.lives(&stack.project).await, before);
+    assert_eq!(fs::read_to_string(&secrets).expect(".env"), written);
+
+    // Without them the volumes cannot be opened: new ones must not be made.
+    fs::remove_file(&secrets).expect(".env goes");
+    let answer = quickstart(&stack).ends_with(2).await;
+    answer.says(&[
+        "DB_PASSWORD, DB_ROOT_PASSWORD",
+        "volumes",
+        "bring the .env of that time back",
+    ]);
+    assert!(!secrets.exists());
+    assert_eq!(stack.engine.lives(&stack.project).await, before);
+}
