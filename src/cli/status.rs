@@ -7,7 +7,7 @@ use sysndd_protocol::{ReleaseId, ReplicaName};
 use super::{Global, session::Session};
 use crate::{
     config::{ProjectName, ServiceName},
-    docker::ContainerState,
+    docker::{ContainerState, PublishedPort},
     error::Error,
     exit::Exit,
     observe::{Observed, Replica},
@@ -50,6 +50,8 @@ struct ReplicaStatus {
     exit_code: Option<i64>,
     restarts: i64,
     address: Option<std::net::IpAddr>,
+    /// What the engine publishes now, with the ports that it picked.
+    ports: Vec<PublishedPort>,
     started_at: Option<DateTime<Utc>>,
 }
 
@@ -101,6 +103,7 @@ impl ReplicaStatus {
             exit_code: replica.exit_code,
             restarts: replica.restart_count,
             address: replica.address,
+            ports: replica.ports.clone(),
             started_at: replica.started_at,
         }
     }

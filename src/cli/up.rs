@@ -122,8 +122,13 @@ pub(super) async fn bring_up(
     force: bool,
     interrupt: &CancellationToken,
 ) -> Result<Plan, Error> {
-    let (images, observed) =
-        tokio::try_join!(images::resolve(session, mode, interrupt), session.observe())?;
+    let observe = async {
+        let observed = session.observe().await?;
+        // Refused before a build has taken its minutes.
+        refuse_unwritable_mounts(session, &observed)?;
+        Ok(observed)
+    };
+    let (images, observed) = tokio::try_join!(images::resolve(session, mode, interrupt), observe)?;
     let edge_template = images::edge_template(&session.stack)?;
     let intent = UpIntent {
         now: Utc::now(),

@@ -35,6 +35,8 @@ use toml::{
 };
 
 pub(crate) use check::user_of;
+#[cfg(test)]
+pub(crate) use environment::Caller;
 pub(crate) use environment::Environment;
 pub(crate) use fault::ConfigErrors;
 pub(crate) use show::show;

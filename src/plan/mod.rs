@@ -8,6 +8,9 @@ mod spec;
 mod text;
 mod up;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use action::{Action, OpId, Operation, Plan, Upstream};
 pub(crate) use down::{DownIntent, down};
 pub(crate) use spec::image_name;

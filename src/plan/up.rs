@@ -74,8 +74,6 @@ struct Planner<'a> {
     release: ReleaseId,
     operations: Vec<Operation>,
     notes: Vec<String>,
-    /// Removals of what an interrupted run left: helpers that are made anew bear the same names.
-    leftovers: Vec<OpId>,
     /// What every new container needs: the network, its volumes.
     ground: BTreeMap<&'a ServiceName, Vec<OpId>>,
     /// Operations after which a service is ready.
@@ -85,6 +83,7 @@ struct Planner<'a> {
     /// Replicas that leave without a successor: they end when the edge no longer sends to them.
     surplus: Vec<(&'a Replica, String)>,
     creates: bool,
+    leftovers_removed: Vec<OpId>,
 }
 
 impl<'a> Planner<'a> {
@@ -112,12 +111,12 @@ impl<'a> Planner<'a> {
             templates,
             operations: Vec::new(),
             notes: Vec::new(),
-            leftovers: Vec::new(),
             ground: BTreeMap::new(),
             ready: BTreeMap::new(),
             members: BTreeMap::new(),
             surplus: Vec::new(),
             creates: false,
+            leftovers_removed: Vec::new(),
         };
         planner.release = planner.choose_release();
         for (name, image) in images {
@@ -184,12 +183,9 @@ impl<'a> Planner<'a> {
     fn remove_leftovers(&mut self) {
         for name in &self.observed.leftovers {
             let replica = ReplicaName::new(name.as_str());
-            let removed = self.push(
-                vec![],
-                Action::RemoveContainer { replica },
-                "an interrupted run left it",
-            );
-            self.leftovers.push(removed);
+            let action = Action::RemoveContainer { replica };
+            let removed = self.push(vec![], action, "an interrupted run left it");
+            self.leftovers_removed.push(removed);
         }
     }
 
@@ -227,9 +223,10 @@ impl<'a> Planner<'a> {
                 owner,
                 image: self.templates[&user.name].image().to_owned(),
             };
-            let mut after: Vec<OpId> = volumes.get(volume).copied().into_iter().collect();
+            // A helper that an interrupted run left has the name of the one to come.
+            let mut after = self.leftovers_removed.clone();
+            after.extend(volumes.get(volume));
             after.extend(self.ground.get(&user.name).into_iter().flatten());
-            after.extend(&self.leftovers);
             let owned = self.push(after, action, "nothing has used it yet");
             volumes.insert(volume, owned);
         }
@@ -254,11 +251,7 @@ impl<'a> Planner<'a> {
                 path: fault.path,
                 owner: fault.user,
             };
-            let owned = self.push(
-                self.leftovers.clone(),
-                action,
-                "its mount says chown = true",
-            );
+            let owned = self.push(vec![], action, "its mount says chown = true");
             let service = self.key(&fault.service);
             self.ground.entry(service).or_default().push(owned);
         }
@@ -280,7 +273,9 @@ impl<'a> Planner<'a> {
             .iter()
             .map(|(replica, cause)| self.retire(replica, cause, &[]))
             .collect();
-        if replaced.iter().any(|(replica, _)| replica.is_running()) {
+        let kept: BTreeSet<u32> = keep.iter().map(|replica| replica.number).collect();
+        let is_gap = |replica: &Replica| replica.is_running() && !kept.contains(&replica.number);
+        if replaced.iter().any(|(replica, _)| is_gap(replica)) {
             self.notes.push(format!(
                 "{} is recreated: the old replicas stop before the new ones start",
                 service.name
@@ -288,9 +283,8 @@ impl<'a> Planner<'a> {
         }
         self.surplus.extend(surplus);
 
-        let taken: BTreeSet<u32> = keep.iter().map(|replica| replica.number).collect();
         let created: Vec<(ReplicaName, OpId)> = (1..=wanted)
-            .filter(|number| !taken.contains(number))
+            .filter(|number| !kept.contains(number))
             .map(|number| {
                 self.create(
                     service,

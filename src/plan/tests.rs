@@ -1,0 +1,366 @@
+//! Plans as text: what `up` and `down` would do from a given situation.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::DateTime;
+use sysndd_protocol::{ReleaseId, ReplicaName};
+
+use super::{spec::ContainerTemplate, *};
+use crate::{
+    config::{self, Environment, ServiceName, Stack},
+    docker::ContainerState,
+    observe::{Directory, Observed, Replica},
+    probe::Readiness,
+};
+
+const STACK: &str = r#"
+project = "demo"
+
+[volumes.data]
+[volumes.edge]
+
+[services.db]
+image = "db:1"
+
+[services.api]
+image = "api:1"
+user = "1000:1000"
+replicas = 2
+depends_on = ["db"]
+volumes = ["data:/data"]
+environment = { RELEASE = "${deploy.release}" }
+
+[services.web]
+image = "web:1"
+depends_on = ["api"]
+ports = ["8080:8080"]
+volumes = ["edge:/edge"]
+
+[edge]
+service = "web"
+upstream = "api"
+port = 8080
+template = "upstream.tera"
+volume = "edge"
+file = "upstream.conf"
+test = ["true"]
+reload_signal = "SIGHUP"
+generation = { port = 8081, path = "/generation" }
+"#;
+
+/// A stack and what is there of it, changed step by step by each test.
+struct Situation {
+    stack: Stack,
+    images: Images,
+    observed: Observed,
+    intent: UpIntent,
+    _directory: tempfile::TempDir,
+}
+
+impl Situation {
+    /// Nothing is there yet.
+    fn new(text: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("sysndd.toml"), text).unwrap();
+        std::fs::write(directory.path().join("upstream.tera"), "").unwrap();
+        let environment = Environment {
+            variables: BTreeMap::new(),
+            caller: config::Caller { uid: 0, gid: 0 },
+            directory: directory.path().to_path_buf(),
+        };
+        let stack = config::load(&directory.path().join("sysndd.toml"), &environment)
+            .unwrap_or_else(|errors| panic!("{errors}"));
+        let images = stack
+            .services
+            .keys()
+            .map(|name| {
+                (
+                    name.clone(),
+                    ResolvedImage::Present(format!("sha256:{name}")),
+                )
+            })
+            .collect();
+        let intent = UpIntent {
+            now: DateTime::parse_from_rfc3339("2026-11-20T10:00:00Z")
+                .unwrap()
+                .to_utc(),
+            replicas: BTreeMap::new(),
+            force: false,
+            edge_template: String::new(),
+        };
+        Self {
+            stack,
+            images,
+            observed: Observed::default(),
+            intent,
+            _directory: directory,
+        }
+    }
+
+    fn plan(&self) -> Plan {
+        up(&self.stack, &self.images, &self.observed, &self.intent)
+    }
+
+    /// The plan was carried out, and everything is ready.
+    fn carry_out(&mut self) {
+        let plan = self.plan();
+        for operation in plan.operations {
+            match operation.action {
+                Action::CreateNetwork { name } => drop(self.observed.networks.insert(name)),
+                Action::CreateVolume { name } => drop(self.observed.volumes.insert(name)),
+                Action::CreateContainer(spec) => self.observed.replicas.push(replica(&spec)),
+                Action::RemoveContainer { replica } => {
+                    self.observed.replicas.retain(|other| other.name != replica);
+                }
+                Action::WriteUpstream { list, .. } | Action::ReloadEdge { list, .. } => {
+                    self.observed.edge_generation = Some(list.generation);
+                }
+                _ => {}
+            }
+        }
+        self.intent.now += chrono::TimeDelta::minutes(1);
+    }
+
+    /// The plan's text without IDs that depend on hashes.
+    fn text(&self) -> String {
+        let plan = self.plan();
+        let mut text = plan.to_string();
+        let releases: BTreeSet<ReleaseId> = plan
+            .release
+            .into_iter()
+            .chain(
+                self.observed
+                    .replicas
+                    .iter()
+                    .map(|replica| replica.release.clone()),
+            )
+            .collect();
+        for (index, release) in releases.iter().enumerate() {
+            text = text.replace(release.as_str(), &format!("r{}", index + 1));
+        }
+        text
+    }
+}
+
+fn replica(spec: &crate::docker::ContainerSpec) -> Replica {
+    let label = |key: &str| spec.labels[key].clone();
+    Replica {
+        name: ReplicaName::new(spec.name.as_str()),
+        container: spec.name.clone(),
+        service: ServiceName::new(label(crate::docker::labels::SERVICE)),
+        number: label(crate::docker::labels::REPLICA).parse().unwrap(),
+        release: ReleaseId::new(label(crate::docker::labels::RELEASE)),
+        run: label(crate::docker::labels::RUN),
+        config_hash: label(crate::docker::labels::CONFIG_HASH),
+        image: spec.image.clone(),
+        state: ContainerState::Running,
+        exit_code: None,
+        oom_killed: false,
+        restart_count: 0,
+        readiness: Readiness::Ready,
+        created_at: None,
+        started_at: None,
+        address: None,
+        ports: Vec::new(),
+        user: String::new(),
+    }
+}
+
+#[test]
+fn from_nothing_all_replicas_are_created_before_any_starts() {
+    insta::assert_snapshot!(Situation::new(STACK).text());
+}
+
+#[test]
+fn what_is_as_it_should_be_is_left_alone() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    assert!(situation.plan().is_empty(), "{}", situation.plan());
+}
+
+#[test]
+fn a_changed_service_is_recreated_and_the_edge_follows() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let api = ServiceName::new("api");
+    situation
+        .images
+        .insert(api, ResolvedImage::Present("sha256:new".into()));
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn surplus_replicas_leave_the_upstream_list_before_they_end() {
+    let mut situation = Situation::new(STACK);
+    situation.intent.replicas.insert(ServiceName::new("api"), 4);
+    situation.carry_out();
+    situation.intent.replicas.clear();
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn more_replicas_join_the_release_that_runs() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let release = situation.observed.release().cloned();
+    situation.intent.replicas.insert(ServiceName::new("api"), 3);
+    assert_eq!(situation.plan().release, release);
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn an_interrupted_run_is_finished() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    // It ended after the containers were created: one was started, the edge has no list.
+    for replica in &mut situation.observed.replicas {
+        if replica.service.as_str() != "db" && replica.name.as_str().ends_with('1') {
+            replica.state = ContainerState::Created;
+            replica.readiness = Readiness::Unknown;
+        }
+    }
+    situation.observed.edge_generation = None;
+    situation.observed.leftovers.push("demo-data-owner".into());
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn a_service_that_left_the_file_is_removed() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let mut other = situation.observed.replicas[0].clone();
+    other.service = ServiceName::new("old");
+    other.name = ReplicaName::new("demo-old-r1-1");
+    situation.observed.replicas.push(other);
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn of_two_with_one_number_the_ready_one_stays() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let mut twin = situation
+        .observed
+        .replicas_of(&ServiceName::new("api"))
+        .next()
+        .unwrap()
+        .clone();
+    twin.name = ReplicaName::new("demo-api-twin-1");
+    twin.readiness = Readiness::NotReady("HTTP 503".into());
+    situation.observed.replicas.push(twin);
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn force_makes_a_new_release_of_the_same() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let before = situation.observed.release().cloned();
+    situation.intent.force = true;
+    let plan = situation.plan();
+    assert!(
+        plan.release > before,
+        "{:?} is not newer than {before:?}",
+        plan.release
+    );
+    let created = plan
+        .operations
+        .iter()
+        .filter(|o| matches!(o.action, Action::CreateContainer(_)));
+    assert_eq!(created.count(), 4);
+}
+
+#[test]
+fn the_release_is_not_part_of_the_hash_but_all_else_is() {
+    let situation = Situation::new(STACK);
+    let api = &situation.stack.services[&ServiceName::new("api")];
+    let template = ContainerTemplate::new(&situation.stack, api, "sha256:api");
+    let spec = template.instantiate(&ReleaseId::new("r1"), "run", 1);
+    assert_eq!(spec.environment["RELEASE"], "r1");
+
+    let mut changed = api.clone();
+    changed.stop_grace_period += std::time::Duration::from_secs(1);
+    let others = [
+        ContainerTemplate::new(&situation.stack, api, "sha256:other"),
+        ContainerTemplate::new(&situation.stack, &changed, "sha256:api"),
+    ];
+    for other in others {
+        assert_ne!(template.hash(), other.hash());
+    }
+    let again = ContainerTemplate::new(&situation.stack, api, "sha256:api");
+    assert_eq!(template.hash(), again.hash());
+}
+
+#[test]
+fn the_upstream_list_has_the_same_generation_whenever_it_is_the_same() {
+    let generation = |situation: &Situation| {
+        situation
+            .plan()
+            .operations
+            .iter()
+            .find_map(|operation| match &operation.action {
+                Action::WriteUpstream { list, .. } => Some(list.generation),
+                _ => None,
+            })
+    };
+    let situation = Situation::new(STACK);
+    let first = generation(&situation).unwrap();
+    assert_eq!(generation(&situation), Some(first));
+    let mut other = Situation::new(STACK);
+    other.intent.edge_template = "changed".into();
+    assert_ne!(generation(&other), Some(first));
+}
+
+#[test]
+fn down_stops_dependents_first_and_keeps_volumes() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let intent = DownIntent::default();
+    let release = situation.observed.release().unwrap().to_string();
+    let plan = down(&situation.stack, &situation.observed, intent).to_string();
+    insta::assert_snapshot!(plan.replace(&release, "r1"));
+}
+
+#[test]
+fn down_with_volumes_removes_them_last() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let plan = down(
+        &situation.stack,
+        &situation.observed,
+        DownIntent { volumes: true },
+    );
+    let volumes: Vec<&Operation> = plan
+        .operations
+        .iter()
+        .filter(|operation| matches!(operation.action, Action::RemoveVolume { .. }))
+        .collect();
+    assert_eq!(volumes.len(), 2);
+    for volume in volumes {
+        assert_eq!(volume.after.len(), 4, "a volume goes after every container");
+    }
+}
+
+#[test]
+fn a_directory_that_the_user_cannot_write_to_is_a_fault_unless_it_may_be_given() {
+    let text = STACK.replace("data:/data", "/srv/data:/data");
+    let owner = config::Owner { uid: 0, gid: 0 };
+    let mut situation = Situation::new(&text);
+    let path = std::path::PathBuf::from("/srv/data");
+    situation
+        .observed
+        .directories
+        .insert(path.clone(), Directory::Present { owner, mode: 0o755 });
+    let faults = mount_faults(&situation.stack, &situation.observed, false);
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0].path, path);
+
+    situation
+        .observed
+        .directories
+        .insert(path, Directory::Present { owner, mode: 0o777 });
+    assert_eq!(
+        mount_faults(&situation.stack, &situation.observed, false),
+        []
+    );
+}
