@@ -50,6 +50,7 @@ struct ReplicaStatus {
     exit_code: Option<i64>,
     restarts: i64,
     address: Option<std::net::IpAddr>,
+    /// What the engine publishes now, with the ports that it picked.
     ports: Vec<PublishedPort>,
     started_at: Option<DateTime<Utc>>,
 }

@@ -97,11 +97,19 @@ impl Replica {
     }
 
     /// `host:port` under which its first published port is reached from here.
+    ///
+    /// The engine binds IPv4 and IPv6 apart, to different ports where it may pick them.
     pub(crate) fn published(&self, engine: &EngineInfo) -> Option<String> {
-        let port = self.ports.first()?;
-        let host = match port.host_ip.as_str() {
-            "" | "0.0.0.0" | "::" => engine.published_host(),
-            address => address.to_owned(),
+        let first = self.ports.first()?;
+        let same = |port: &&PublishedPort| port.container == first.container;
+        let is_ipv6 = |port: &PublishedPort| port.host_ip.contains(':');
+        let of_ipv4 = self.ports.iter().filter(same).find(|port| !is_ipv6(port));
+        let port = of_ipv4.unwrap_or(first);
+        let host = match (port.host_ip.as_str(), engine.location) {
+            ("::", Location::Local) => "[::1]".to_owned(),
+            ("" | "0.0.0.0" | "::", _) => engine.published_host(),
+            (address, _) if is_ipv6(port) => format!("[{address}]"),
+            (address, _) => address.to_owned(),
         };
         Some(format!("{host}:{}", port.host))
     }

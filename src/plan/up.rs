@@ -74,8 +74,6 @@ struct Planner<'a> {
     release: ReleaseId,
     operations: Vec<Operation>,
     notes: Vec<String>,
-    /// Removals of what an interrupted run left: helpers that are made anew bear the same names.
-    leftovers: Vec<OpId>,
     /// What every new container needs: the network, its volumes.
     ground: BTreeMap<&'a ServiceName, Vec<OpId>>,
     /// Operations after which a service is ready.
@@ -85,6 +83,8 @@ struct Planner<'a> {
     /// Replicas that leave without a successor: they end when the edge no longer sends to them.
     surplus: Vec<(&'a Replica, String)>,
     creates: bool,
+    /// Removals of what an interrupted run left.
+    leftovers: Vec<OpId>,
 }
 
 impl<'a> Planner<'a> {
@@ -112,12 +112,12 @@ impl<'a> Planner<'a> {
             templates,
             operations: Vec::new(),
             notes: Vec::new(),
-            leftovers: Vec::new(),
             ground: BTreeMap::new(),
             ready: BTreeMap::new(),
             members: BTreeMap::new(),
             surplus: Vec::new(),
             creates: false,
+            leftovers: Vec::new(),
         };
         planner.release = planner.choose_release();
         for (name, image) in images {
@@ -255,11 +255,7 @@ impl<'a> Planner<'a> {
                 path: fault.path,
                 owner: fault.user,
             };
-            let owned = self.push(
-                self.leftovers.clone(),
-                action,
-                "its mount says chown = true",
-            );
+            let owned = self.push(vec![], action, "its mount says chown = true");
             let service = self.key(&fault.service);
             self.ground.entry(service).or_default().push(owned);
         }

@@ -20,6 +20,11 @@ async fn up_makes_four_proven_replicas_and_a_second_one_changes_nothing() {
         let name = format!("{}-api-{release}-{number}", stack.project);
         assert_eq!(replica["name"], name.as_str());
         assert_eq!(replica["state"], "running");
+        assert_eq!(
+            replica["ports"],
+            serde_json::json!([]),
+            "only the edge is published"
+        );
         assert_eq!(replica["ready"], true);
         assert!(replica["started_at"].is_string());
     }
@@ -131,6 +136,19 @@ async fn replicas_run_without_rights_and_the_edge_serves_page_favicon_and_api() 
     }
 
     let url = text(&up["url"]);
+    let ports = &replicas(&up, "web")[0]["ports"];
+    let of_ipv4 = ports
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|port| port["host_ip"] == "0.0.0.0");
+    assert_eq!(
+        url,
+        format!(
+            "http://127.0.0.1:{}",
+            of_ipv4.expect("an IPv4 port")["host"]
+        )
+    );
     let page = get(&url).await.expect("the page");
     assert_eq!(page.status(), 200);
     assert!(

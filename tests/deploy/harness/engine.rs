@@ -73,6 +73,7 @@ impl Engine {
                 found.push(format!("volume {}", volume.name));
             }
         }
+        found.sort();
         found
     }
 
