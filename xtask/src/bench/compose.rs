@@ -23,8 +23,6 @@ impl Compose {
         fs::create_dir_all(&directory)?;
         let mut show = deploy.command(&["config", "show", "--format", "json"]);
         let stack: Value = serde_json::from_slice(&capture(show.envs(secrets.iter().copied()))?)?;
-        let mut up = deploy.command(&["plan", "--format", "json", "--project", &project]);
-        let _: Value = serde_json::from_slice(&capture(up.envs(secrets.iter().copied()))?)?;
         let file = translate(&stack, deploy, secrets)?;
         let text = serde_yaml::to_string(&file).context("writing the Compose file")?;
         fs::write(directory.join("compose.yaml"), text)?;
@@ -79,9 +77,13 @@ fn translate(stack: &Value, deploy: &Deploy, secrets: &[(&str, &str)]) -> anyhow
                 out.insert(key.into(), value.clone());
             }
         }
-        let mounts = service["volumes"].as_array().cloned().unwrap_or_default();
-        for mount in mounts.iter().filter_map(Value::as_str) {
-            let volume = mount.split(':').next().unwrap_or_default();
+        let mut mounts = Vec::new();
+        for mount in service["volumes"].as_array().into_iter().flatten() {
+            let volume = mount["source"]["volume"]
+                .as_str()
+                .context("only volumes are mounted")?;
+            let target = mount["target"].as_str().context("a mount without target")?;
+            mounts.push(json!(format!("{volume}:{target}")));
             volumes.insert(volume.to_owned(), json!({}));
         }
         out.insert("volumes".into(), Value::Array(mounts));
@@ -122,19 +124,16 @@ fn environment(service: &Value, secrets: &[(&str, &str)]) -> Value {
         .into()
 }
 
+/// The engine's check where the stack has one, else a connection to the port that is probed.
 fn healthcheck(service: &Value) -> Value {
     let check = &service["healthcheck"];
-    let test = check.get("test").cloned().unwrap_or_else(|| {
-        let port = check["tcp"]["port"]
+    let test = check["engine"].get("test").cloned().unwrap_or_else(|| {
+        let probe = &check["probe"];
+        let port = probe["tcp"]["port"]
             .as_u64()
-            .or_else(|| check["http"]["port"].as_u64())
-            .unwrap_or(0);
-        json!([
-            "CMD",
-            "bash",
-            "-c",
-            format!("exec 3<>/dev/tcp/127.0.0.1/{port}")
-        ])
+            .or_else(|| probe["http"]["port"].as_u64());
+        let connect = format!("exec 3<>/dev/tcp/127.0.0.1/{}", port.unwrap_or_default());
+        json!(["CMD", "bash", "-c", connect])
     });
     json!({ "test": test, "interval": "5s", "timeout": "3s", "retries": 20 })
 }
