@@ -162,6 +162,7 @@ impl Workshop {
                 engine.start(replica.as_str()).await?;
                 startup::follow(
                     engine.clone(),
+                    self.stack.clone(),
                     replica.clone(),
                     self.progress.clone(),
                     self.halt.clone(),

@@ -1,30 +1,34 @@
 //! Following what a replica says about its start-up.
 
 use futures::StreamExt as _;
-use sysndd_protocol::{Event, ReplicaName, StartupEvent};
+use sysndd_protocol::{Event, ReplicaName};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use super::Progress;
-use crate::docker::{Engine, LogQuery};
+use crate::{
+    config::Stack,
+    docker::{Engine, LogQuery},
+    observe::{EventReader, inspect_replica},
+};
 
 /// Reports startup events of `replica` until it is ready, ends, or `halt` is called.
 pub(super) fn follow(
     engine: Engine,
+    stack: Stack,
     replica: ReplicaName,
     progress: UnboundedSender<Progress>,
     halt: CancellationToken,
 ) {
     tokio::spawn(async move {
-        // A container that had run before still has the lines of that life.
-        let since = engine
-            .inspect(replica.as_str())
-            .await
-            .ok()
-            .and_then(|now| now.started);
+        let Ok(found) = inspect_replica(&engine, &replica).await else {
+            return;
+        };
+        let reader = EventReader::new(stack.services.get(&found.service));
         let query = LogQuery {
             follow: true,
-            since,
+            // A container that had run before still has the lines of that life.
+            since: found.started_at,
             ..LogQuery::default()
         };
         let mut lines = Box::pin(engine.logs(replica.as_str(), query));
@@ -35,7 +39,7 @@ pub(super) fn follow(
                 line = lines.next() => line,
             };
             let Some(Ok(line)) = line else { return };
-            let Some(event) = StartupEvent::parse(&line.text) else {
+            let Some(event) = reader.read(&found, &line) else {
                 continue;
             };
             let ready = matches!(event.event, Event::StartupReady { .. });

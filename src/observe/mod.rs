@@ -1,5 +1,7 @@
 //! What the engine has now, read by label → [`Observed`]. Reads only.
 
+mod startup_events;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -11,6 +13,8 @@ use chrono::{DateTime, Utc};
 use futures::future;
 use serde::Serialize;
 use sysndd_protocol::{ReleaseId, ReplicaName};
+
+pub(crate) use startup_events::EventReader;
 
 use crate::{
     config::{Mount, MountSource, Owner, ProjectName, ServiceName, Stack},

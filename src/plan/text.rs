@@ -39,7 +39,7 @@ impl fmt::Display for Line<'_> {
         write!(f, "{} {}", action.verb(), action.subject())?;
         match action {
             Action::OwnVolume { owner, .. } | Action::OwnDirectory { owner, .. } => {
-                write!(f, " by {}:{}", owner.uid, owner.gid)?
+                write!(f, " by {}:{}", owner.uid, owner.gid)?;
             }
             Action::WriteUpstream { list, .. } => {
                 write!(f, " of {} servers", list.servers.len())?;

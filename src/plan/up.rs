@@ -83,7 +83,8 @@ struct Planner<'a> {
     /// Replicas that leave without a successor: they end when the edge no longer sends to them.
     surplus: Vec<(&'a Replica, String)>,
     creates: bool,
-    leftovers_removed: Vec<OpId>,
+    /// Removals of what an interrupted run left.
+    leftovers: Vec<OpId>,
 }
 
 impl<'a> Planner<'a> {
@@ -116,7 +117,7 @@ impl<'a> Planner<'a> {
             members: BTreeMap::new(),
             surplus: Vec::new(),
             creates: false,
-            leftovers_removed: Vec::new(),
+            leftovers: Vec::new(),
         };
         planner.release = planner.choose_release();
         for (name, image) in images {
@@ -183,9 +184,12 @@ impl<'a> Planner<'a> {
     fn remove_leftovers(&mut self) {
         for name in &self.observed.leftovers {
             let replica = ReplicaName::new(name.as_str());
-            let action = Action::RemoveContainer { replica };
-            let removed = self.push(vec![], action, "an interrupted run left it");
-            self.leftovers_removed.push(removed);
+            let removed = self.push(
+                vec![],
+                Action::RemoveContainer { replica },
+                "an interrupted run left it",
+            );
+            self.leftovers.push(removed);
         }
     }
 
@@ -223,10 +227,10 @@ impl<'a> Planner<'a> {
                 owner,
                 image: self.templates[&user.name].image().to_owned(),
             };
-            // A helper that an interrupted run left has the name of the one to come.
-            let mut after = self.leftovers_removed.clone();
-            after.extend(volumes.get(volume));
+            let mut after: Vec<OpId> = volumes.get(volume).copied().into_iter().collect();
             after.extend(self.ground.get(&user.name).into_iter().flatten());
+            // A helper that an interrupted run left has the name of the one to come.
+            after.extend(&self.leftovers);
             let owned = self.push(after, action, "nothing has used it yet");
             volumes.insert(volume, owned);
         }

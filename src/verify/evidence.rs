@@ -8,7 +8,7 @@ use super::ledger::{self, Ledger};
 use crate::{
     config::{Probe, Stack},
     docker::{Engine, LogQuery},
-    observe::{Observed, Replica},
+    observe::{EventReader, Observed, Replica},
     probe::Prober,
 };
 
@@ -117,10 +117,11 @@ async fn gather_replica(
     prober: &Prober,
     replica: &Replica,
 ) -> ReplicaEvidence {
+    let reader = EventReader::new(stack.services.get(&replica.service));
     let events = engine
         .logs(&replica.container, LogQuery::default())
         .filter_map(|line| {
-            std::future::ready(line.ok().and_then(|line| StartupEvent::parse(&line.text)))
+            std::future::ready(line.ok().and_then(|line| reader.read(replica, &line)))
         })
         .collect();
     let (events, health) = future::join(events, ask_health(stack, prober, replica)).await;
