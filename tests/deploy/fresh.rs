@@ -181,7 +181,13 @@ async fn replicas_run_without_rights_and_the_edge_serves_page_favicon_and_api() 
     // The edge sends to each of the four and to nobody else.
     let replicas: BTreeSet<String> = each(&up, "api", "name").into_iter().collect();
     assert_eq!(replicas_behind(&url, 60).await, replicas);
+}
 
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn data_outlives_the_containers_and_the_engine_finds_all_replicas_healthy() {
+    let stack = Deployment::shipped();
+    let up = stack.call(&["up"]).json().await;
     // Volumes stay, and with them the data: the second life finds its schema there.
     stack
         .engine

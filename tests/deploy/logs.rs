@@ -69,7 +69,12 @@ async fn all_replicas_are_asked_from_inside_and_their_logs_come_in_order() {
     let order: Vec<&str> = api.lines().map(|line| &line[..5]).collect();
     let changes = order.windows(2).filter(|pair| pair[0] != pair[1]).count();
     assert!(changes > 3, "{order:?}");
+    selected(&stack).await;
+    followed(&stack, &up).await;
+}
 
+/// Only the last, only the newer, only one service.
+async fn selected(stack: &Deployment) {
     let tail = stack
         .call(&["logs", "api", "--tail", "1"])
         .ends_with(0)
@@ -103,8 +108,10 @@ async fn all_replicas_are_asked_from_inside_and_their_logs_come_in_order() {
         .ends_with(2)
         .await
         .says(&["neither a time nor an age"]);
+}
 
-    // Followed: what is printed from now on comes, until Ctrl-C.
+/// What is printed from now on comes, until Ctrl-C.
+async fn followed(stack: &Deployment, up: &Value) {
     let follower = stack
         .call(&[
             "logs",
@@ -116,7 +123,7 @@ async fn all_replicas_are_asked_from_inside_and_their_logs_come_in_order() {
         .start();
     let url = text(&up["url"]);
     super::harness::replicas_behind(&url, 1).await;
-    let name = each(&up, "api", "name").remove(0);
+    let name = each(up, "api", "name").remove(0);
     let say = ["sh", "-c", "echo heard > /proc/1/fd/1"];
     // Said again and again: the follower may not listen yet.
     let mut follower = follower;

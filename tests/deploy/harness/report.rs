@@ -19,7 +19,7 @@ impl Report {
         let json = answer.json();
         let report = Self { json, answer };
         let (verdict, code) = (&report.json["verdict"], report.answer.code);
-        let right = if verdict == "pass" { 0 } else { 1 };
+        let right = i32::from(verdict != "pass");
         assert_eq!(code, Some(right), "verdict {verdict}: {}", report.answer);
         report
     }
