@@ -338,7 +338,8 @@ impl<'a> Planner<'a> {
 
     /// Which replicas stay, and why the others go.
     fn sort(&self, service: &'a Service, wanted: u32) -> Sorted<'a> {
-        let hash = self.templates[&service.name].hash();
+        let template = &self.templates[&service.name];
+        let (hash, image) = (template.hash(), template.image());
         let mut replicas: Vec<&Replica> = self.observed.replicas_of(&service.name).collect();
         // Of several with one number the best stays: ready, then running, then the newest.
         replicas.sort_by_key(|replica| {
@@ -358,6 +359,8 @@ impl<'a> Planner<'a> {
                 "--force was given".to_owned()
             } else if replica.config_hash != hash {
                 "its configuration or image changed".to_owned()
+            } else if replica.image != image {
+                "it runs another image than it was created for".to_owned()
             } else if replica.number > wanted {
                 format!("{wanted} replicas are wanted")
             } else if sorted

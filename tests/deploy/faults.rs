@@ -9,7 +9,7 @@ use bollard::models::ContainerCreateBody;
 use mysql_async::prelude::Queryable as _;
 use serde_json::Value;
 
-use super::harness::{Call, Deployment, each, eventually, replicas, text};
+use super::harness::{Call, Deployment, StackFile, each, eventually, replicas, text};
 
 const FAVICON: &str = "brain-neurodevelopmental-disorders-sysndd.png";
 
@@ -221,11 +221,14 @@ async fn a_favicon_that_is_gone_is_found() {
 #[ignore = "needs a Docker engine"]
 async fn a_check_asked_for_by_name_that_cannot_be_made_fails() {
     let (stack, _, _) = proven().await;
-    let report = verify(&stack)
-        .with(&["--check", "migration.fast-path,data.shared"])
+    let page_only = toml::Table::from_iter([("index".to_owned(), "/".into())]);
+    let no_favicon = StackFile::shipped().with("verify.web", page_only);
+    let report = stack
+        .call_by(&no_favicon.path(), &["verify"])
+        .with(&["--check", "web.favicon,data.shared"])
         .report()
         .await;
-    report.fails_only(&["migration.fast-path"]);
+    report.fails_only(&["web.favicon"]);
     assert_eq!(report.ids("pass"), ["data.shared"]);
     let report = verify(&stack)
         .with(&["--suite", "replicas,data"])

@@ -39,7 +39,7 @@ async fn a_fresh_copy_is_proven_removed_and_never_touches_the_live_stack() {
 #[ignore = "needs a Docker engine"]
 async fn sixteen_replicas_on_an_empty_database_have_one_applier() {
     // Two cores need their time for sixteen starts.
-    let stack = Deployment::of(StackFile::shipped().with("verify.start_spread", "10s"));
+    let stack = Deployment::of(StackFile::shipped());
     let report = stack
         .call(&["verify", "--fresh", "--replicas", "16"])
         .report()

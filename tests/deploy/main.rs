@@ -10,6 +10,7 @@ mod failing;
 mod faults;
 mod fresh;
 mod harness;
+mod images;
 mod interrupt;
 mod isolated;
 mod logs;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::{
-    command::{cargo, print, run, say},
+    command::{cargo, print, program, root, run, say},
     deploy::{Deploy, TestDatabase},
 };
 
@@ -77,6 +77,17 @@ const STACK_WITHOUT_SECRETS: &str = "tests/stacks/frontend.toml";
 
 fn lint() -> anyhow::Result<()> {
     run("format", cargo().args(["fmt", "--all", "--check"]))?;
+    // The checks are put together by build.rs, where `cargo fmt` does not look.
+    let mut checks: Vec<_> = std::fs::read_dir(root().join("src/verify/checks"))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .collect();
+    checks.sort();
+    run(
+        "format of checks",
+        program("rustfmt")
+            .args(["--check", "--edition", "2024"])
+            .args(checks),
+    )?;
     run(
         "lints",
         cargo().args([

@@ -28,7 +28,11 @@ async fn check(context: &Context<'_>) -> Outcome {
         (None, ImageSource::Build(build)) => Some(build.uid),
         (None, _) => None,
     };
-    let replicas: Vec<_> = context.evidence.observed.replicas_of(&data.service).collect();
+    let replicas: Vec<_> = context
+        .evidence
+        .observed
+        .replicas_of(&data.service)
+        .collect();
     let answers = future::join_all(replicas.iter().map(|replica| async {
         if !replica.is_running() {
             return Err("it does not run".to_owned());
@@ -53,7 +57,10 @@ async fn check(context: &Context<'_>) -> Outcome {
                     faults.push(format!("{} runs as {uid}, not as {wanted}", replica.name));
                 }
                 if uid != owner {
-                    faults.push(format!("{} runs as {uid}, but {} is {owner}'s", replica.name, data.path));
+                    faults.push(format!(
+                        "{} runs as {uid}, but {} is {owner}'s",
+                        replica.name, data.path
+                    ));
                 }
             }
         }
@@ -62,5 +69,12 @@ async fn check(context: &Context<'_>) -> Outcome {
         faults.push(format!("no replica of {} is there", data.service));
     }
     let who = wanted.map_or_else(|| "one user".to_owned(), |uid| format!("user {uid}"));
-    Outcome::judge(&faults, format!("{} replicas run as {who}, the owner of {}", replicas.len(), data.path))
+    Outcome::judge(
+        &faults,
+        format!(
+            "{} replicas run as {who}, the owner of {}",
+            replicas.len(),
+            data.path
+        ),
+    )
 }

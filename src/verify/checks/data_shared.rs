@@ -23,14 +23,24 @@ async fn check(context: &Context<'_>) -> Outcome {
     let Some(data) = &context.stack.verify.data else {
         return Outcome::skip("the stack has no [verify.data]");
     };
-    let replicas: Vec<&Replica> = context.evidence.observed.replicas_of(&data.service).collect();
+    let replicas: Vec<&Replica> = context
+        .evidence
+        .observed
+        .replicas_of(&data.service)
+        .collect();
     if replicas.is_empty() {
         return Outcome::fail(format!("no replica of {} is there", data.service));
     }
     let nonce = format!("{:016x}", rand::random::<u64>());
     let files: Vec<String> = replicas
         .iter()
-        .map(|replica| format!("{}/.verify-{nonce}-{}", data.path.trim_end_matches('/'), replica.number))
+        .map(|replica| {
+            format!(
+                "{}/.verify-{nonce}-{}",
+                data.path.trim_end_matches('/'),
+                replica.number
+            )
+        })
         .collect();
 
     let mut faults = Vec::new();
@@ -41,13 +51,19 @@ async fn check(context: &Context<'_>) -> Outcome {
     .await;
     for (replica, result) in replicas.iter().zip(written) {
         if let Err(cause) = result {
-            faults.push(format!("{} (user {}) cannot write: {cause}", replica.name, user(replica)));
+            faults.push(format!(
+                "{} (user {}) cannot write: {cause}",
+                replica.name,
+                user(replica)
+            ));
         }
     }
 
     let names: Vec<&str> = files.iter().map(String::as_str).collect();
     let read = future::join_all(
-        replicas.iter().map(|replica| sh(context.engine, replica, READ, &names)),
+        replicas
+            .iter()
+            .map(|replica| sh(context.engine, replica, READ, &names)),
     )
     .await;
     let mut pairs = 0;
@@ -60,25 +76,39 @@ async fn check(context: &Context<'_>) -> Outcome {
                     if lines.get(index).copied() == Some(content(&nonce, writer).as_str()) {
                         pairs += usize::from(writer.name != reader.name);
                     } else {
-                        faults.push(format!("{} does not see the file of {}", reader.name, writer.name));
+                        faults.push(format!(
+                            "{} does not see the file of {}",
+                            reader.name, writer.name
+                        ));
                     }
                 }
             }
         }
     }
     faults.extend(clean_up(context.engine, &replicas, &names).await);
-    Outcome::judge(&faults, format!("{} replicas, {pairs} pairs of writer and reader", replicas.len()))
+    Outcome::judge(
+        &faults,
+        format!(
+            "{} replicas, {pairs} pairs of writer and reader",
+            replicas.len()
+        ),
+    )
 }
 
 /// Each removes its own file; one that is left over is a fault that is told.
 async fn clean_up(engine: &Engine, replicas: &[&Replica], files: &[&str]) -> Vec<String> {
     const REMOVE: &str = r#"rm -f -- "$1" && [ ! -e "$1" ]"#;
-    let removed = future::join_all(replicas.iter().zip(files).map(|(replica, file)| async move {
-        let result = sh(engine, replica, REMOVE, &[file]).await;
-        result.err().filter(|_| replica.is_running()).map(|cause| {
-            format!("{file} could not be removed by {}: {cause}", replica.name)
-        })
-    }));
+    let removed = future::join_all(
+        replicas
+            .iter()
+            .zip(files)
+            .map(|(replica, file)| async move {
+                let result = sh(engine, replica, REMOVE, &[file]).await;
+                result.err().filter(|_| replica.is_running()).map(|cause| {
+                    format!("{file} could not be removed by {}: {cause}", replica.name)
+                })
+            }),
+    );
     removed.await.into_iter().flatten().collect()
 }
 
@@ -87,16 +117,28 @@ fn content(nonce: &str, replica: &Replica) -> String {
 }
 
 fn user(replica: &Replica) -> &str {
-    if replica.user.is_empty() { "root" } else { &replica.user }
+    if replica.user.is_empty() {
+        "root"
+    } else {
+        &replica.user
+    }
 }
 
-async fn sh(engine: &Engine, replica: &Replica, script: &str, args: &[&str]) -> Result<String, String> {
+async fn sh(
+    engine: &Engine,
+    replica: &Replica,
+    script: &str,
+    args: &[&str],
+) -> Result<String, String> {
     if !replica.is_running() {
         return Err("it does not run".into());
     }
     let mut command = vec!["sh", "-c", script, "verify"];
     command.extend(args);
-    let output = engine.exec(&replica.container, &command).await.map_err(|e| e.to_string())?;
+    let output = engine
+        .exec(&replica.container, &command)
+        .await
+        .map_err(|e| e.to_string())?;
     if output.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {

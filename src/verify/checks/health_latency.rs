@@ -29,7 +29,11 @@ fn check(context: &Context<'_>) -> Outcome {
                 asked += 1;
                 slowest = slowest.max(answer.latency);
                 if answer.latency > LIMIT {
-                    faults.push(format!("{} took {} ms", evidence.replica.name, answer.latency.as_millis()));
+                    faults.push(format!(
+                        "{} took {} ms",
+                        evidence.replica.name,
+                        answer.latency.as_millis()
+                    ));
                 }
             }
         }
@@ -37,6 +41,12 @@ fn check(context: &Context<'_>) -> Outcome {
     if asked == 0 && faults.is_empty() {
         return Outcome::skip("no service has an HTTP probe");
     }
-    Outcome::judge(&faults, format!("{asked} replicas, the slowest {:.1} ms", slowest.as_secs_f64() * 1e3))
-        .with(json!({ "slowest_ms": slowest.as_secs_f64() * 1e3 }))
+    Outcome::judge(
+        &faults,
+        format!(
+            "{asked} replicas, the slowest {:.1} ms",
+            slowest.as_secs_f64() * 1e3
+        ),
+    )
+    .with(json!({ "slowest_ms": slowest.as_secs_f64() * 1e3 }))
 }

@@ -24,7 +24,10 @@ fn check(context: &Context<'_>) -> Outcome {
     for evidence in &context.evidence.replicas {
         for event in &evidence.events {
             if let Event::MigrationApplied { file, .. } = &event.event {
-                events.entry(file).or_default().push(evidence.replica.name.as_str());
+                events
+                    .entry(file)
+                    .or_default()
+                    .push(evidence.replica.name.as_str());
             }
         }
     }
@@ -35,10 +38,25 @@ fn check(context: &Context<'_>) -> Outcome {
     let mut faults: Vec<String> = events
         .iter()
         .filter(|(_, by)| by.len() > 1)
-        .map(|(file, by)| format!("{file} was applied {} times: by {}", by.len(), by.join(", ")))
+        .map(|(file, by)| {
+            format!(
+                "{file} was applied {} times: by {}",
+                by.len(),
+                by.join(", ")
+            )
+        })
         .collect();
     faults.extend(
-        rows.iter().filter(|(_, count)| **count > 1).map(|(file, n)| format!("{file} has {n} rows")),
+        rows.iter()
+            .filter(|(_, count)| **count > 1)
+            .map(|(file, n)| format!("{file} has {n} rows")),
     );
-    Outcome::judge(&faults, format!("{} files, {} of them seen in logs", rows.len(), events.len()))
+    Outcome::judge(
+        &faults,
+        format!(
+            "{} files, {} of them seen in logs",
+            rows.len(),
+            events.len()
+        ),
+    )
 }

@@ -23,20 +23,29 @@ fn check(context: &Context<'_>) -> Outcome {
         None => return Outcome::skip("the stack has no [migrations]"),
     };
     // By the replicas' own clock: that of the database may differ.
-    let events = context.evidence.replicas.iter().flat_map(|evidence| &evidence.events);
+    let events = context
+        .evidence
+        .replicas
+        .iter()
+        .flat_map(|evidence| &evidence.events);
     let by_events = events
         .filter(|event| matches!(event.event, Event::MigrationComplete { .. }))
         .map(|event| event.ts)
         .max();
     let complete = by_events.or_else(|| ledger.rows.iter().filter_map(|row| row.applied_at).max());
-    let Some(complete) = complete else { return Outcome::skip("nothing was ever applied") };
+    let Some(complete) = complete else {
+        return Outcome::skip("nothing was ever applied");
+    };
 
     let (mut faults, mut proven) = (Vec::new(), 0);
     for evidence in context.evidence.of(&migrations.service) {
         match judge(evidence.current_life(), complete) {
             None => {}
             Some(true) => proven += 1,
-            Some(false) => faults.push(format!("{} did not take the fast path", evidence.replica.name)),
+            Some(false) => faults.push(format!(
+                "{} did not take the fast path",
+                evidence.replica.name
+            )),
         }
     }
     if proven == 0 && faults.is_empty() {
@@ -44,7 +53,10 @@ fn check(context: &Context<'_>) -> Outcome {
             "no replica has started since the last file was applied; `verify --fresh` starts one",
         );
     }
-    Outcome::judge(&faults, format!("{proven} replicas started on an up-to-date schema, none took the lock"))
+    Outcome::judge(
+        &faults,
+        format!("{proven} replicas started on an up-to-date schema, none took the lock"),
+    )
 }
 
 /// `None` when this life began before the schema was complete, or did not come that far.
@@ -54,7 +66,14 @@ fn judge(life: &[StartupEvent], complete: DateTime<Utc>) -> Option<bool> {
     let any = |wanted: fn(&Event) -> bool| life.iter().any(|event| wanted(&event.event));
     let fast = any(|event| matches!(event, Event::MigrationFastPath { .. }));
     let locked = any(|event| {
-        matches!(event, Event::MigrationLockAcquired { .. } | Event::MigrationObserved { lock_taken: true, .. })
+        matches!(
+            event,
+            Event::MigrationLockAcquired { .. }
+                | Event::MigrationObserved {
+                    lock_taken: true,
+                    ..
+                }
+        )
     });
     let ready = any(|event| matches!(event, Event::StartupReady { .. }));
     (fast || locked || ready).then_some(fast && !locked)

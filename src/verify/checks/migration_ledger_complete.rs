@@ -51,6 +51,12 @@ fn check(context: &Context<'_>) -> Outcome {
     if ledger.rows.is_empty() {
         faults.push("the ledger is empty".into());
     }
-    Outcome::judge(&faults, format!("{} files applied, {asked} replicas report 0 pending", ledger.rows.len()))
-        .with(&ledger.rows)
+    Outcome::judge(
+        &faults,
+        format!(
+            "{} files applied, {asked} replicas report 0 pending",
+            ledger.rows.len()
+        ),
+    )
+    .with(&ledger.rows)
 }

@@ -64,7 +64,9 @@ fn check(context: &Context<'_>) -> Outcome {
         found.lock_acquired
     );
     if silent > 0 {
-        right.push_str(&format!("; {silent} replicas have no log, the ledger decides for them"));
+        right.push_str(&format!(
+            "; {silent} replicas have no log, the ledger decides for them"
+        ));
     }
     Outcome::judge(&found.faults, right).with(&found)
 }
@@ -77,7 +79,11 @@ fn examine(witnesses: &[Witness<'_>], rows: &[LedgerRow]) -> Found {
         for event in witness.events {
             match &event.event {
                 Event::MigrationApplied { file, .. } => {
-                    found.by_events.entry(file.clone()).or_default().insert(witness.name.to_owned());
+                    found
+                        .by_events
+                        .entry(file.clone())
+                        .or_default()
+                        .insert(witness.name.to_owned());
                 }
                 Event::MigrationResumed { version, .. } => {
                     resumed.insert((witness.name, *version));
@@ -94,20 +100,29 @@ fn examine(witnesses: &[Witness<'_>], rows: &[LedgerRow]) -> Found {
     for (file, appliers) in &found.by_events {
         if appliers.len() > 1 {
             let names: Vec<&str> = appliers.iter().map(String::as_str).collect();
-            found.faults.push(format!("{file} was applied by {}", names.join(" and ")));
+            found
+                .faults
+                .push(format!("{file} was applied by {}", names.join(" and ")));
         }
     }
     for (run, names) in acquired {
         if names.len() > 1 {
-            found.faults.push(format!("the lock of pass {run} was acquired by {}", names.join(" and ")));
+            found.faults.push(format!(
+                "the lock of pass {run} was acquired by {}",
+                names.join(" and ")
+            ));
         }
     }
 
     let mut passes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for row in rows {
-        let (Some(by), Some(run)) = (&row.applied_by, &row.run_id) else { continue };
+        let (Some(by), Some(run)) = (&row.applied_by, &row.run_id) else {
+            continue;
+        };
         found.by_ledger.insert(row.filename.clone(), by.clone());
-        let handed_over = row.version.is_some_and(|version| resumed.contains(&(by.as_str(), version)));
+        let handed_over = row
+            .version
+            .is_some_and(|version| resumed.contains(&(by.as_str(), version)));
         if !handed_over {
             passes.entry(run).or_default().insert(by);
         }
@@ -115,7 +130,10 @@ fn examine(witnesses: &[Witness<'_>], rows: &[LedgerRow]) -> Found {
     for (run, appliers) in passes {
         if appliers.len() > 1 {
             let names: Vec<&str> = appliers.into_iter().collect();
-            found.faults.push(format!("by the ledger, pass {run} was applied by {}", names.join(" and ")));
+            found.faults.push(format!(
+                "by the ledger, pass {run} was applied by {}",
+                names.join(" and ")
+            ));
         }
     }
     found.faults.extend(disagreements(witnesses, &found));
@@ -130,18 +148,30 @@ fn disagreements(witnesses: &[Witness<'_>], found: &Found) -> Vec<String> {
             Some(by) if appliers.contains(by) => {}
             Some(by) => faults.push(format!(
                 "{file}: events say {}, the ledger says {by}",
-                appliers.iter().map(String::as_str).collect::<Vec<_>>().join(" and ")
+                appliers
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(" and ")
             )),
             None => faults.push(format!(
                 "{file}: events say {}, the ledger does not have it",
-                appliers.iter().map(String::as_str).collect::<Vec<_>>().join(" and ")
+                appliers
+                    .iter()
+                    .map(String::as_str)
+                    .collect::<Vec<_>>()
+                    .join(" and ")
             )),
         }
     }
     for (file, by) in &found.by_ledger {
-        let witness = witnesses.iter().find(|witness| witness.name == by && witness.complete);
+        let witness = witnesses
+            .iter()
+            .find(|witness| witness.name == by && witness.complete);
         if witness.is_some() && !found.by_events.contains_key(file) {
-            faults.push(format!("{file}: the ledger says {by}, whose own log does not"));
+            faults.push(format!(
+                "{file}: the ledger says {by}, whose own log does not"
+            ));
         }
     }
     faults
@@ -155,23 +185,38 @@ mod tests {
     use super::*;
 
     fn said(replica: &str, events: &[Event]) -> (String, Vec<StartupEvent>) {
-        let begin = Event::StartupBegin { pid: 1, uid: 1000, gid: 1000, version: "1".into() };
-        let events = std::iter::once(&begin).chain(events).map(|event| StartupEvent {
-            ts: DateTime::from_timestamp(0, 0).unwrap(),
-            level: Level::Info,
-            replica: ReplicaName::new(replica),
-            release: None,
-            event: event.clone(),
-        });
+        let begin = Event::StartupBegin {
+            pid: 1,
+            uid: 1000,
+            gid: 1000,
+            version: "1".into(),
+        };
+        let events = std::iter::once(&begin)
+            .chain(events)
+            .map(|event| StartupEvent {
+                ts: DateTime::from_timestamp(0, 0).unwrap(),
+                level: Level::Info,
+                replica: ReplicaName::new(replica),
+                release: None,
+                event: event.clone(),
+            });
         (replica.to_owned(), events.collect())
     }
 
     fn applied(file: &str) -> Event {
-        Event::MigrationApplied { version: 1, file: file.into(), statements: 1, duration_ms: 1 }
+        Event::MigrationApplied {
+            version: 1,
+            file: file.into(),
+            statements: 1,
+            duration_ms: 1,
+        }
     }
 
     fn acquired() -> Event {
-        Event::MigrationLockAcquired { waited_ms: 0, run_id: Some("run".into()) }
+        Event::MigrationLockAcquired {
+            waited_ms: 0,
+            run_id: Some("run".into()),
+        }
     }
 
     fn row(file: &str, by: &str) -> LedgerRow {
@@ -187,7 +232,11 @@ mod tests {
     fn faults(said: &[(String, Vec<StartupEvent>)], rows: &[LedgerRow]) -> Vec<String> {
         let witnesses: Vec<Witness> = said
             .iter()
-            .map(|(name, events)| Witness { name, events, complete: true })
+            .map(|(name, events)| Witness {
+                name,
+                events,
+                complete: true,
+            })
             .collect();
         examine(&witnesses, rows).faults
     }
@@ -200,14 +249,26 @@ mod tests {
 
     #[test]
     fn two_that_say_they_applied_one_file_are_named() {
-        let said = [said("a", &[applied("001.sql")]), said("b", &[applied("001.sql")])];
-        assert_eq!(faults(&said, &[row("001.sql", "a")]), ["001.sql was applied by a and b"]);
+        let said = [
+            said("a", &[applied("001.sql")]),
+            said("b", &[applied("001.sql")]),
+        ];
+        assert_eq!(
+            faults(&said, &[row("001.sql", "a")]),
+            ["001.sql was applied by a and b"]
+        );
     }
 
     #[test]
     fn two_that_acquired_the_lock_of_one_pass_are_named() {
-        let said = [said("a", &[acquired(), applied("001.sql")]), said("b", &[acquired()])];
-        assert_eq!(faults(&said, &[row("001.sql", "a")]), ["the lock of pass run was acquired by a and b"]);
+        let said = [
+            said("a", &[acquired(), applied("001.sql")]),
+            said("b", &[acquired()]),
+        ];
+        assert_eq!(
+            faults(&said, &[row("001.sql", "a")]),
+            ["the lock of pass run was acquired by a and b"]
+        );
     }
 
     #[test]
@@ -231,15 +292,24 @@ mod tests {
     #[test]
     fn two_appliers_in_one_pass_by_the_ledger_are_named() {
         let rows = [row("001.sql", "gone-1"), row("002.sql", "gone-2")];
-        assert_eq!(faults(&[], &rows), ["by the ledger, pass run was applied by gone-1 and gone-2"]);
+        assert_eq!(
+            faults(&[], &rows),
+            ["by the ledger, pass run was applied by gone-1 and gone-2"]
+        );
     }
 
     #[test]
     fn a_resumed_file_is_a_hand_over() {
-        let resumed = Event::MigrationResumed { version: 1, from_statement: 2 };
+        let resumed = Event::MigrationResumed {
+            version: 1,
+            from_statement: 2,
+        };
         let said = [said("a", &[]), said("b", &[resumed, applied("002.sql")])];
         let mut other = row("001.sql", "gone");
         other.version = Some(7);
-        assert_eq!(faults(&said, &[other, row("002.sql", "b")]), Vec::<String>::new());
+        assert_eq!(
+            faults(&said, &[other, row("002.sql", "b")]),
+            Vec::<String>::new()
+        );
     }
 }

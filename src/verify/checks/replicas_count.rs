@@ -17,16 +17,38 @@ fn check(context: &Context<'_>) -> Outcome {
     let (mut faults, mut counts) = (Vec::new(), Vec::new());
     for service in context.stack.services.values() {
         let all = observed.replicas_of(&service.name).count();
-        let running = observed.replicas_of(&service.name).filter(|r| r.is_running()).count();
+        let running = observed
+            .replicas_of(&service.name)
+            .filter(|r| r.is_running())
+            .count();
         counts.push(format!("{} {running}", service.name));
         if running != service.replicas as usize {
-            faults.push(format!("{}: {running} run, {} are wanted", service.name, service.replicas));
+            faults.push(format!(
+                "{}: {running} run, {} are wanted",
+                service.name, service.replicas
+            ));
         }
-        for replica in observed.replicas_of(&service.name).filter(|r| !r.is_running()) {
-            let code = replica.exit_code.map(|code| format!(" with exit code {code}"));
-            faults.push(format!("{} is {:?}{}", replica.name, replica.state, code.unwrap_or_default()).to_lowercase());
+        for replica in observed
+            .replicas_of(&service.name)
+            .filter(|r| !r.is_running())
+        {
+            let code = replica
+                .exit_code
+                .map(|code| format!(" with exit code {code}"));
+            faults.push(
+                format!(
+                    "{} is {:?}{}",
+                    replica.name,
+                    replica.state,
+                    code.unwrap_or_default()
+                )
+                .to_lowercase(),
+            );
         }
-        let mut numbers: Vec<u32> = observed.replicas_of(&service.name).map(|r| r.number).collect();
+        let mut numbers: Vec<u32> = observed
+            .replicas_of(&service.name)
+            .map(|r| r.number)
+            .collect();
         numbers.dedup();
         if numbers.len() != all {
             faults.push(format!("{}: a number is used twice", service.name));
@@ -34,7 +56,10 @@ fn check(context: &Context<'_>) -> Outcome {
     }
     for replica in &observed.replicas {
         if !context.stack.services.contains_key(&replica.service) {
-            faults.push(format!("{} belongs to no service of the stack", replica.name));
+            faults.push(format!(
+                "{} belongs to no service of the stack",
+                replica.name
+            ));
         }
     }
     Outcome::judge(&faults, counts.join(", ")).with(json!({ "running": counts }))

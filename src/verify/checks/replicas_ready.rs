@@ -26,5 +26,8 @@ fn check(context: &Context<'_>) -> Outcome {
     if replicas.is_empty() {
         return Outcome::fail("no replica is there");
     }
-    Outcome::judge(&faults, format!("{} of {} are ready", replicas.len(), replicas.len()))
+    Outcome::judge(
+        &faults,
+        format!("{} of {} are ready", replicas.len(), replicas.len()),
+    )
 }

@@ -20,13 +20,19 @@ fn check(context: &Context<'_>) -> Outcome {
     for service in context.stack.services.keys() {
         let replicas: Vec<&Replica> = context.evidence.observed.replicas_of(service).collect();
         faults.extend(differing(&replicas, "image", |replica| &replica.image));
-        faults.extend(differing(&replicas, "configuration", |replica| &replica.config_hash));
+        faults.extend(differing(&replicas, "configuration", |replica| {
+            &replica.config_hash
+        }));
     }
     Outcome::judge(&faults, "one image and one configuration per service")
 }
 
 /// Names the minority, which is the one that an operator looks for.
-fn differing(replicas: &[&Replica], what: &str, key: impl Fn(&Replica) -> &String) -> Option<String> {
+fn differing(
+    replicas: &[&Replica],
+    what: &str,
+    key: impl Fn(&Replica) -> &String,
+) -> Option<String> {
     let mut groups: BTreeMap<&String, Vec<&Replica>> = BTreeMap::new();
     for replica in replicas {
         groups.entry(key(replica)).or_default().push(replica);
@@ -37,7 +43,9 @@ fn differing(replicas: &[&Replica], what: &str, key: impl Fn(&Replica) -> &Strin
         .iter()
         .filter(|(value, _)| **value != usual)
         .flat_map(|(value, members)| {
-            members.iter().map(move |replica| format!("{} has {what} {}", replica.name, short(value)))
+            members
+                .iter()
+                .map(move |replica| format!("{} has {what} {}", replica.name, short(value)))
         })
         .collect();
     (!others.is_empty()).then(|| format!("{}, the others {}", others.join(", "), short(usual)))

@@ -16,10 +16,15 @@ fn check(context: &Context<'_>) -> Outcome {
     let faults: Vec<String> = replicas
         .iter()
         .filter_map(|replica| {
-            let right =
-                format!("{project}-{}-{}-{}", replica.service, replica.release, replica.number);
+            let right = format!(
+                "{project}-{}-{}-{}",
+                replica.service, replica.release, replica.number
+            );
             (replica.name.as_str() != right).then(|| format!("{} should be {right}", replica.name))
         })
         .collect();
-    Outcome::judge(&faults, format!("{} names follow the pattern", replicas.len()))
+    Outcome::judge(
+        &faults,
+        format!("{} names follow the pattern", replicas.len()),
+    )
 }

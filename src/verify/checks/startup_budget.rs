@@ -18,7 +18,8 @@ fn check(context: &Context<'_>) -> Outcome {
     let budget = context.stack.verify.startup_budget;
     let (mut faults, mut slowest) = (Vec::new(), None::<(Duration, String)>);
     for evidence in &context.evidence.replicas {
-        let (Some(started), Some(ready)) = (evidence.replica.started_at, evidence.ready_at()) else {
+        let (Some(started), Some(ready)) = (evidence.replica.started_at, evidence.ready_at())
+        else {
             continue;
         };
         let took = (ready - started).to_std().unwrap_or_default();
@@ -35,7 +36,11 @@ fn check(context: &Context<'_>) -> Outcome {
     };
     Outcome::judge(
         &faults,
-        format!("the slowest, {name}, took {} ms of {} s", longest.as_millis(), budget.as_secs()),
+        format!(
+            "the slowest, {name}, took {} ms of {} s",
+            longest.as_millis(),
+            budget.as_secs()
+        ),
     )
     .with(json!({ "slowest_ms": longest.as_millis(), "budget_ms": budget.as_millis() }))
 }

@@ -22,7 +22,10 @@ fn check(context: &Context<'_>) -> Outcome {
             }
         }
         if evidence.replica.restart_count > 0 {
-            faults.push(format!("{name} was restarted {} times", evidence.replica.restart_count));
+            faults.push(format!(
+                "{name} was restarted {} times",
+                evidence.replica.restart_count
+            ));
         }
     }
     Outcome::judge(&faults, "no time-out and no restart")

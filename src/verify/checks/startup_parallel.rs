@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     id: "startup.parallel",
     suite: Suite::Startup,
     requirements: &["TEST-02", "DEPLOY-03"],
-    expected: "replicas that were brought up together are all starting at one moment, or start within verify.start_spread, and within half of it where each had to wait for the one before",
+    expected: "replicas that were brought up together are all starting at one moment, or start within verify.start_spread for every four of them, and within half of it where each had to wait for the one before",
     run: |context| Box::pin(async { check(context) }),
 };
 
@@ -44,15 +44,28 @@ struct Numbers {
 }
 
 fn check(context: &Context<'_>) -> Outcome {
-    let limit = TimeDelta::from_std(context.stack.verify.start_spread).unwrap_or(TimeDelta::MAX);
+    let for_four = TimeDelta::from_std(context.stack.verify.start_spread).unwrap_or(TimeDelta::MAX);
     let (mut faults, mut all, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    for service in context.stack.services.values().filter(|service| service.replicas > 1) {
+    for service in context
+        .stack
+        .services
+        .values()
+        .filter(|service| service.replicas > 1)
+    {
         for batch in batches(context.evidence.of(&service.name)) {
             let intervals: Vec<Interval> = batch.iter().filter_map(|e| interval(e)).collect();
             if intervals.len() < batch.len() {
-                unknown.push(format!("{}: {} of {} told when they were ready", service.name, intervals.len(), batch.len()));
+                unknown.push(format!(
+                    "{}: {} of {} told when they were ready",
+                    service.name,
+                    intervals.len(),
+                    batch.len()
+                ));
             }
-            let Some((spread, overlap)) = measure(&intervals) else { continue };
+            let Some((spread, overlap)) = measure(&intervals) else {
+                continue;
+            };
+            let limit = limit(for_four, intervals.len());
             let numbers = Numbers {
                 service: service.name.clone(),
                 replicas: intervals.len(),
@@ -61,9 +74,8 @@ fn check(context: &Context<'_>) -> Outcome {
                 at_once: at_once(&intervals),
             };
             // A busy engine alone can spread quick start-ups over a part of the limit.
-            let waited = spread * 2 > limit
-                && numbers.at_once < 2
-                && waiting_explains(spread, &intervals);
+            let waited =
+                spread * 2 > limit && numbers.at_once < 2 && waiting_explains(spread, &intervals);
             if overlap <= TimeDelta::zero() && (spread > limit || waited) {
                 faults.push(describe(&numbers));
             }
@@ -71,12 +83,22 @@ fn check(context: &Context<'_>) -> Outcome {
         }
     }
     if all.is_empty() {
-        let why = if unknown.is_empty() { "no service has several replicas".into() } else { unknown.join("; ") };
+        let why = if unknown.is_empty() {
+            "no service has several replicas".into()
+        } else {
+            unknown.join("; ")
+        };
         return Outcome::skip(why);
     }
     faults.extend(unknown);
     let text: Vec<String> = all.iter().map(describe).collect();
     Outcome::judge(&faults, text.join("; ")).with(all)
+}
+
+/// An engine takes its time for every start, so more of them may be further apart.
+fn limit(for_four: TimeDelta, replicas: usize) -> TimeDelta {
+    let fours = i32::try_from(replicas.div_ceil(4)).unwrap_or(i32::MAX);
+    for_four.checked_mul(fours).unwrap_or(TimeDelta::MAX)
 }
 
 fn describe(numbers: &Numbers) -> String {
@@ -105,13 +127,19 @@ fn batches<'a>(
 /// A replica that ended and was started again says nothing about how the batch was brought up. Only
 /// where all were started again is that what is judged.
 fn first_lives(batch: Vec<&ReplicaEvidence>) -> Vec<&ReplicaEvidence> {
-    let first: Vec<&ReplicaEvidence> =
-        batch.iter().copied().filter(|evidence| evidence.lives() < 2).collect();
+    let first: Vec<&ReplicaEvidence> = batch
+        .iter()
+        .copied()
+        .filter(|evidence| evidence.lives() < 2)
+        .collect();
     if first.is_empty() { batch } else { first }
 }
 
 fn interval(evidence: &ReplicaEvidence) -> Option<Interval> {
-    Some(Interval { started: evidence.replica.started_at?, ready: evidence.ready_at()? })
+    Some(Interval {
+        started: evidence.replica.started_at?,
+        ready: evidence.ready_at()?,
+    })
 }
 
 /// Whether the time between the starts went into waiting for replicas to be ready. A replica that is
@@ -133,8 +161,17 @@ fn measure(intervals: &[Interval]) -> Option<(TimeDelta, TimeDelta)> {
 
 /// Most intervals that share one moment. The fullest moment is always the start of one.
 fn at_once(intervals: &[Interval]) -> usize {
-    let starting = |moment| intervals.iter().filter(|i| i.started <= moment && moment < i.ready).count();
-    intervals.iter().map(|interval| starting(interval.started)).max().unwrap_or(0)
+    let starting = |moment| {
+        intervals
+            .iter()
+            .filter(|i| i.started <= moment && moment < i.ready)
+            .count()
+    };
+    intervals
+        .iter()
+        .map(|interval| starting(interval.started))
+        .max()
+        .unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -143,7 +180,10 @@ mod tests {
 
     fn interval(started: i64, ready: i64) -> Interval {
         let at = |ms| DateTime::from_timestamp_millis(ms).unwrap();
-        Interval { started: at(started), ready: at(ready) }
+        Interval {
+            started: at(started),
+            ready: at(ready),
+        }
     }
 
     fn measured(intervals: &[Interval]) -> (i64, i64) {
@@ -153,29 +193,57 @@ mod tests {
 
     #[test]
     fn starts_at_the_same_time_overlap() {
-        assert_eq!(measured(&[interval(0, 900), interval(100, 800), interval(250, 950)]), (250, 550));
+        assert_eq!(
+            measured(&[interval(0, 900), interval(100, 800), interval(250, 950)]),
+            (250, 550)
+        );
     }
 
     #[test]
     fn one_after_another_do_not() {
-        assert_eq!(measured(&[interval(0, 400), interval(500, 900)]), (500, -100));
+        assert_eq!(
+            measured(&[interval(0, 400), interval(500, 900)]),
+            (500, -100)
+        );
     }
 
     #[test]
     fn an_engine_that_is_slower_than_its_replicas_is_no_waiting() {
-        let explained = |intervals: &[Interval]| {
-            waiting_explains(measure(intervals).unwrap().0, intervals)
-        };
-        assert!(!explained(&[interval(0, 8), interval(90, 98), interval(180, 290)]));
-        assert!(explained(&[interval(0, 400), interval(500, 900), interval(1000, 1400)]));
+        let explained =
+            |intervals: &[Interval]| waiting_explains(measure(intervals).unwrap().0, intervals);
+        assert!(!explained(&[
+            interval(0, 8),
+            interval(90, 98),
+            interval(180, 290)
+        ]));
+        assert!(explained(&[
+            interval(0, 400),
+            interval(500, 900),
+            interval(1000, 1400)
+        ]));
     }
 
     #[test]
     fn one_after_another_is_never_two_at_once_however_quick() {
-        assert_eq!(at_once(&[interval(0, 10), interval(10, 20), interval(25, 30)]), 1);
+        assert_eq!(
+            at_once(&[interval(0, 10), interval(10, 20), interval(25, 30)]),
+            1
+        );
         // An engine that needs 150 ms for each start, replicas that are ready after 200 ms.
-        assert_eq!(at_once(&[interval(0, 200), interval(150, 350), interval(300, 500)]), 2);
-        assert_eq!(at_once(&[interval(0, 900), interval(100, 800), interval(250, 950)]), 3);
+        assert_eq!(
+            at_once(&[interval(0, 200), interval(150, 350), interval(300, 500)]),
+            2
+        );
+        assert_eq!(
+            at_once(&[interval(0, 900), interval(100, 800), interval(250, 950)]),
+            3
+        );
+    }
+
+    #[test]
+    fn more_replicas_may_be_further_apart() {
+        let seconds = |replicas| limit(TimeDelta::seconds(2), replicas).num_seconds();
+        assert_eq!([2, 4, 5, 16].map(seconds), [2, 2, 4, 8]);
     }
 
     #[test]

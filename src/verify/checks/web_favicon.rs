@@ -11,7 +11,12 @@ pub(super) const CHECK: Check = Check {
 };
 
 async fn check(context: &Context<'_>) -> Outcome {
-    let favicon = context.stack.verify.web.as_ref().and_then(|web| web.favicon.as_ref());
+    let favicon = context
+        .stack
+        .verify
+        .web
+        .as_ref()
+        .and_then(|web| web.favicon.as_ref());
     let Some(favicon) = favicon else {
         return Outcome::skip("the stack has no favicon in [verify.web]");
     };
@@ -32,7 +37,10 @@ async fn check(context: &Context<'_>) -> Outcome {
         Some(size) if size == (favicon.width, favicon.height) => {}
         Some((width, height)) => faults.push(format!("it has {width}×{height} pixels")),
     }
-    Outcome::judge(&faults, format!("200 image/png, {}×{}", favicon.width, favicon.height))
+    Outcome::judge(
+        &faults,
+        format!("200 image/png, {}×{}", favicon.width, favicon.height),
+    )
 }
 
 /// Width and height stand at fixed places of a PNG's first chunk (RFC 2083, 4.1.1).

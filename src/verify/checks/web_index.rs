@@ -15,14 +15,20 @@ async fn check(context: &Context<'_>) -> Outcome {
         return Outcome::skip("the stack has no [verify.web]");
     };
     let mut faults = Vec::new();
-    let pages = [Some((&web.index, "text/html")), web.health.as_ref().map(|path| (path, "application/json"))];
+    let pages = [
+        Some((&web.index, "text/html")),
+        web.health.as_ref().map(|path| (path, "application/json")),
+    ];
     for (path, content_type) in pages.into_iter().flatten() {
         match context.edge_get(path).await {
             Err(cause) => faults.push(format!("GET {path}: {cause}")),
             Ok(answer) => {
                 let got = answer.header("content-type").unwrap_or("no content type");
                 if answer.status != 200 || !got.starts_with(content_type) {
-                    faults.push(format!("GET {path}: {} {got}, not 200 {content_type}", answer.status));
+                    faults.push(format!(
+                        "GET {path}: {} {got}, not 200 {content_type}",
+                        answer.status
+                    ));
                 }
             }
         }

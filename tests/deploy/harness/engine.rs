@@ -12,8 +12,8 @@ use bollard::{
     },
     query_parameters::{
         CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
-        ListNetworksOptionsBuilder, ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder,
-        RemoveImageOptionsBuilder, StopContainerOptionsBuilder,
+        ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
+        RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, StopContainerOptionsBuilder,
     },
 };
 use futures::StreamExt as _;
@@ -227,6 +227,17 @@ impl Engine {
             ended.iter().all(Result::is_ok),
             "{container} ended badly: {ended:?}"
         );
+    }
+
+    /// Bytes of the largest image with this label.
+    pub(crate) async fn size_of(&self, label: &str) -> u64 {
+        let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        let images = self.0.list_images(Some(options)).await.expect("images");
+        let largest = images.iter().map(|image| image.size).max();
+        largest
+            .and_then(|size| size.try_into().ok())
+            .unwrap_or_else(|| panic!("no image has the label {label}"))
     }
 
     /// Makes an image of a container as it is; the answer is its ID.
