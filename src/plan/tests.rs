@@ -252,6 +252,17 @@ fn of_two_with_one_number_the_ready_one_stays() {
 }
 
 #[test]
+fn a_replica_with_a_foreign_image_is_removed_before_its_namesake_is_created() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let api = ServiceName::new("api");
+    let mut replicas = situation.observed.replicas.iter_mut();
+    let foreign = replicas.find(|replica| replica.service == api).unwrap();
+    foreign.image = "sha256:foreign".into();
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
 fn force_makes_a_new_release_of_the_same() {
     let mut situation = Situation::new(STACK);
     situation.carry_out();

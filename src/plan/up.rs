@@ -290,11 +290,11 @@ impl<'a> Planner<'a> {
         let created: Vec<(ReplicaName, OpId)> = (1..=wanted)
             .filter(|number| !kept.contains(number))
             .map(|number| {
-                self.create(
-                    service,
-                    number,
-                    replaced.iter().any(|(r, _)| r.number == number),
-                )
+                let of_number = |((old, _), removal): (&(&'a Replica, String), &OpId)| {
+                    (old.number == number).then_some((*old, *removal))
+                };
+                let replaces: Vec<_> = replaced.iter().zip(&gone).filter_map(of_number).collect();
+                self.create(service, number, &replaces)
             })
             .collect();
 
@@ -378,15 +378,24 @@ impl<'a> Planner<'a> {
         sorted
     }
 
-    fn create(&mut self, service: &'a Service, number: u32, replaces: bool) -> (ReplicaName, OpId) {
+    /// `replaces` are the old ones with this number, each with its removal.
+    fn create(
+        &mut self,
+        service: &'a Service,
+        number: u32,
+        replaces: &[(&Replica, OpId)],
+    ) -> (ReplicaName, OpId) {
         self.creates = true;
         let spec = self.templates[&service.name].instantiate(&self.release, &self.run_id(), number);
         let name = ReplicaName::new(spec.name.as_str());
-        let after = self.ground[&service.name].clone();
-        let cause = if replaces {
-            "replaces the old one"
-        } else {
+        let mut after = self.ground[&service.name].clone();
+        // Within one release the old one has the very name of the new one.
+        let namesakes = replaces.iter().filter(|(old, _)| old.name == name);
+        after.extend(namesakes.map(|(_, removal)| *removal));
+        let cause = if replaces.is_empty() {
             "missing"
+        } else {
+            "replaces the old one"
         };
         (
             name,

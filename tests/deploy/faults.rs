@@ -97,11 +97,18 @@ async fn a_replica_of_another_user_and_one_of_another_image_are_found() {
         .engine
         .recreate(last, |body| body.image = Some(other.id.clone()))
         .await;
-    stack.call(&["up"]).ends_with(0).await;
+    eventually("the replica of another image is ready", async || {
+        let status = stack.call(&["status"]).json().await;
+        let ready = |replica: &Value| replica["ready"] == true;
+        replicas(&status, "api").iter().all(ready).then_some(())
+    })
+    .await;
     let report = verify(&stack).report().await;
     report
         .fails_only(&["replicas.same-image"])
         .naming("replicas.same-image", last);
+    stack.call(&["up"]).ends_with(0).await;
+    verify(&stack).report().await.passes();
 
     stack.call(&["down", "--volumes"]).ends_with(0).await;
     other.remove().await;
