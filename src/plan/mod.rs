@@ -3,6 +3,7 @@
 
 mod action;
 mod down;
+mod mounts;
 mod order;
 mod spec;
 mod text;
@@ -13,5 +14,6 @@ mod tests;
 
 pub(crate) use action::{Action, OpId, Operation, Plan, Upstream};
 pub(crate) use down::{DownIntent, down};
+pub(crate) use mounts::mount_faults;
 pub(crate) use spec::image_name;
-pub(crate) use up::{Images, ResolvedImage, UpIntent, mount_faults, up};
+pub(crate) use up::{Images, ResolvedImage, UpIntent, up};

@@ -1,9 +1,6 @@
 //! Bringing a stack to what `sysndd.toml` says.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::PathBuf,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
@@ -11,13 +8,14 @@ use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use super::{
     action::{Action, OpId, Operation, Plan, Upstream},
+    mounts::mount_faults,
     order::start_order,
     spec::{ContainerTemplate, hex, network_name, volume_name},
 };
 use crate::{
-    config::{MountSource, Owner, Service, ServiceName, Stack, VolumeName, user_of},
+    config::{MountSource, Service, ServiceName, Stack, VolumeName},
     docker::ContainerState,
-    observe::{Directory, Observed, Replica},
+    observe::{Observed, Replica},
 };
 
 /// The image of every service.
@@ -576,47 +574,6 @@ impl<'a> Planner<'a> {
             notes: self.notes,
         }
     }
-}
-
-/// A directory of this machine that a service is to write to and cannot.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct MountFault {
-    pub(crate) service: ServiceName,
-    pub(crate) path: PathBuf,
-    pub(crate) user: Owner,
-    pub(crate) directory: Directory,
-}
-
-/// Mounts whose directory the service's user cannot write to: those that are to be given to it
-/// (`chown`), or those that are to be refused.
-pub(crate) fn mount_faults(stack: &Stack, observed: &Observed, chown: bool) -> Vec<MountFault> {
-    let mut faults = Vec::new();
-    for service in stack.services.values() {
-        let Some(user) = user_of(service) else {
-            continue;
-        };
-        for mount in service
-            .volumes
-            .iter()
-            .filter(|mount| !mount.read_only && mount.chown == chown)
-        {
-            let MountSource::Bind(path) = &mount.source else {
-                continue;
-            };
-            let Some(directory) = observed.directories.get(path) else {
-                continue;
-            };
-            if !directory.is_writable_by(user) {
-                faults.push(MountFault {
-                    service: service.name.clone(),
-                    path: path.clone(),
-                    user,
-                    directory: *directory,
-                });
-            }
-        }
-    }
-    faults
 }
 
 struct Sorted<'a> {

@@ -20,6 +20,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 pub(crate) use evidence::{Evidence, ReplicaEvidence};
+use ledger::Ledger;
 pub(crate) use report::{CheckReport, Report};
 pub(crate) use timeline::Timeline;
 
@@ -63,6 +64,15 @@ pub(crate) struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// The migration ledger, or what a check says that needs it and has none.
+    pub(crate) fn ledger(&self) -> Result<&Ledger, Outcome> {
+        match &self.evidence.ledger {
+            Some(Ok(ledger)) => Ok(ledger),
+            Some(Err(cause)) => Err(Outcome::fail(format!("the ledger cannot be read: {cause}"))),
+            None => Err(Outcome::skip("the stack has no [migrations]")),
+        }
+    }
+
     /// `GET path` through the edge, the way a browser comes: by the published port, or at the
     /// edge's own address where none is published.
     pub(crate) async fn edge_get(&self, path: &str) -> Result<Response, String> {

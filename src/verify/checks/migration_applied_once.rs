@@ -15,10 +15,9 @@ pub(super) const CHECK: Check = Check {
 };
 
 fn check(context: &Context<'_>) -> Outcome {
-    let ledger = match &context.evidence.ledger {
-        Some(Ok(ledger)) => ledger,
-        Some(Err(cause)) => return Outcome::fail(format!("the ledger cannot be read: {cause}")),
-        None => return Outcome::skip("the stack has no [migrations]"),
+    let ledger = match context.ledger() {
+        Ok(ledger) => ledger,
+        Err(outcome) => return outcome,
     };
     let mut events: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for evidence in &context.evidence.replicas {

@@ -39,10 +39,9 @@ fn check(context: &Context<'_>) -> Outcome {
     let Some(migrations) = &context.stack.migrations else {
         return Outcome::skip("the stack has no [migrations]");
     };
-    let ledger = match &context.evidence.ledger {
-        Some(Ok(ledger)) => ledger,
-        Some(Err(cause)) => return Outcome::fail(format!("the ledger cannot be read: {cause}")),
-        None => return Outcome::skip("the stack has no [migrations]"),
+    let ledger = match context.ledger() {
+        Ok(ledger) => ledger,
+        Err(outcome) => return outcome,
     };
     let witnesses: Vec<Witness> = context
         .evidence
