@@ -214,7 +214,12 @@ async fn a_favicon_that_is_gone_is_found() {
         body.cmd = Some(Vec::new());
     };
     stack.engine.recreate(&web, change).await;
-    stack.call(&["up"]).ends_with(0).await;
+    eventually("the web server without the picture is ready", async || {
+        let status = stack.call(&["status"]).json().await;
+        let ready = |replica: &Value| replica["ready"] == true;
+        replicas(&status, "web").iter().all(ready).then_some(())
+    })
+    .await;
     let report = verify(&stack).report().await;
     report
         .fails_only(&["web.favicon"])

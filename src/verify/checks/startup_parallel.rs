@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     id: "startup.parallel",
     suite: Suite::Startup,
     requirements: &["TEST-02", "DEPLOY-03"],
-    expected: "replicas that were brought up together are all starting at one moment, or start within verify.start_spread for every four of them, and within half of it where each had to wait for the one before",
+    expected: "replicas that were brought up together are all starting at one moment, or start within verify.start_spread for every four of them, and within three quarters of it where each had to wait for the one before",
     run: |context| Box::pin(async { check(context) }),
 };
 
@@ -74,8 +74,9 @@ fn check(context: &Context<'_>) -> Outcome {
                 at_once: at_once(&intervals),
             };
             // A busy engine alone can spread quick start-ups over a part of the limit.
-            let waited =
-                spread * 2 > limit && numbers.at_once < 2 && waiting_explains(spread, &intervals);
+            let waited = spread * 4 > limit * 3
+                && numbers.at_once < 2
+                && waiting_explains(spread, &intervals);
             if overlap <= TimeDelta::zero() && (spread > limit || waited) {
                 faults.push(describe(&numbers));
             }
