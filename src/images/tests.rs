@@ -278,12 +278,13 @@ async fn a_failed_step_is_named_with_its_line_and_its_last_words() {
     Sandbox::new()
         .await
         .run(async |sandbox| {
+            // One stream: the order of two is not kept by the builder.
             let dockerfile = "\
             ARG DEBIAN_IMAGE\n\
             FROM ${DEBIAN_IMAGE}\n\
             RUN true\n\
             # why\n\
-            RUN seq 1 100 && \\\n    echo the reason >&2 && \\\n    exit 7\n";
+            RUN seq 1 100 >&2 && \\\n    echo the reason >&2 && \\\n    exit 7\n";
             sandbox.write("Dockerfile", dockerfile);
             let BuildError::Failed(failed) = sandbox.build(&Sandbox::plan()).await.0.unwrap_err()
             else {
