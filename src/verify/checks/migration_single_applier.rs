@@ -25,6 +25,18 @@ struct Witness<'a> {
     complete: bool,
 }
 
+impl Witness<'_> {
+    /// Whether its log reaches back to when the row was written: a container that took the place
+    /// of another under the same name knows nothing of what that one did.
+    fn remembers(&self, row: &LedgerRow) -> bool {
+        let begin = self.events.iter().map(|event| event.ts).min();
+        self.complete
+            && begin
+                .zip(row.applied_at)
+                .is_none_or(|(begin, applied)| begin <= applied)
+    }
+}
+
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 struct Found {
     /// Applier of each file by the events.
@@ -135,12 +147,12 @@ fn examine(witnesses: &[Witness<'_>], rows: &[LedgerRow]) -> Found {
             ));
         }
     }
-    found.faults.extend(disagreements(witnesses, &found));
+    found.faults.extend(disagreements(witnesses, &found, rows));
     found
 }
 
 /// Where one witness says what the other denies.
-fn disagreements(witnesses: &[Witness<'_>], found: &Found) -> Vec<String> {
+fn disagreements(witnesses: &[Witness<'_>], found: &Found, rows: &[LedgerRow]) -> Vec<String> {
     let mut faults = Vec::new();
     for (file, appliers) in &found.by_events {
         match found.by_ledger.get(file) {
@@ -163,10 +175,13 @@ fn disagreements(witnesses: &[Witness<'_>], found: &Found) -> Vec<String> {
             )),
         }
     }
-    for (file, by) in &found.by_ledger {
+    for row in rows {
+        let (file, Some(by)) = (&row.filename, found.by_ledger.get(&row.filename)) else {
+            continue;
+        };
         let witness = witnesses
             .iter()
-            .find(|witness| witness.name == by && witness.complete);
+            .find(|witness| witness.name == by && witness.remembers(row));
         if witness.is_some() && !found.by_events.contains_key(file) {
             faults.push(format!(
                 "{file}: the ledger says {by}, whose own log does not"
@@ -286,6 +301,16 @@ mod tests {
             faults(&said, &[row("001.sql", "b")]),
             ["001.sql: the ledger says b, whose own log does not"]
         );
+    }
+
+    #[test]
+    fn a_replica_that_took_an_appliers_place_later_is_no_witness() {
+        let said = [said("a", &[]), said("b", &[])];
+        let mut row = row("001.sql", "b");
+        row.applied_at = DateTime::from_timestamp(-1, 0);
+        assert_eq!(faults(&said, &[row.clone()]), Vec::<String>::new());
+        row.applied_at = DateTime::from_timestamp(1, 0);
+        assert_eq!(faults(&said, &[row]).len(), 1);
     }
 
     #[test]
