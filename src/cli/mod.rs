@@ -3,6 +3,7 @@
 mod build;
 mod completions;
 mod config;
+mod deploy;
 mod doctor;
 mod down;
 mod images;

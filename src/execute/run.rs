@@ -1,6 +1,9 @@
 //! The scheduler: starts each operation as soon as those before it are done.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tokio::{sync::mpsc::UnboundedSender, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -32,7 +35,7 @@ struct Workshop {
     halt: CancellationToken,
 }
 
-/// Runs `plan`. The answer is the number of operations, all done.
+/// Runs `plan` to its end, or until an operation fails and those beside it have ended.
 pub(crate) async fn execute(
     engine: &Engine,
     prober: &Prober,
@@ -41,7 +44,7 @@ pub(crate) async fn execute(
     plan: &Plan,
     progress: UnboundedSender<Progress>,
     interrupt: &CancellationToken,
-) -> Result<usize, Failure> {
+) -> Result<(), Failure> {
     let workshop = Arc::new(Workshop {
         engine: engine.clone(),
         prober: prober.clone(),
@@ -58,7 +61,7 @@ pub(crate) async fn execute(
         .map(|operation| (operation.id, operation.after.len()))
         .collect();
     let mut running = JoinSet::new();
-    let mut done = 0;
+    let mut done = BTreeSet::new();
     let mut failed: Option<(OpId, ExecuteError)> = None;
 
     let launch = |running: &mut JoinSet<_>, operation: &Operation| {
@@ -105,7 +108,7 @@ pub(crate) async fn execute(
             }
             continue;
         }
-        done += 1;
+        done.insert(id);
         if workshop.halt.is_cancelled() {
             continue;
         }
@@ -127,12 +130,12 @@ pub(crate) async fn execute(
             error,
             done,
         }),
-        None if done < plan.operations.len() => Err(Failure {
+        None if done.len() < plan.operations.len() => Err(Failure {
             operation: None,
             error: ExecuteError::Interrupted,
             done,
         }),
-        None => Ok(done),
+        None => Ok(()),
     }
 }
 
@@ -181,6 +184,19 @@ impl Workshop {
                     ) => ready.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
             }
+            Action::AwaitStable {
+                service,
+                replica,
+                soak,
+            } => {
+                let service = &self.stack.services[service];
+                tokio::select! {
+                    () = self.halt.cancelled() => return Err(ExecuteError::Interrupted),
+                    stable = await_ready::await_stable(
+                        engine, &self.prober, &self.watcher, service, replica, *soak,
+                    ) => stable.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
+                }
+            }
             Action::WriteUpstream {
                 edge: replica,
                 list,
@@ -207,6 +223,26 @@ impl Workshop {
                 )
                 .await?;
             }
+            Action::RestoreUpstream {
+                edge: replica,
+                list,
+            } => {
+                let replica = await_ready::look(engine, replica).await?;
+                edge::reload(
+                    engine,
+                    &self.prober,
+                    &self.stack,
+                    self.edge(),
+                    &replica,
+                    &list.content,
+                    list.generation,
+                )
+                .await?;
+            }
+            Action::DrainEdge {
+                edge: replica,
+                timeout,
+            } => edge::drain(engine, self.edge(), replica, *timeout).await?,
             Action::StopContainer { replica, grace } => {
                 engine.stop(replica.as_str(), *grace).await?;
             }
