@@ -10,6 +10,7 @@ use super::{
     session::Session,
 };
 use crate::{
+    config::ServiceName,
     edge,
     error::Error,
     execute::Failure,
@@ -136,7 +137,7 @@ fn refuse_lost_data(plan: &Plan) -> Result<(), Error> {
     if plan.refused.is_empty() {
         return Ok(());
     }
-    let names: Vec<&str> = plan.refused.iter().map(|name| name.as_str()).collect();
+    let names: Vec<&str> = plan.refused.iter().map(ServiceName::as_str).collect();
     let flags: Vec<String> = names
         .iter()
         .map(|name| format!("--allow-recreate {name}"))

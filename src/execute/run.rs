@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use sysndd_protocol::ReplicaName;
 use tokio::{sync::mpsc::UnboundedSender, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -197,52 +198,10 @@ impl Workshop {
                     ) => stable.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
             }
-            Action::WriteUpstream {
-                edge: replica,
-                list,
-            } => {
-                let config = self.edge();
-                let content = edge::render(config, &self.edge_template, list)?;
-                edge::write(engine, &self.stack, config, replica.as_str(), &content).await?;
-            }
-            Action::ReloadEdge {
-                edge: replica,
-                list,
-            } => {
-                let config = self.edge();
-                let content = edge::render(config, &self.edge_template, list)?;
-                let replica = await_ready::look(engine, replica).await?;
-                edge::reload(
-                    engine,
-                    &self.prober,
-                    &self.stack,
-                    config,
-                    &replica,
-                    &content,
-                    list.generation,
-                )
-                .await?;
-            }
-            Action::RestoreUpstream {
-                edge: replica,
-                list,
-            } => {
-                let replica = await_ready::look(engine, replica).await?;
-                edge::reload(
-                    engine,
-                    &self.prober,
-                    &self.stack,
-                    self.edge(),
-                    &replica,
-                    &list.content,
-                    list.generation,
-                )
-                .await?;
-            }
-            Action::DrainEdge {
-                edge: replica,
-                timeout,
-            } => edge::drain(engine, self.edge(), replica, *timeout).await?,
+            Action::WriteUpstream { .. }
+            | Action::ReloadEdge { .. }
+            | Action::RestoreUpstream { .. }
+            | Action::DrainEdge { .. } => self.at_edge(action).await?,
             Action::StopContainer { replica, grace } => {
                 engine.stop(replica.as_str(), *grace).await?;
             }
@@ -250,6 +209,50 @@ impl Workshop {
             Action::RemoveNetwork { name } => engine.remove_network(name).await?,
             Action::RemoveVolume { name } => engine.remove_volume(name).await?,
         }
+        Ok(())
+    }
+
+    /// What concerns the upstream list.
+    async fn at_edge(&self, action: &Action) -> Result<(), ExecuteError> {
+        let (engine, config) = (&self.engine, self.edge());
+        match action {
+            Action::WriteUpstream { edge, list } => {
+                let content = edge::render(config, &self.edge_template, list)?;
+                edge::write(engine, &self.stack, config, edge.as_str(), &content).await?;
+            }
+            Action::ReloadEdge { edge, list } => {
+                let content = edge::render(config, &self.edge_template, list)?;
+                self.put_in_force(edge, &content, list.generation).await?;
+            }
+            Action::RestoreUpstream { edge, list } => {
+                self.put_in_force(edge, &list.content, list.generation)
+                    .await?;
+            }
+            Action::DrainEdge { edge, timeout } => {
+                edge::drain(engine, config, edge, *timeout).await?;
+            }
+            other => unreachable!("{} does not concern the edge", other.verb()),
+        }
+        Ok(())
+    }
+
+    async fn put_in_force(
+        &self,
+        edge: &ReplicaName,
+        content: &str,
+        generation: u64,
+    ) -> Result<(), ExecuteError> {
+        let replica = await_ready::look(&self.engine, edge).await?;
+        edge::reload(
+            &self.engine,
+            &self.prober,
+            &self.stack,
+            self.edge(),
+            &replica,
+            content,
+            generation,
+        )
+        .await?;
         Ok(())
     }
 

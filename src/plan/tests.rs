@@ -468,7 +468,7 @@ fn failed_after(situation: &mut Situation, done: usize) -> Before {
                 replicas.push(replica);
             }
             Action::StartContainer { replica } => {
-                state(replicas, &replica, ContainerState::Running)
+                state(replicas, &replica, ContainerState::Running);
             }
             Action::StopContainer { replica, .. } => {
                 state(replicas, &replica, ContainerState::Exited);

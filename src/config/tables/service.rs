@@ -37,6 +37,7 @@ pub(in crate::config) const UPDATE_ORDERS: &[(&str, UpdateOrder)] = &[
     ("stop-first", UpdateOrder::StopFirst),
 ];
 
+#[expect(clippy::too_many_lines, reason = "a list of keys, each on its own")]
 pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
     let image = image(t);
     let replicas = t.optional(
