@@ -131,10 +131,13 @@ impl Origin {
             .secrets()
             .filter(|name| secrets.variables.get(name).is_none())
             .map(|secret| {
-                Fault::of_file(&name, format!("it needs the secret `{secret}`, which is not set"))
-                    .hint(format!(
-                        "secrets are recorded by name only: write {secret}=… into .env as it was then"
-                    ))
+                Fault::of_file(
+                    &name,
+                    format!("it needs the secret `{secret}`, which is not set"),
+                )
+                .hint(format!(
+                    "secrets are recorded by name only: write {secret}=… into .env as it was then"
+                ))
             })
             .collect();
         if !missing.is_empty() {

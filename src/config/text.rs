@@ -75,7 +75,9 @@ impl Text {
 
     /// Whether a secret is written out in it.
     pub(super) fn has_hidden(&self) -> bool {
-        self.parts.iter().any(|part| matches!(part, Part::Hidden(_)))
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Hidden(_)))
     }
 
     /// The pieces it is made of.

@@ -161,6 +161,8 @@ pub(crate) async fn observe(
             // It was removed between the list and the look.
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error),
+            // The deploy lock and the ways to the state are in use, and looked after elsewhere.
+            Ok(container) if is_of_release(&container) => {}
             Ok(container) => {
                 let name = container.name.clone();
                 match replica(container) {
@@ -235,6 +237,11 @@ pub(crate) async fn inspect_replica(
         doing: format!("inspecting {name}"),
         cause: "its labels are not those of a replica".into(),
     })
+}
+
+fn is_of_release(container: &InspectedContainer) -> bool {
+    let helper = container.labels.get(labels::HELPER).map(String::as_str);
+    matches!(helper, Some(labels::HELPER_LOCK | labels::HELPER_STATE))
 }
 
 /// `None` when the labels of a replica are not all there.

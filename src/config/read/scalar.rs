@@ -84,7 +84,7 @@ impl Shape for Words {
         let text = match node.value.get_ref() {
             DeValue::String(text) => {
                 pass.interpolate(text, &node.place, &node.span(), self.late)?
-            },
+            }
             DeValue::Integer(integer) if self.any => Text::literal(integer.to_string()),
             DeValue::Float(float) if self.any => Text::literal(float.to_string()),
             DeValue::Boolean(switch) if self.any => Text::literal(switch.to_string()),
