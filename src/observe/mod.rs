@@ -24,6 +24,7 @@ use crate::{
     },
     edge,
     probe::{Prober, Readiness},
+    release,
 };
 
 /// A project, as the engine has it.
@@ -31,7 +32,7 @@ use crate::{
 pub(crate) struct Observed {
     /// Networks of the project, by the engine's name.
     pub(crate) networks: BTreeSet<String>,
-    /// Volumes of the project, by the engine's name.
+    /// Volumes of the project, by the engine's name; that of its state is none of a plan's business.
     pub(crate) volumes: BTreeSet<String>,
     /// Replicas of all services, by service and number.
     pub(crate) replicas: Vec<Replica>,
@@ -153,7 +154,11 @@ pub(crate) async fn observe(
 
     let mut observed = Observed {
         networks: networks.into_iter().map(|network| network.name).collect(),
-        volumes: volumes.into_iter().map(|volume| volume.name).collect(),
+        volumes: volumes
+            .into_iter()
+            .map(|volume| volume.name)
+            .filter(|name| *name != release::volume_name(project))
+            .collect(),
         ..Observed::default()
     };
     for container in containers {

@@ -28,6 +28,8 @@ pub(crate) use journal::{Begin, End, Journal, JournalEntry, Outcome, Phase, Plan
 pub(crate) use lock::{Holder, Lock, LockError, LockStatus, lock_status, release_by_force};
 pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, RestorePoint, ServiceRecord, Why};
 pub(crate) use state::{Damaged, Run, RunId, State, Verdict};
-pub(crate) use store::{Store, StoreError, helper_image, read_state};
+pub(crate) use store::{
+    Store, StoreError, add_to_audit, erase, helper_image, read_state, volume_name,
+};
 pub(crate) use turn::{Turn, TurnError};
 pub(crate) use who::{Revision, Who};

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::Path};
 
 use serde::Serialize;
 
-use super::state::{RunId, State};
+use super::{
+    audit::{self, AuditRecord},
+    state::{RunId, State},
+};
 use crate::{
     config::{ImageSource, ProjectName, Stack},
     docker::{ArchiveEntry, Engine, EngineError, HelperSpec, labels},
@@ -111,11 +114,8 @@ impl Store {
 
     /// Removes helpers that killed commands left.
     async fn sweep(&self, run: Option<&RunId>) -> Result<(), StoreError> {
-        let wanted = [
-            format!("{}={}", labels::PROJECT, self.project),
-            format!("{}={}", labels::HELPER, labels::HELPER_STATE),
-        ];
-        let helpers = self.engine.containers_with(&wanted).await?;
+        let helpers = helpers(&self.project);
+        let helpers = self.engine.containers_with(&helpers).await?;
         // Only the engine's clock is asked: ours may be another.
         let now = helpers
             .iter()
@@ -217,6 +217,41 @@ pub(crate) async fn read_state(engine: &Engine, stack: &Stack) -> Result<State, 
     let state = store.load().await;
     store.close().await?;
     state
+}
+
+/// Adds a record to the audit without the lock.
+pub(crate) async fn add_to_audit(
+    engine: &Engine,
+    stack: &Stack,
+    record: &AuditRecord,
+) -> Result<(), StoreError> {
+    let image = helper_image(engine, stack).await?;
+    let store = Store::open(engine, &stack.project, &image, None).await?;
+    let added = async { audit::add_unlocked(&store, &store.load().await?, record).await };
+    let added = added.await;
+    store.close().await?;
+    added
+}
+
+/// Removes the state of a project for ever, with whatever still mounts it.
+pub(crate) async fn erase(engine: &Engine, project: &ProjectName) -> Result<(), StoreError> {
+    for helper in engine.containers_with(&helpers(project)).await? {
+        engine.remove(&helper.id).await?;
+    }
+    let volume = volume_name(project);
+    let own = engine.project_volumes(project.as_str()).await?;
+    if own.iter().any(|found| found.name == volume) {
+        engine.remove_volume(&volume).await?;
+    }
+    Ok(())
+}
+
+/// Labels of all that mounts the state volume.
+fn helpers(project: &ProjectName) -> [String; 2] {
+    [
+        format!("{}={project}", labels::PROJECT),
+        format!("{}={}", labels::HELPER, labels::HELPER_STATE),
+    ]
 }
 
 /// An image that is here and has a shell, as far as one can tell: the first of `[bases]`, which is
