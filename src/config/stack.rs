@@ -3,16 +3,18 @@
 //! Whoever holds a [`Stack`] may rely on it: every reference leads somewhere, the dependency graph
 //! has no cycle, and no two services want one host port. It does no I/O.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{grammar::show_duration, text::Text};
+use super::{grammar::show_duration, origin::Origin, text::Text};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(
+            Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         #[serde(transparent)]
         pub(crate) struct $name(String);
 
@@ -62,6 +64,9 @@ pub(crate) struct Stack {
     /// Directory of `sysndd.toml`; relative paths in the file are relative to it.
     #[serde(skip)]
     pub(crate) root: PathBuf,
+    /// What it was read from: enough to read it again.
+    #[serde(skip)]
+    pub(crate) origin: Arc<Origin>,
     pub(crate) bases: Bases,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
     pub(crate) deploy: Deploy,

@@ -15,7 +15,7 @@ mod verify;
 pub(super) use bases::SOURCES;
 pub(super) use service::{RESTARTS, UPDATE_ORDERS};
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::json;
 
@@ -92,6 +92,7 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         project: project.unwrap_or_else(|| ProjectName::new("")),
         image_prefix: ProjectName::new(""),
         root: PathBuf::new(),
+        origin: Arc::default(),
         bases: bases.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),
         deploy: deploy.unwrap_or_default(),
