@@ -66,6 +66,7 @@ impl Secrets {
     ///
     /// # Errors
     /// What is wrong with `.env`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for `rollback` to use"))]
     pub(crate) fn beside(path: &Path, environment: &Environment) -> Result<Self, ConfigErrors> {
         let path = environment.directory.join(path);
         let text = std::fs::read_to_string(&path).ok();
@@ -218,6 +219,3 @@ fn span_at(document: &Spanned<DeTable<'_>>, place: &[String]) -> Option<std::ops
     }
     Some(value.span())
 }
-
-#[cfg(test)]
-mod tests;

@@ -17,6 +17,8 @@ mod turn;
 mod who;
 
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use audit::{AuditRecord, AuditResult};
