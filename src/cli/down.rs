@@ -15,6 +15,7 @@ use crate::{
     observe::observe,
     output::{Printer, seconds},
     plan::{self, DownIntent},
+    release,
 };
 
 /// Stop and remove the stack: dependents first, each with its grace period.
@@ -22,7 +23,7 @@ use crate::{
 /// Volumes stay, and with them the data; `up` finds them again.
 #[derive(Debug, clap::Args)]
 pub(super) struct Down {
-    /// Remove the volumes too: the data in them is lost
+    /// Remove the volumes too: the data in them is lost, and the record of releases
     #[arg(long)]
     volumes: bool,
     /// Show the plan and change nothing
@@ -47,6 +48,9 @@ impl Down {
             return Ok(Exit::Done);
         }
         run_plan(&session, &plan, "", &interrupt_token()).await?;
+        if self.volumes {
+            release::erase(&session.engine, &session.stack.project).await?;
+        }
         let report = json!({
             "schema": "sysndd-deploy/down/1",
             "project": session.stack.project,

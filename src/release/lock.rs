@@ -6,9 +6,9 @@
 //! cleaned up, and no clock is compared.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     fmt,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ use tokio::{
     io::AsyncWriteExt as _,
     sync::{oneshot, watch},
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep, sleep_until, timeout},
 };
 
 use super::{state::RunId, who::Who};
@@ -33,8 +33,8 @@ use crate::{
 const PATIENCE_S: u64 = 15;
 /// Between two signs of life.
 const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Each sign of life is answered. Without an answer for so long, the holder no longer counts on the
-/// lock: well before another could have it.
+/// Each sign of life is answered. The holder counts on the lock for so long after it gave the last
+/// one that was: another can have it only later, however long the answer was under way.
 const SILENCE: Duration = Duration::from_secs(12);
 /// From the start of the lock's container to its first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
@@ -44,16 +44,62 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A lock that was created and not started for so long belongs to nobody; seconds.
 const NEVER_STARTED_S: i64 = 15;
 
-/// Says `held` once, then answers each line. `bash` can wait with a time-out; where there is none,
+/// Says `held` once, then gives back each line. `bash` can wait with a time-out; where there is none,
 /// `timeout` does it for a plain shell.
 fn script() -> String {
     format!(
         "echo held; \
          if command -v bash >/dev/null 2>&1; then \
-         exec bash -c 'while read -r -t {PATIENCE_S} _; do echo held; done'; \
+         exec bash -c 'while read -r -t {PATIENCE_S} n; do echo $n; done'; \
          fi; \
-         while timeout {PATIENCE_S} sh -c 'read -r _'; do echo held; done"
+         while timeout {PATIENCE_S} sh -c 'read -r n && echo $n'; do :; done"
     )
+}
+
+/// A point in time by two clocks: one stands still while the machine sleeps, the other may be set.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    monotonic: Instant,
+    wall: SystemTime,
+}
+
+impl Moment {
+    fn now() -> Self {
+        Self {
+            monotonic: Instant::now(),
+            wall: SystemTime::now(),
+        }
+    }
+
+    fn plus(self, duration: Duration) -> Self {
+        Self {
+            monotonic: self.monotonic + duration,
+            wall: self.wall + duration,
+        }
+    }
+
+    /// Whether it has come by either clock.
+    fn has_come(self) -> bool {
+        let now = Self::now();
+        now.monotonic >= self.monotonic || now.wall >= self.wall
+    }
+}
+
+/// Whether a lock is held. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Held(watch::Receiver<Option<Moment>>);
+
+impl Held {
+    /// Whether it is certain that nobody else has the lock: to be asked before each operation.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.borrow().is_some_and(|until| !until.has_come())
+    }
+
+    /// Returns when the lock is lost, or let go.
+    pub(crate) async fn lost(&mut self) {
+        // The keeper tells when time is up; without a keeper there is no lock.
+        let _ = self.0.wait_for(Option::is_none).await;
+    }
 }
 
 /// Who holds a lock, and for what.
@@ -119,7 +165,7 @@ pub(crate) fn lock_name(project: &ProjectName) -> String {
 pub(crate) struct Lock {
     engine: Engine,
     container: String,
-    held: watch::Receiver<bool>,
+    held: Held,
     /// Tells the keeper to let go.
     let_go: oneshot::Sender<()>,
     keeper: JoinHandle<()>,
@@ -135,8 +181,9 @@ impl Lock {
         run: &RunId,
     ) -> Result<Self, LockError> {
         let container = create(engine, project, image, doing, run).await?;
+        let began = Moment::now();
         match start(engine, &container).await {
-            Ok(attached) => Ok(Self::keep(engine, container, attached)),
+            Ok(attached) => Ok(Self::keep(engine, container, attached, began)),
             Err(error) => {
                 // The cause is what the operator needs; a leftover is dealt with by the next.
                 let _ = engine.remove(&container).await;
@@ -145,26 +192,28 @@ impl Lock {
         }
     }
 
-    fn keep(engine: &Engine, container: String, attached: Attached) -> Self {
-        let (tell, held) = watch::channel(true);
+    fn keep(engine: &Engine, container: String, attached: Attached, began: Moment) -> Self {
+        let (tell, held) = watch::channel(Some(began.plus(SILENCE)));
         let (let_go, gone) = oneshot::channel();
-        let keeper = tokio::spawn(keep(attached, tell, gone));
+        let keeper = tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                _ = gone => {}
+                () = keep(attached, began, &tell) => {}
+            }
+            let _ = tell.send(None);
+        });
         Self {
             engine: engine.clone(),
             container,
-            held,
+            held: Held(held),
             let_go,
             keeper,
         }
     }
 
-    /// Whether it is still ours, as far as is known now.
-    pub(crate) fn is_held(&self) -> bool {
-        *self.held.borrow()
-    }
-
-    /// Turns false when the lock is lost; before each operation is the time to look.
-    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+    /// Tells whether it is still ours.
+    pub(crate) fn held(&self) -> Held {
         self.held.clone()
     }
 
@@ -316,37 +365,55 @@ async fn start(engine: &Engine, container: &str) -> Result<Attached, LockError> 
     }
 }
 
-/// Gives signs of life until told to let go, and tells when the lock is lost.
-async fn keep(attached: Attached, tell: watch::Sender<bool>, mut let_go: oneshot::Receiver<()>) {
+/// Gives signs of life, and tells how long the lock can be counted on, until it is lost. The engine
+/// closes the lock's input when this is dropped.
+async fn keep(attached: Attached, began: Moment, tell: &watch::Sender<Option<Moment>>) {
     let Attached {
         mut input,
         mut output,
     } = attached;
     let mut beat = interval(HEARTBEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut answered = Instant::now();
+    let mut given: VecDeque<(u64, Moment)> = VecDeque::new();
+    let mut count = 0;
+    let mut until = began.plus(SILENCE);
     loop {
         tokio::select! {
-            biased;
-            _ = &mut let_go => break,
-            answer = output.next() => match answer {
-                Some(Ok(_)) => answered = Instant::now(),
-                Some(Err(_)) | None => break,
-            },
+            answer = output.next() => {
+                let Some(Ok(answer)) = answer else { return };
+                for number in numbers(&answer) {
+                    while let Some((first, at)) = given.front().copied()
+                        && first <= number
+                    {
+                        given.pop_front();
+                        until = at.plus(SILENCE);
+                    }
+                }
+                let _ = tell.send(Some(until));
+            }
             _ = beat.tick() => {
+                count += 1;
+                given.push_back((count, Moment::now()));
+                let line = format!("{count}\n");
                 let sign = async {
-                    input.write_all(b".\n").await?;
+                    input.write_all(line.as_bytes()).await?;
                     input.flush().await
                 };
-                let sent = timeout(HEARTBEAT, sign).await;
-                if !matches!(sent, Ok(Ok(()))) || answered.elapsed() > SILENCE {
-                    break;
+                if !matches!(timeout(HEARTBEAT, sign).await, Ok(Ok(()))) {
+                    return;
                 }
             }
+            () = sleep_until(until.monotonic.into()) => return,
         }
     }
-    let _ = tell.send(false);
-    let _ = timeout(HEARTBEAT, input.shutdown()).await;
+}
+
+/// The lines of an answer that are numbers; the first says `held`.
+fn numbers(answer: &[u8]) -> Vec<u64> {
+    let text = String::from_utf8_lossy(answer);
+    text.lines()
+        .filter_map(|line| line.trim().parse().ok())
+        .collect()
 }
 
 /// Who holds the lock of `project` now.

@@ -27,7 +27,7 @@ pub(crate) use history::{
     Entry, InterruptedRun, Retention, Status, interrupted, releases, retention, rollback_target,
 };
 pub(crate) use journal::{Begin, End, Journal, JournalEntry, Outcome, Phase, PlannedOperation};
-pub(crate) use lock::{Holder, Lock, LockError, LockStatus, lock_status, release_by_force};
+pub(crate) use lock::{Held, Holder, Lock, LockError, LockStatus, lock_status, release_by_force};
 pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, RestorePoint, ServiceRecord, Why};
 pub(crate) use state::{Damaged, Run, RunId, State, Verdict};
 pub(crate) use store::{
