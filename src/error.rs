@@ -52,6 +52,20 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Adds a line to the message.
+    pub(crate) fn with_more(mut self, line: impl fmt::Display) -> Self {
+        self.message = format!("{}\n{line}", self.message);
+        self
+    }
+
+    /// A hint for those that have none.
+    pub(crate) fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)

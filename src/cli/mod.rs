@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod completions;
 mod config;
+mod deploy;
 mod doctor;
 mod down;
 mod images;

@@ -115,6 +115,14 @@ impl Replica {
         Some(format!("{host}:{}", port.host))
     }
 
+    /// Whether it has to be stopped before it is gone.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(
+            self.state,
+            ContainerState::Running | ContainerState::Restarting | ContainerState::Paused
+        )
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.is_running() && matches!(self.readiness, Readiness::Ready)
     }
