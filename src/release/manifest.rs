@@ -8,10 +8,7 @@ use serde::{Deserialize, Serialize};
 use sysndd_protocol::ReleaseId;
 
 use super::who::{Revision, Who};
-use crate::{
-    config::{self, ConfigErrors, Origin, ProjectName, Secrets, ServiceName, Stack},
-    docker::{Engine, EngineError},
-};
+use crate::config::{self, ConfigErrors, Origin, ProjectName, Secrets, ServiceName, Stack};
 
 /// The shape of the file.
 pub(crate) const SCHEMA: &str = "sysndd-deploy/release/1";
@@ -99,22 +96,6 @@ pub(crate) struct NewManifest {
     pub(crate) restore_point: Option<RestorePoint>,
     /// Text of the edge's template, where the stack has one.
     pub(crate) edge_template: String,
-}
-
-impl ImageRecord {
-    /// What the engine knows of an image, by its ID.
-    ///
-    /// # Errors
-    /// When the engine cannot be asked. An image that is not there has only its ID.
-    pub(crate) async fn look(engine: &Engine, id: &str) -> Result<Self, EngineError> {
-        let image = engine.find_image(id).await?;
-        let first = |names: &[String]| names.first().cloned();
-        Ok(Self {
-            id: id.to_owned(),
-            reference: image.as_ref().and_then(|image| first(&image.tags)),
-            digest: image.as_ref().and_then(|image| first(&image.digests)),
-        })
-    }
 }
 
 impl Manifest {

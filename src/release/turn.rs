@@ -19,7 +19,11 @@ use super::{
     store::{Record, Store, StoreError},
     who::Who,
 };
-use crate::{config::Stack, docker::Engine, plan::Plan};
+use crate::{
+    config::Stack,
+    docker::Engine,
+    plan::{Before, Plan},
+};
 
 /// Why a command cannot have its turn, or cannot record what it did.
 #[derive(Debug, thiserror::Error)]
@@ -100,9 +104,13 @@ impl Turn {
         history::interrupted(&self.state, Some(&self.run))
     }
 
-    /// Whether the lock is still ours: without it no further operation may begin.
+    /// Tells whether the lock is still ours: without it no further operation may begin.
     pub(crate) fn held(&self) -> Held {
         self.lock.held()
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.lock.held().is_held()
     }
 
     /// Records what is about to be done, before it is. `manifest` is the release that comes of it, if
@@ -110,6 +118,7 @@ impl Turn {
     pub(crate) async fn begin(
         &mut self,
         plan: &Plan,
+        before: &Before,
         from: Option<ReleaseId>,
         manifest: Option<&Manifest>,
     ) -> Result<Journal, TurnError> {
@@ -122,6 +131,8 @@ impl Turn {
             from,
             to: self.release.clone(),
             operations: PlannedOperation::of(plan),
+            retire_from: plan.retire_from.map(|id| id.0),
+            before: before.clone(),
             manifest: manifest.cloned(),
         };
         let journal = Journal::begin(&self.store, begin).await?;

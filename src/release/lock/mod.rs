@@ -5,21 +5,27 @@
 //! when that client dies, after [`PATIENCE_S`] when the link to it is lost. Nothing has to be
 //! cleaned up, and no clock is compared.
 
+mod holder;
+mod keeper;
+
 use std::{
-    collections::{BTreeMap, VecDeque},
-    fmt,
-    time::{Duration, Instant, SystemTime},
+    collections::BTreeMap,
+    time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
-use serde::Serialize;
 use tokio::{
-    io::AsyncWriteExt as _,
     sync::{oneshot, watch},
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, sleep, sleep_until, timeout},
+    time::{sleep, timeout},
 };
+
+pub(crate) use holder::{Holder, LockStatus, lock_status, release_by_force};
+pub(crate) use keeper::Held;
+
+use holder::holder;
+use keeper::{Moment, SILENCE, keep};
 
 use super::{state::RunId, who::Who};
 use crate::{
@@ -31,11 +37,6 @@ use crate::{
 
 /// The lock ends when it has heard nothing for so long; seconds.
 const PATIENCE_S: u64 = 15;
-/// Between two signs of life.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Each sign of life is answered. The holder counts on the lock for so long after it gave the last
-/// one that was: another can have it only later, however long the answer was under way.
-const SILENCE: Duration = Duration::from_secs(12);
 /// From the start of the lock's container to its first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// How long a lock that was let go, or whose holder died, may take to disappear.
@@ -56,81 +57,6 @@ fn script() -> String {
     )
 }
 
-/// A point in time by two clocks: one stands still while the machine sleeps, the other may be set.
-#[derive(Debug, Clone, Copy)]
-struct Moment {
-    monotonic: Instant,
-    wall: SystemTime,
-}
-
-impl Moment {
-    fn now() -> Self {
-        Self {
-            monotonic: Instant::now(),
-            wall: SystemTime::now(),
-        }
-    }
-
-    fn plus(self, duration: Duration) -> Self {
-        Self {
-            monotonic: self.monotonic + duration,
-            wall: self.wall + duration,
-        }
-    }
-
-    /// Whether it has come by either clock.
-    fn has_come(self) -> bool {
-        let now = Self::now();
-        now.monotonic >= self.monotonic || now.wall >= self.wall
-    }
-}
-
-/// Whether a lock is held. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(crate) struct Held(watch::Receiver<Option<Moment>>);
-
-impl Held {
-    /// Whether it is certain that nobody else has the lock: to be asked before each operation.
-    pub(crate) fn is_held(&self) -> bool {
-        self.0.borrow().is_some_and(|until| !until.has_come())
-    }
-
-    /// Returns when the lock is lost, or let go.
-    pub(crate) async fn lost(&mut self) {
-        // The keeper tells when time is up; without a keeper there is no lock.
-        let _ = self.0.wait_for(Option::is_none).await;
-    }
-}
-
-/// Who holds a lock, and for what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Holder {
-    #[serde(flatten)]
-    pub(crate) who: Who,
-    /// By the holder's clock.
-    pub(crate) since: DateTime<Utc>,
-    /// The command, as the holder typed it.
-    pub(crate) doing: String,
-    pub(crate) run: RunId,
-    /// ID of the lock's container.
-    pub(crate) container: String,
-}
-
-/// `ana@laptop, since 10:15:02 UTC, up --replicas 4`
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            who, since, doing, ..
-        } = self;
-        write!(
-            f,
-            "{who} (process {}), since {}, for `{doing}`",
-            who.pid,
-            since.format("%Y-%m-%d %H:%M:%S UTC")
-        )
-    }
-}
-
 /// Why there is no lock.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LockError {
@@ -145,15 +71,6 @@ pub(crate) enum LockError {
     Silent(String),
     #[error(transparent)]
     Engine(#[from] EngineError),
-}
-
-/// What can be said of a project's lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum LockStatus {
-    Free,
-    Held(Holder),
-    /// Nobody holds it, but its container is there: it goes by itself, or with the next command.
-    Ending(Holder),
 }
 
 /// Name of the lock's container.
@@ -275,6 +192,11 @@ async fn create(
             return Err(error.into());
         }
         let Some(found) = look(engine, &name).await? else {
+            // It went between the two calls; the engine may keep its name a moment longer.
+            if began.elapsed() > GOING {
+                return Err(error.into());
+            }
+            sleep(LOOK_AGAIN).await;
             continue;
         };
         let Some(holder) = holder(&found) else {
@@ -327,27 +249,6 @@ async fn look(engine: &Engine, name: &str) -> Result<Option<InspectedContainer>,
     }
 }
 
-/// `None` when the labels are not those of a lock.
-fn holder(container: &InspectedContainer) -> Option<Holder> {
-    let label = |key: &str| container.labels.get(key);
-    if label(labels::HELPER).map(String::as_str) != Some(labels::HELPER_LOCK) {
-        return None;
-    }
-    Some(Holder {
-        who: Who {
-            user: label(labels::LOCK_USER)?.clone(),
-            host: label(labels::LOCK_HOST)?.clone(),
-            pid: label(labels::LOCK_PID)?.parse().ok()?,
-        },
-        since: DateTime::parse_from_rfc3339(label(labels::LOCK_SINCE)?)
-            .ok()?
-            .to_utc(),
-        doing: label(labels::LOCK_DOING)?.clone(),
-        run: RunId::new(label(labels::RUN)?.clone()),
-        container: container.id.clone(),
-    })
-}
-
 /// Attaches, starts, and waits for the first answer: from then on the lock lives by our breath.
 async fn start(engine: &Engine, container: &str) -> Result<Attached, LockError> {
     let mut attached = engine.attach(container).await?;
@@ -362,102 +263,5 @@ async fn start(engine: &Engine, container: &str) -> Result<Attached, LockError> 
         Err(_) => Err(LockError::Silent(format!(
             "nothing within {FIRST_ANSWER:?}"
         ))),
-    }
-}
-
-/// Gives signs of life, and tells how long the lock can be counted on, until it is lost. The engine
-/// closes the lock's input when this is dropped.
-async fn keep(attached: Attached, began: Moment, tell: &watch::Sender<Option<Moment>>) {
-    let Attached {
-        mut input,
-        mut output,
-    } = attached;
-    let mut beat = interval(HEARTBEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut given: VecDeque<(u64, Moment)> = VecDeque::new();
-    let mut count = 0;
-    let mut until = began.plus(SILENCE);
-    loop {
-        tokio::select! {
-            answer = output.next() => {
-                let Some(Ok(answer)) = answer else { return };
-                for number in numbers(&answer) {
-                    while let Some((first, at)) = given.front().copied()
-                        && first <= number
-                    {
-                        given.pop_front();
-                        until = at.plus(SILENCE);
-                    }
-                }
-                let _ = tell.send(Some(until));
-            }
-            _ = beat.tick() => {
-                count += 1;
-                given.push_back((count, Moment::now()));
-                let line = format!("{count}\n");
-                let sign = async {
-                    input.write_all(line.as_bytes()).await?;
-                    input.flush().await
-                };
-                if !matches!(timeout(HEARTBEAT, sign).await, Ok(Ok(()))) {
-                    return;
-                }
-            }
-            () = sleep_until(until.monotonic.into()) => return,
-        }
-    }
-}
-
-/// The lines of an answer that are numbers; the first says `held`.
-fn numbers(answer: &[u8]) -> Vec<u64> {
-    let text = String::from_utf8_lossy(answer);
-    text.lines()
-        .filter_map(|line| line.trim().parse().ok())
-        .collect()
-}
-
-/// Who holds the lock of `project` now.
-pub(crate) async fn lock_status(
-    engine: &Engine,
-    project: &ProjectName,
-) -> Result<LockStatus, LockError> {
-    let name = lock_name(project);
-    let Some(found) = look(engine, &name).await? else {
-        return Ok(LockStatus::Free);
-    };
-    let holder = holder(&found).ok_or(LockError::Foreign(name))?;
-    Ok(match found.state {
-        ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => {
-            LockStatus::Held(holder)
-        }
-        ContainerState::Created => {
-            let age = match found.created {
-                Some(created) => engine_age(engine, created).await?,
-                None => 0,
-            };
-            if age > NEVER_STARTED_S {
-                LockStatus::Ending(holder)
-            } else {
-                LockStatus::Held(holder)
-            }
-        }
-        ContainerState::Exited | ContainerState::Dead | ContainerState::Removing => {
-            LockStatus::Ending(holder)
-        }
-    })
-}
-
-/// Takes the lock away from whoever holds it; who that was. Its holder begins no further operation
-/// once it notices, which is before its next one.
-pub(crate) async fn release_by_force(
-    engine: &Engine,
-    project: &ProjectName,
-) -> Result<Option<Holder>, LockError> {
-    match lock_status(engine, project).await? {
-        LockStatus::Free => Ok(None),
-        LockStatus::Held(holder) | LockStatus::Ending(holder) => {
-            engine.remove(&holder.container).await?;
-            Ok(Some(holder))
-        }
     }
 }
