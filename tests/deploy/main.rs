@@ -17,4 +17,5 @@ mod logs;
 mod owner;
 mod quickstart;
 mod replace;
+mod rollback;
 mod scale;
