@@ -140,3 +140,10 @@ impl<'a> Cursor<'a> {
             .collect()
     }
 }
+
+impl TableName {
+    /// The name that the tokens begin with.
+    pub(crate) fn at(tokens: &[Token]) -> Option<Self> {
+        Cursor::new(tokens).table()
+    }
+}

@@ -89,22 +89,43 @@ impl Table {
 pub(crate) struct Schema {
     tables: BTreeMap<String, Table>,
     procedures: BTreeMap<String, Vec<Ddl>>,
-}
-
-fn key(table: &TableName) -> String {
-    match &table.schema {
-        Some(schema) => format!("{schema}.{}", table.name),
-        None => table.name.clone(),
-    }
+    /// The server takes names that differ in case for one.
+    folds_names: bool,
 }
 
 impl Schema {
+    /// An empty one of a server with or without `lower_case_table_names`.
+    pub(crate) fn folding(folds_names: bool) -> Self {
+        Self {
+            folds_names,
+            ..Self::default()
+        }
+    }
+
+    fn key(&self, table: &TableName) -> String {
+        let key = match &table.schema {
+            Some(schema) => format!("{schema}.{}", table.name),
+            None => table.name.clone(),
+        };
+        if self.folds_names {
+            key.to_lowercase()
+        } else {
+            key
+        }
+    }
+
+    pub(crate) fn get_mut(&mut self, table: &TableName) -> Option<&mut Table> {
+        let key = self.key(table);
+        self.tables.get_mut(&key)
+    }
+
     pub(crate) fn get(&self, table: &TableName) -> Option<&Table> {
-        self.tables.get(&key(table))
+        self.tables.get(&self.key(table))
     }
 
     pub(crate) fn put(&mut self, table: &TableName, facts: Table) {
-        self.tables.insert(key(table), facts);
+        let key = self.key(table);
+        self.tables.insert(key, facts);
     }
 
     /// What a procedure that was defined so far does.
@@ -119,7 +140,7 @@ impl Schema {
         match ddl {
             Ddl::CreateTable(made) => self.create(made),
             Ddl::AlterTable { table, clauses, .. } => {
-                if let Some(known) = self.tables.get_mut(&key(table)) {
+                if let Some(known) = self.get_mut(table) {
                     for clause in clauses {
                         known.alter(clause);
                     }
@@ -132,7 +153,8 @@ impl Schema {
             }
             Ddl::DropTables { tables, .. } => {
                 for table in tables {
-                    self.tables.remove(&key(table));
+                    let key = self.key(table);
+                    self.tables.remove(&key);
                 }
             }
             Ddl::RenameTables(pairs) => {
@@ -141,7 +163,7 @@ impl Schema {
                 }
             }
             Ddl::Truncate(table) => {
-                if let Some(known) = self.tables.get_mut(&key(table)) {
+                if let Some(known) = self.get_mut(table) {
                     (known.rows, known.bytes) = (Some(0), Some(0));
                 }
             }
@@ -162,7 +184,7 @@ impl Schema {
     }
 
     fn create(&mut self, made: &CreateTable) {
-        if made.if_not_exists && self.tables.contains_key(&key(&made.table)) {
+        if made.if_not_exists && self.get(&made.table).is_some() {
             return;
         }
         let like = made.like.as_ref().and_then(|like| self.get(like)).cloned();
@@ -180,7 +202,8 @@ impl Schema {
     }
 
     fn rename(&mut self, from: &TableName, to: &TableName) {
-        if let Some(table) = self.tables.remove(&key(from)) {
+        let from = self.key(from);
+        if let Some(table) = self.tables.remove(&from) {
             self.put(to, table);
         }
     }

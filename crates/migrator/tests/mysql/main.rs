@@ -3,6 +3,7 @@
 
 mod chaos;
 mod failures;
+mod impact;
 mod ledger;
 mod lock;
 mod resume;
