@@ -152,6 +152,14 @@ pub(super) fn impact(alter: &Alter<'_>, schema: &Schema, setting: Setting) -> Im
         }
     }
     let mut found = together(&effects);
+    if found.rebuilds_table && found.algorithm == Algorithm::Inplace && table.fulltext {
+        found = Impact {
+            algorithm: Algorithm::Copy,
+            lock: Lock::Shared,
+            why: "a table with a full-text index is not rebuilt in place".to_owned(),
+            ..found
+        };
+    }
     found.table = name.map(str::to_owned);
     asked(&mut found, alter.algorithm);
     found.with(Some(table))
@@ -263,7 +271,6 @@ impl Context<'_> {
                 };
                 match known.generated {
                     Some(Generated::Virtual) if !self.table.is_indexed(column) => instant(name),
-                    Some(Generated::Stored) => rebuild(name, "the column is stored"),
                     _ if self.table.is_indexed(column) => rebuild(name, "the column stands in an index"),
                     _ => self.instant_column(name, self.version >= INSTANT_COLUMNS),
                 }
@@ -292,7 +299,6 @@ impl Context<'_> {
             Clause::AddCheck { enforced: true } | Clause::EnforceCheck(true) => copy(name, "every row is checked"),
             Clause::AddCheck { enforced: false } | Clause::EnforceCheck(false) | Clause::DropConstraint => instant(name),
             Clause::Engine(engine) if engine != "innodb" => copy(name, "the rows move to another engine"),
-            Clause::Engine(_) | Clause::Force if self.table.fulltext => copy(name, "a table with a full-text index is copied"),
             Clause::Engine(_) | Clause::Force => rebuild(name, "it writes the table anew"),
             Clause::RowFormat | Clause::Tablespace => rebuild(name, "the rows are stored in another way"),
             Clause::DefaultCharset => light(name, "it holds for columns to come; those that are there stay"),
