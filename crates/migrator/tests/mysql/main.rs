@@ -6,6 +6,7 @@ mod failures;
 mod impact;
 mod ledger;
 mod lock;
+mod plan;
 mod resume;
 mod start;
 mod support;
