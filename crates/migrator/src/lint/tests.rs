@@ -570,3 +570,25 @@ fn the_projects_own_migrations_are_clean() {
     let report = lint(&dir, &rules);
     assert!(report.is_clean() && report.files >= 5, "{report}");
 }
+
+/// What the guide shows as an example is itself right.
+#[test]
+fn the_worked_example_of_the_guide_is_clean() {
+    let page = include_str!("../../../../docs/migrations.md");
+    let mut files = vec![(
+        "019_users.sql".to_owned(),
+        "CREATE TABLE users (user_id INT PRIMARY KEY, name VARCHAR(100) NOT NULL);".to_owned(),
+    )];
+    for block in page.split("```sql\n").skip(1) {
+        let text = block.split("```").next().unwrap_or_default();
+        let name = text.trim_start_matches("-- ").split(',').next();
+        files.push((name.unwrap_or_default().to_owned(), text.to_owned()));
+    }
+    assert_eq!(files.len(), 5);
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (&**name, &**text))
+        .collect();
+    let report = report(&files, &LintRules::default());
+    assert!(report.is_clean(), "{report}");
+}

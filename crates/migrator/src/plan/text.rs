@@ -90,11 +90,14 @@ fn start(f: &mut fmt::Formatter<'_>, start: &Start) -> fmt::Result {
             statement,
             reason,
             commands,
-        } => writeln!(
-            f,
-            "  in doubt at statement {statement}: {reason}\n  decide with `{}`",
-            commands.join("` or `")
-        ),
+        } => {
+            writeln!(f, "  in doubt at statement {statement}: {reason}")?;
+            // What a start noted down says so itself.
+            if reason.contains("migrate resolve") {
+                return Ok(());
+            }
+            writeln!(f, "  decide with `{}`", commands.join("` or `"))
+        }
     }
 }
 
