@@ -281,6 +281,9 @@ impl Context<'_> {
                 column::change(before, column, self.table, instant_rename)?
             }
             Clause::RenameColumn { .. } if self.version >= INSTANT_RENAME => instant(name),
+            Clause::AddIndex(Index::Plain | Index::Unique, columns) if self.adds_virtual(columns) => {
+                shared(light(name, "a column that is computed comes with it"))
+            }
             Clause::AddIndex(Index::Plain | Index::Unique, _) => light(name, "the index is built from the rows, which stay where they are"),
             Clause::AddIndex(Index::Spatial, _) => shared(light(name, "a spatial index is built while nobody writes")),
             Clause::AddIndex(Index::Fulltext, _) if self.table.fulltext || self.table.column("FTS_DOC_ID").is_some() => shared(light(name, "a full-text index is built while nobody writes")),
@@ -304,6 +307,16 @@ impl Context<'_> {
             Clause::Partitioning(Partitioning::Reorganize) => shared(rebuild(name, "rows of the partitions that are named are copied")),
             Clause::Partitioning(_) => return Err("it depends on the way of partitioning: with RANGE and LIST no row moves, with HASH and KEY rows are copied".to_owned()),
             Clause::Other(words) => return Err(format!("`{words}` is not known here")),
+        })
+    }
+
+    /// Whether one of the columns is added, virtual, by the same statement.
+    fn adds_virtual(&self, columns: &[String]) -> bool {
+        self.clauses.iter().any(|clause| match clause {
+            Clause::AddColumn(column) => {
+                column.generated == Some(Generated::Virtual) && columns.contains(&column.name)
+            }
+            _ => false,
         })
     }
 

@@ -4,6 +4,7 @@ use super::alter::{Effect, copy, instant, light, rebuild};
 use crate::ddl::{Column, Table};
 
 const CHANGE: &str = "change a column";
+const LENGTH_STAYS: &str = "its length takes as many bytes as before";
 const ANOTHER_TYPE: &str = "every value is converted to another type";
 
 /// `instant_name`: whether its name stays, or the server renames instantly.
@@ -16,24 +17,33 @@ pub(super) fn change(
     if before.generated.is_some() || after.generated.is_some() {
         return Err("whether its expression changes cannot be told".to_owned());
     }
-    let Some(same_text) = same_text(before, after, table) else {
+    let Some(text) = text(before, after, table) else {
         return Err(format!(
             "the character set of {} cannot be told",
             before.name
         ));
     };
-    if !same_text
+    // An index is in the order of the collation.
+    let sorted_anew = text != Text::Same && table.is_indexed(&before.name);
+    if text == Text::Other
+        || sorted_anew
         || before.kind != after.kind
         || before.unsigned != after.unsigned
         || after.auto_increment != before.auto_increment
     {
         return Ok(copy(CHANGE, ANOTHER_TYPE));
     }
+    if text == Text::Widened && after.kind != "varchar" {
+        return Err("the server decides by the type whether utf8mb4 takes a copy".to_owned());
+    }
     let mut effect = match size(before, after, table) {
+        Size::Same if text == Text::Compared && before.members.is_empty() => {
+            light(CHANGE, "only how values are compared changes")
+        }
         Size::Same if instant_name => instant(CHANGE),
         Size::Same => light(CHANGE, "only the dictionary changes"),
         Size::Appended => instant(CHANGE),
-        Size::Longer => light(CHANGE, "its length takes as many bytes as before"),
+        Size::Longer => light(CHANGE, LENGTH_STAYS),
         Size::Other => return Ok(copy(CHANGE, ANOTHER_TYPE)),
         Size::Unknown => {
             return Err(format!(
@@ -63,7 +73,8 @@ enum Size {
 }
 
 fn size(before: &Column, after: &Column, table: &Table) -> Size {
-    if before.size == after.size && before.members == after.members {
+    let (was, is) = (charset(before, table), charset(after, table));
+    if before.size == after.size && before.members == after.members && was == is {
         return Size::Same;
     }
     match after.kind.as_str() {
@@ -86,16 +97,15 @@ fn size(before: &Column, after: &Column, table: &Table) -> Size {
             let (Some(old), Some(new)) = (before.size.first(), after.size.first()) else {
                 return Size::Unknown;
             };
-            let each = if after.kind == "varbinary" {
-                Some(1)
-            } else {
-                charset(before, table).and_then(|charset| bytes_each(&charset))
+            let each = |charset: Option<String>| match &*after.kind {
+                "varbinary" => Some(1),
+                _ => bytes_each(&charset?),
             };
-            let Some(each) = each else {
+            let (Some(was), Some(is)) = (each(was), each(is)) else {
                 return Size::Unknown;
             };
-            let long = |length: u64| length * each > 255;
-            if new > old && long(*old) == long(*new) {
+            // Up to 255 bytes the length takes one byte, above two.
+            if new >= old && (old * was > 255) == (new * is > 255) {
                 Size::Longer
             } else {
                 Size::Other
@@ -105,15 +115,29 @@ fn size(before: &Column, after: &Column, table: &Table) -> Size {
     }
 }
 
-/// Whether characters are stored and compared as before.
-fn same_text(before: &Column, after: &Column, table: &Table) -> Option<bool> {
+/// What becomes of the characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Text {
+    Same,
+    /// They are stored as before, and compared by another collation.
+    Compared,
+    /// From utf8mb3 to utf8mb4: the bytes stay, more may come.
+    Widened,
+    Other,
+}
+
+/// `None` when it cannot be told.
+fn text(before: &Column, after: &Column, table: &Table) -> Option<Text> {
     if !is_text(&before.kind) || !is_text(&after.kind) {
-        return Some(true);
+        return Some(Text::Same);
     }
     let new = charset(after, table)?;
     let old = charset(before, table)?;
+    if (old.as_str(), new.as_str()) == ("utf8mb3", "utf8mb4") {
+        return Some(Text::Widened);
+    }
     if new != old {
-        return Some(false);
+        return Some(Text::Other);
     }
     // Without a collation of its own it gets the table's, or its character set's default.
     let own = after.charset.is_none() && after.collation.is_none();
@@ -122,12 +146,13 @@ fn same_text(before: &Column, after: &Column, table: &Table) -> Option<bool> {
         .clone()
         .or_else(|| own.then(|| table.collation.clone())?);
     let old = before.collation.clone().or_else(|| table.collation.clone());
-    match (new, old) {
-        (Some(new), Some(old)) => Some(new == old),
+    let same = match (new, old) {
+        (Some(new), Some(old)) => new == old,
         // A character set that is named brings its default collation.
-        (None, Some(old)) => Some(is_default(&old)),
-        _ => None,
-    }
+        (None, Some(old)) => is_default(&old),
+        _ => return None,
+    };
+    Some(if same { Text::Same } else { Text::Compared })
 }
 
 /// Whether a collation is what its character set brings by itself.

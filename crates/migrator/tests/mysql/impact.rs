@@ -11,10 +11,11 @@ use crate::support::{Database, files, with_database};
 const REFUSALS: [u16; 2] = [1845, 1846];
 
 const OTHER: &str = "CREATE TABLE other (id INT PRIMARY KEY) ENGINE=InnoDB";
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 5] = [
+    "CREATE TABLE p (id INT NOT NULL, a INT) ENGINE=InnoDB PARTITION BY RANGE (id) (PARTITION low VALUES LESS THAN (10), PARTITION high VALUES LESS THAN MAXVALUE)",
     "CREATE TABLE t (id INT NOT NULL PRIMARY KEY, a INT NOT NULL, b VARCHAR(20) NULL, c VARCHAR(60) NULL, \
      d ENUM('x', 'y') NULL, e SET('x', 'y') NULL, o INT NULL, v INT AS (a + 1) VIRTUAL, s INT AS (a + 2) STORED, \
-     g GEOMETRY NOT NULL SRID 0, n INT NULL, w VARCHAR(20) CHARACTER SET ascii NULL, KEY by_a (a), KEY by_b (b), \
+     g GEOMETRY NOT NULL SRID 0, n INT NULL, w VARCHAR(20) CHARACTER SET ascii NULL, m VARCHAR(20) CHARACTER SET utf8mb3 NULL, KEY by_a (a), KEY by_b (b), \
      CONSTRAINT to_other FOREIGN KEY (o) REFERENCES other (id), CONSTRAINT positive CHECK (a > 0)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
     "CREATE TABLE k (id INT NOT NULL, a INT NULL) ENGINE=InnoDB",
     "CREATE TABLE f (id INT NOT NULL PRIMARY KEY, a VARCHAR(50), b VARCHAR(50), FULLTEXT KEY (a)) ENGINE=InnoDB",
@@ -34,6 +35,7 @@ async fn fresh_table(conn: &mut Conn, statement: &str) {
         }
         "f" => "INSERT INTO f VALUES (1, 'a', 'b')",
         "k" => "INSERT INTO k VALUES (1, 1)",
+        "p" => "INSERT INTO p VALUES (1, 1), (30, 1)",
         _ => "INSERT INTO z VALUES (1, 1)",
     };
     for statement in [&format!("DROP TABLE IF EXISTS {name}, t2"), *table, row] {
@@ -118,8 +120,8 @@ const CASES: &[(&str, (Algorithm, bool, Lock))] = &[
     ("ALTER TABLE t DROP b", REBUILD),
     ("ALTER TABLE t DROP v", INSTANT),
     ("ALTER TABLE t DROP s", INSTANT),
-    ("ALTER TABLE t RENAME COLUMN n TO m", INSTANT),
-    ("ALTER TABLE t CHANGE n m INT NULL", INSTANT),
+    ("ALTER TABLE t RENAME COLUMN n TO nn", INSTANT),
+    ("ALTER TABLE t CHANGE n nn INT NULL", INSTANT),
     ("ALTER TABLE t MODIFY n INT NULL DEFAULT 7", INSTANT),
     ("ALTER TABLE t MODIFY n INT NULL COMMENT 'new'", INSTANT),
     ("ALTER TABLE t MODIFY n INT NULL FIRST", REBUILD),
@@ -180,6 +182,84 @@ const CASES: &[(&str, (Algorithm, bool, Lock))] = &[
     ("ALTER TABLE t ADD CHECK (n > 0) NOT ENFORCED", INSTANT),
     ("ALTER TABLE t DROP CHECK positive", INSTANT),
     ("ALTER TABLE t ALTER CHECK positive NOT ENFORCED", INSTANT),
+    // Several at once
+    ("ALTER TABLE t ADD x INT, DROP COLUMN n", INSTANT),
+    (
+        "ALTER TABLE t ADD x INT, ALTER COLUMN n SET DEFAULT 3",
+        INSTANT,
+    ),
+    (
+        "ALTER TABLE t ADD x INT, ADD CHECK (n > 0) NOT ENFORCED",
+        INSTANT,
+    ),
+    ("ALTER TABLE t ADD x INT AS (a) VIRTUAL, ADD y INT", INSTANT),
+    (
+        "ALTER TABLE t ADD x INT AS (a) VIRTUAL, ADD KEY (x)",
+        (Algorithm::Inplace, false, Lock::Shared),
+    ),
+    ("ALTER TABLE t DROP v, ADD KEY (n)", LIGHT),
+    ("ALTER TABLE t DROP n, ADD KEY (c)", REBUILD),
+    ("ALTER TABLE t RENAME COLUMN n TO nn, ADD KEY (nn)", LIGHT),
+    ("ALTER TABLE t ADD KEY (n), DROP KEY by_a", LIGHT),
+    (
+        "ALTER TABLE t MODIFY n INT NULL COMMENT 'x', ADD KEY (n)",
+        LIGHT,
+    ),
+    (
+        "ALTER TABLE t MODIFY d ENUM('x', 'y', 'z') NULL, ADD KEY (n)",
+        LIGHT,
+    ),
+    (
+        "ALTER TABLE t ALTER COLUMN n SET INVISIBLE, ADD KEY (n)",
+        LIGHT,
+    ),
+    ("ALTER TABLE t CHANGE b bb VARCHAR(30) NULL", LIGHT),
+    ("ALTER TABLE t ADD KEY (n), ADD CHECK (n > 0)", COPY),
+    ("ALTER TABLE t ADD KEY (n), RENAME TO t2", LIGHT),
+    ("ALTER TABLE t RENAME COLUMN o TO p", INSTANT),
+    (
+        "ALTER TABLE t ADD x INT NOT NULL, ADD y JSON, ADD z TEXT NOT NULL, ADD u TIMESTAMP NULL",
+        INSTANT,
+    ),
+    (
+        "ALTER TABLE t MODIFY b VARCHAR(20) COLLATE utf8mb4_bin NULL",
+        COPY,
+    ),
+    (
+        "ALTER TABLE t MODIFY c VARCHAR(60) COLLATE utf8mb4_bin NULL",
+        LIGHT,
+    ),
+    (
+        "ALTER TABLE t MODIFY w VARCHAR(20) CHARACTER SET ascii COLLATE ascii_bin NULL",
+        LIGHT,
+    ),
+    ("ALTER TABLE t MODIFY c CHAR(60) NULL", COPY),
+    ("ALTER TABLE t MODIFY n INT NULL INVISIBLE", INSTANT),
+    ("ALTER TABLE t MODIFY b VARCHAR(30) NOT NULL", REBUILD),
+    (
+        "ALTER TABLE t MODIFY m VARCHAR(20) CHARACTER SET utf8mb4 NULL",
+        LIGHT,
+    ),
+    (
+        "ALTER TABLE t MODIFY d ENUM('x', 'y') COLLATE utf8mb4_bin NULL",
+        INSTANT,
+    ),
+    (
+        "ALTER TABLE t MODIFY c VARCHAR(63) COLLATE utf8mb4_bin NULL",
+        LIGHT,
+    ),
+    (
+        "ALTER TABLE t MODIFY m VARCHAR(64) CHARACTER SET utf8mb4 NULL",
+        COPY,
+    ),
+    // Partitions
+    ("ALTER TABLE p ADD x INT", INSTANT),
+    ("ALTER TABLE p ADD KEY (a)", LIGHT),
+    (
+        "ALTER TABLE p REORGANIZE PARTITION high INTO (PARTITION mid VALUES LESS THAN (20), PARTITION high VALUES LESS THAN MAXVALUE)",
+        (Algorithm::Inplace, true, Lock::Shared),
+    ),
+    ("ALTER TABLE p REMOVE PARTITIONING", COPY),
     // The table
     ("ALTER TABLE t ENGINE=InnoDB", REBUILD),
     ("ALTER TABLE t FORCE", REBUILD),
@@ -232,11 +312,16 @@ async fn check(conn: &mut Conn, statement: &str, expected: (Algorithm, bool, Loc
 
 /// The clause goes to the end, but before what takes the rest of the statement.
 fn place(statement: &str, clause: &str) -> String {
-    for tail in [" PARTITION BY", " ORDER BY"] {
-        if let Some((head, _)) = statement.split_once(tail) {
+    for tail in [" PARTITION BY", " ORDER BY", " REORGANIZE", " REMOVE"] {
+        if let Some(at) = statement.find(tail) {
+            let (head, rest) = statement.split_at(at);
             let clause = clause.trim_start_matches(", ");
-            return format!("{head} {clause}, {}", &statement[head.len() + 1..])
-                .replace(", PARTITION", " PARTITION");
+            let comma = if matches!(tail, " PARTITION BY" | " REMOVE") {
+                ""
+            } else {
+                ","
+            };
+            return format!("{head} {clause}{comma}{rest}");
         }
     }
     format!("{statement}{clause}")
