@@ -1,6 +1,6 @@
 //! `MODIFY` and `CHANGE`: what turns on how a column was before.
 
-use super::alter::{Effect, copy, instant, light, rebuild};
+use super::clause::{Effect, copy, instant, light, rebuild};
 use crate::ddl::{Column, Table};
 
 const CHANGE: &str = "change a column";

@@ -5,6 +5,7 @@
 //! `tests/mysql/impact.rs`. It never guesses: what it does not know is `unknown`, with the reason.
 
 mod alter;
+mod clause;
 mod column;
 mod rows;
 #[cfg(test)]

@@ -26,10 +26,12 @@ pub(super) fn impact(statement: &str, schema: &Schema) -> Impact {
         let why = match (has("LIMIT"), has("WHERE") || has("JOIN")) {
             (true, _) => "at most as many rows as its LIMIT says, locked until it ends",
             (false, true) => {
-                "at most as many rows; those that it reads stay locked until it ends, which without a fitting index are all"
+                "at most as many rows; those that it reads stay locked until it ends, which \
+                 without a fitting index are all"
             }
             (false, false) => {
-                "every row changes in one transaction, and stays locked until it ends; think of doing it in parts"
+                "every row changes in one transaction, and stays locked until it ends; think of \
+                 doing it in parts"
             }
         };
         return of(verb, table.as_ref(), schema, why);

@@ -85,7 +85,8 @@ pub(super) fn allows(file: &str, bytes: &[u8]) -> (Vec<Allow>, Vec<Finding>) {
                     ..Finding::new(
                         Rule::BadAllow,
                         message,
-                        "write `-- lint: allow RULE[, RULE] reason` above the statement, or at the top for the file",
+                        "write `-- lint: allow RULE[, RULE] reason` above the statement, or at \
+                         the top for the file",
                     )
                 }),
             }

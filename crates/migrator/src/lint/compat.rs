@@ -13,7 +13,8 @@ use crate::ddl::{Clause, Column, Ddl, Schema, TableName};
 use crate::header::Compat;
 use narrowing::narrowing;
 
-const REMEDY: &str = "say `-- compat: breaking`; or do it in a later release, when none that runs needs it, and say why with `-- lint: allow`";
+const REMEDY: &str = "say `-- compat: breaking`; or do it in a later release, when none that \
+    runs needs it, and say why with `-- lint: allow`";
 
 pub(super) fn compat(view: &View<'_>) -> Vec<Finding> {
     if view.file.compat() == Compat::Breaking {
@@ -108,7 +109,15 @@ impl Walk<'_> {
                 self.added
                     .insert((table.clone(), column.name.to_ascii_lowercase()));
                 if is_required(column) {
-                    self.find(at, Rule::UnmarkedRequired, format!("{} has no default: an earlier release does not give it, and its INSERT fails", place(&column.name)));
+                    self.find(
+                        at,
+                        Rule::UnmarkedRequired,
+                        format!(
+                            "{} has no default: an \
+                        earlier release does not give it, and its INSERT fails",
+                            place(&column.name)
+                        ),
+                    );
                 }
             }
             Clause::DropColumn(column) if !own(self, column) => {
@@ -190,9 +199,12 @@ impl Walk<'_> {
         let (Some(kind), Kind::Definition(objects)) = (kind, &view.units.classes[at].kind) else {
             return;
         };
-        let makes = |object: &Object| {
-            (0..view.ddl.len()).any(|other| view.begins(other, &["CREATE"]) && matches!(&view.units.classes[other].kind, Kind::Definition(made) if made.contains(object)))
+        let creates = |other: usize, object: &Object| {
+            let class = &view.units.classes[other];
+            view.begins(other, &["CREATE"])
+                && matches!(&class.kind, Kind::Definition(made) if made.contains(object))
         };
+        let makes = |object| (0..view.ddl.len()).any(|other| creates(other, object));
         for object in objects {
             if !makes(object) {
                 self.find(

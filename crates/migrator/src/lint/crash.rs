@@ -24,6 +24,11 @@ pub(super) fn crash(view: &View<'_>) -> Vec<Finding> {
         .collect()
 }
 
+const GUARD: &str = "give it IF [NOT] EXISTS, move it into a file of its own, \
+     or make the whole file repeatable and say `-- resume: rerun`";
+const REPEAT: &str = "make the whole file repeatable and say `-- resume: rerun`, \
+     or write it without what dirties the session";
+
 /// The first definition and the first other statement of the stretch that have no guard.
 fn in_doubt(view: &View<'_>, unit: &Unit) -> Vec<Finding> {
     let classes = &view.units.classes;
@@ -41,7 +46,8 @@ fn in_doubt(view: &View<'_>, unit: &Unit) -> Vec<Finding> {
                 .to_owned()
         } else {
             format!(
-                "a crash in it leaves the file in doubt: since `{}` (line {}) nothing is certain any more",
+                "a crash in it leaves the file in doubt: since `{}` (line {}) nothing is \
+                 certain any more",
                 shortened(&opens.text),
                 opens.line
             )
@@ -49,10 +55,10 @@ fn in_doubt(view: &View<'_>, unit: &Unit) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     if let Some(at) = unguarded().find(is_definition) {
-        findings.push(view.at(at, Rule::UnguardedDefinition, since(at), "give it IF [NOT] EXISTS, move it into a file of its own, or make the whole file repeatable and say `-- resume: rerun`"));
+        findings.push(view.at(at, Rule::UnguardedDefinition, since(at), GUARD));
     }
     if let Some(at) = unguarded().find(|at| !is_definition(at)) {
-        findings.push(view.at(at, Rule::NotResumable, since(at), "make the whole file repeatable and say `-- resume: rerun`, or write it without what dirties the session"));
+        findings.push(view.at(at, Rule::NotResumable, since(at), REPEAT));
     }
     findings
 }

@@ -93,7 +93,8 @@ impl LintReport {
             ..Finding::new(
                 Rule::OutOfOrder,
                 format!(
-                    "the database is at number {} already: there it would run after newer files, elsewhere before them",
+                    "the database is at number {} already: there it would run after newer \
+                     files, elsewhere before them",
                     newest.unwrap_or_default()
                 ),
                 "give it the next free number, unless the order does not matter",

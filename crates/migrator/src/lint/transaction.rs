@@ -62,7 +62,11 @@ fn commits(view: &View<'_>, at: usize) -> bool {
     }
     if let Ddl::Call(name) = &view.ddl[at] {
         // Made by this file, in all likelihood.
-        return view.ddl[..at].iter().any(|ddl| matches!(ddl, Ddl::Procedure { name: known, body } if known == name && !body.is_empty()));
+        let is_called = |ddl: &Ddl| match ddl {
+            Ddl::Procedure { name: known, body } => known == name && !body.is_empty(),
+            _ => false,
+        };
+        return view.ddl[..at].iter().any(is_called);
     }
     let temporary = view.tokens[at]
         .iter()

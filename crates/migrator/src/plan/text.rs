@@ -78,7 +78,8 @@ fn start(f: &mut fmt::Formatter<'_>, start: &Start) -> fmt::Result {
         }
         Start::Compare { statement, error } => writeln!(
             f,
-            "  goes on at statement {statement}, or behind it if the definition of its target has changed{}",
+            "  goes on at statement {statement}, or behind it if the definition of its target \
+             has changed{}",
             because(error)
         ),
         Start::PostCondition { error } => writeln!(
