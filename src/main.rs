@@ -13,6 +13,8 @@ mod observe;
 mod output;
 mod plan;
 mod probe;
+#[expect(dead_code, unused_imports, reason = "for `up` and `rollback` to use")]
+mod release;
 mod verify;
 
 use std::process::ExitCode;
