@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 use crate::ddl::Column;
 
@@ -237,4 +239,82 @@ fn row_changes_are_counted() {
     let found = of("DROP TABLE t");
     assert_eq!((found.rows, found.lock), (Some(1000), Lock::Exclusive));
     assert_eq!(of("SET @x = 1").algorithm, Algorithm::None);
+}
+
+#[test]
+fn an_index_of_its_own_statement_costs_what_it_costs_in_an_alter() {
+    for (own, altered) in [
+        ("CREATE INDEX i ON t (a)", "ALTER TABLE t ADD INDEX i (a)"),
+        (
+            "CREATE FULLTEXT INDEX i ON t (b)",
+            "ALTER TABLE t ADD FULLTEXT KEY i (b)",
+        ),
+        ("DROP INDEX i ON t", "ALTER TABLE t DROP KEY i"),
+        (
+            "DROP INDEX `PRIMARY` ON t",
+            "ALTER TABLE t DROP PRIMARY KEY",
+        ),
+    ] {
+        assert_eq!(of(own), of(altered), "{own}");
+    }
+}
+
+const WORDS: [&str; 48] = [
+    "ALTER",
+    "TABLE",
+    "t",
+    "ADD",
+    "DROP",
+    "COLUMN",
+    "MODIFY",
+    "CHANGE",
+    "RENAME",
+    "TO",
+    "a",
+    "`b`",
+    "INT",
+    "VARCHAR",
+    "(",
+    ")",
+    "10",
+    ",",
+    ";",
+    "NOT",
+    "NULL",
+    "DEFAULT",
+    "'x'",
+    "ENUM",
+    "PRIMARY",
+    "KEY",
+    "INDEX",
+    "ON",
+    "CREATE",
+    "PROCEDURE",
+    "BEGIN",
+    "END",
+    "CALL",
+    "IF",
+    "EXISTS",
+    "PARTITION",
+    "BY",
+    "ENGINE",
+    "=",
+    "INSERT",
+    "INTO",
+    "VALUES",
+    "SELECT",
+    "FROM",
+    ".",
+    "UPDATE",
+    "SET",
+    "ALGORITHM",
+];
+
+proptest! {
+    #[test]
+    fn whatever_is_written_it_ends_and_says_something(words in proptest::collection::vec(proptest::sample::select(&WORDS[..]), 0..25)) {
+        let statement = words.join(" ");
+        let found = after(&[&statement, &statement], NEWEST);
+        prop_assert!(!found.operation.is_empty() || !found.why.is_empty());
+    }
 }

@@ -16,6 +16,8 @@ use narrowing::narrowing;
 const REMEDY: &str = "say `-- compat: breaking`; or do it in a later release, when none that \
     runs needs it, and say why with `-- lint: allow`";
 
+const OLD_INSERTS_FAIL: &str = "an earlier release does not give it, and its INSERT fails";
+
 pub(super) fn compat(view: &View<'_>) -> Vec<Finding> {
     if view.file.compat() == Compat::Breaking {
         return Vec::new();
@@ -109,15 +111,9 @@ impl Walk<'_> {
                 self.added
                     .insert((table.clone(), column.name.to_ascii_lowercase()));
                 if is_required(column) {
-                    self.find(
-                        at,
-                        Rule::UnmarkedRequired,
-                        format!(
-                            "{} has no default: an \
-                        earlier release does not give it, and its INSERT fails",
-                            place(&column.name)
-                        ),
-                    );
+                    let place = place(&column.name);
+                    let message = format!("{place} has no default: {OLD_INSERTS_FAIL}");
+                    self.find(at, Rule::UnmarkedRequired, message);
                 }
             }
             Clause::DropColumn(column) if !own(self, column) => {

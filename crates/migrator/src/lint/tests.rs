@@ -454,22 +454,8 @@ fn released_files_can_be_left_out() {
 
 fn row(name: &str, state: State, checksum: Option<String>) -> LedgerRow {
     LedgerRow {
-        filename: name.to_owned(),
-        version: version_and_rest(name).map(|(version, _)| version),
         checksum,
-        compat: None,
-        state,
-        applied_by: None,
-        run_id: None,
-        release: None,
-        applied_at: None,
-        duration_ms: None,
-        statements_done: 0,
-        statements_total: 0,
-        in_doubt: None,
-        before_hash: None,
-        done_hash: None,
-        error: None,
+        ..crate::position::tests::row(name, state)
     }
 }
 
