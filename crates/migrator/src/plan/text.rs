@@ -49,6 +49,10 @@ fn planned_file(f: &mut fmt::Formatter<'_>, file: &PlannedFile) -> fmt::Result {
     };
     writeln!(f, "\n{}{breaking}: {}", file.name, file.description)?;
     start(f, &file.start)?;
+    let reruns = |statement: &PlannedStatement| statement.after_crash == AfterCrash::Rerun;
+    if file.statements.iter().any(reruns) {
+        writeln!(f, "  after a crash the whole file runs again")?;
+    }
     let done = file
         .statements
         .iter()
@@ -112,8 +116,7 @@ fn planned_statement(f: &mut fmt::Formatter<'_>, statement: &PlannedStatement) -
     }
     match statement.after_crash {
         AfterCrash::Ask => writeln!(f, "     a crash in it leaves the file in doubt"),
-        AfterCrash::Rerun => writeln!(f, "     a crash in it runs the whole file again"),
-        AfterCrash::Exact | AfterCrash::Repeat => Ok(()),
+        AfterCrash::Exact | AfterCrash::Repeat | AfterCrash::Rerun => Ok(()),
     }
 }
 

@@ -185,3 +185,29 @@ async fn what_a_start_would_refuse_the_plan_says() {
     })
     .await;
 }
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_file_that_may_rerun_says_so_once() {
+    with_database(|database: Database| async move {
+        let rerun = (
+            "2_b.sql",
+            "-- resume: rerun\nSET @x = 1;\nCREATE TABLE IF NOT EXISTS b (a INT);",
+        );
+        let plan = planned(&database, &[OLD, rerun]).await;
+        let classes: Vec<_> = plan.files[1]
+            .statements
+            .iter()
+            .map(|statement| statement.after_crash)
+            .collect();
+        assert_eq!(classes, [AfterCrash::Rerun; 2]);
+        assert_eq!(
+            plan.to_string()
+                .matches("the whole file runs again")
+                .count(),
+            1,
+            "{plan}"
+        );
+    })
+    .await;
+}
