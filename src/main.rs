@@ -13,7 +13,6 @@ mod observe;
 mod output;
 mod plan;
 mod probe;
-#[expect(dead_code, unused_imports, reason = "for `up` and `rollback` to use")]
 mod release;
 mod verify;
 

@@ -66,7 +66,6 @@ impl Secrets {
     ///
     /// # Errors
     /// What is wrong with `.env`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for `rollback` to use"))]
     pub(crate) fn beside(path: &Path, environment: &Environment) -> Result<Self, ConfigErrors> {
         let path = environment.directory.join(path);
         let text = std::fs::read_to_string(&path).ok();

@@ -6,10 +6,15 @@ use chrono::{DateTime, Duration, Utc};
 use sysndd_protocol::ReleaseId;
 
 use super::{
-    Begin, End, ImageRecord, JournalEntry, Manifest, NewManifest, Outcome, Phase, PlannedOperation,
-    Run, RunId, ServiceRecord, State, Verdict, Who, Why, journal::OperationEntry,
+    ImageRecord, JournalEntry, Manifest, NewManifest, Outcome, ServiceRecord, State, Verdict, Who,
+    Why,
+    journal::{Begin, End, OperationEntry, Phase, PlannedOperation},
+    state::{Run, RunId},
 };
-use crate::config::{self, Caller, Environment, Stack};
+use crate::{
+    config::{self, Caller, Environment, Stack},
+    plan::Before,
+};
 
 /// So many seconds after the beginning of all tests.
 pub(super) fn time(seconds: i64) -> DateTime<Utc> {
@@ -123,6 +128,8 @@ pub(super) fn begin(seconds: i64, to: Option<&str>) -> Begin {
             operation(1, "start"),
             operation(2, "await ready"),
         ],
+        retire_from: None,
+        before: Before::default(),
         manifest: to.map(manifest),
     }
 }

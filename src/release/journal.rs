@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     execute::Progress,
-    plan::{OpId, Plan},
+    plan::{Before, OpId, Plan},
 };
 
 /// The shape of a file of the journal.
@@ -61,6 +61,10 @@ pub(crate) struct Begin {
     pub(crate) from: Option<ReleaseId>,
     pub(crate) to: Option<ReleaseId>,
     pub(crate) operations: Vec<PlannedOperation>,
+    /// The first operation that ends what is old: when those before it are done, the way is forward.
+    pub(crate) retire_from: Option<usize>,
+    /// What was there before, to go back to.
+    pub(crate) before: Before,
     /// The release that it was to make, so that a later command can finish it.
     pub(crate) manifest: Option<Manifest>,
 }

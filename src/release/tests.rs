@@ -10,11 +10,17 @@ use std::{
 use chrono::Utc;
 use futures::FutureExt as _;
 
-use super::{fixture, lock::lock_name, *};
+use super::{
+    fixture,
+    journal::Phase,
+    lock::{Lock, lock_name},
+    state::RunId,
+    *,
+};
 use crate::{
     config::{self, Caller, Environment, ProjectName, Stack},
     docker::{Engine, HelperSpec, labels},
-    plan::Plan,
+    plan::{Before, Plan},
 };
 
 /// For those who run it by hand.
@@ -79,6 +85,8 @@ impl Sandbox {
             release: None,
             operations: Vec::new(),
             notes: Vec::new(),
+            refused: Vec::new(),
+            retire_from: None,
         }
     }
 
@@ -130,7 +138,10 @@ async fn records_outlive_the_command_that_wrote_them() {
             let manifest = sandbox.manifest("r20261120-101500-000001");
             let began = Instant::now();
             let plan = sandbox.plan();
-            let journal = turn.begin(&plan, None, Some(&manifest)).await.unwrap();
+            let journal = turn
+                .begin(&plan, &Before::default(), None, Some(&manifest))
+                .await
+                .unwrap();
             let first = began.elapsed();
             let began = Instant::now();
             for id in 0..50 {
@@ -179,7 +190,7 @@ async fn a_turn_that_was_cut_off_is_found_by_the_next_which_says_how_it_dealt_wi
         .run(async |sandbox| {
             let mut turn = sandbox.turn("up --replicas 3").await.unwrap();
             let manifest = sandbox.manifest("r20261120-101500-000001");
-            turn.begin(&sandbox.plan(), None, Some(&manifest))
+            turn.begin(&sandbox.plan(), &Before::default(), None, Some(&manifest))
                 .await
                 .unwrap();
             let cut = turn.run().clone();

@@ -20,7 +20,11 @@ use super::{
     store::{Record, Store, StoreError},
     who::Who,
 };
-use crate::{config::Stack, docker::Engine, plan::Plan};
+use crate::{
+    config::Stack,
+    docker::Engine,
+    plan::{Before, Plan},
+};
 
 /// Why a command cannot have its turn, or cannot record what it did.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +119,7 @@ impl Turn {
     pub(crate) async fn begin(
         &mut self,
         plan: &Plan,
+        before: &Before,
         from: Option<ReleaseId>,
         manifest: Option<&Manifest>,
     ) -> Result<Journal, TurnError> {
@@ -127,6 +132,8 @@ impl Turn {
             from,
             to: self.release.clone(),
             operations: PlannedOperation::of(plan),
+            retire_from: plan.retire_from.map(|id| id.0),
+            before: before.clone(),
             manifest: manifest.cloned(),
         };
         let journal = Journal::begin(&self.store, begin).await?;

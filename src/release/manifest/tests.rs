@@ -5,7 +5,7 @@ use crate::{
     config::{Caller, Environment, show},
     docker::ContainerSpec,
     observe::Observed,
-    plan::{self, Action, ResolvedImage, UpIntent},
+    plan::{self, Action, ResolvedImage, UpIntent, Wish},
     release::fixture,
 };
 
@@ -144,8 +144,9 @@ fn containers(stack: &Stack) -> Vec<ContainerSpec> {
         .collect();
     let intent = UpIntent {
         now: fixture::time(0),
-        replicas: BTreeMap::new(),
-        force: false,
+        run: String::new(),
+        wish: Wish::default(),
+        resume: None,
         edge_template: TEMPLATE.to_owned(),
     };
     let plan = plan::up(stack, &images, &Observed::default(), &intent);
