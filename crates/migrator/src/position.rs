@@ -125,7 +125,7 @@ fn changed(file: &MigrationFile, row: &LedgerRow) -> Option<Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     fn set(files: &[(&str, &str)]) -> MigrationSet {
@@ -136,7 +136,8 @@ mod tests {
         MigrationSet::load(dir.path()).expect("loads")
     }
 
-    fn row(filename: &str, state: State) -> LedgerRow {
+    /// A row without anything but its state.
+    pub(crate) fn row(filename: &str, state: State) -> LedgerRow {
         LedgerRow {
             filename: filename.to_owned(),
             version: crate::files::version_and_rest(filename).map(|(version, _)| version),

@@ -3,8 +3,10 @@
 
 mod chaos;
 mod failures;
+mod impact;
 mod ledger;
 mod lock;
+mod plan;
 mod resume;
 mod start;
 mod support;
