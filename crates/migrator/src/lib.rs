@@ -27,6 +27,8 @@ mod apply;
 mod classify;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod header;
 mod holder;
 mod ledger;

@@ -2,6 +2,7 @@
 //! its own, which it drops.
 
 mod chaos;
+mod client;
 mod failures;
 mod ledger;
 mod lock;
@@ -9,4 +10,5 @@ mod points;
 mod resume;
 mod start;
 mod support;
+mod together;
 mod warnings;
