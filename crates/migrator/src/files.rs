@@ -119,7 +119,17 @@ impl MigrationFile {
                 "the text is not UTF-8; convert it".to_owned(),
             )]);
         };
-        let script = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // As the client has it: line ends are the same in every checkout.
+        let script = &text
+            .strip_prefix('\u{feff}')
+            .unwrap_or(text)
+            .replace("\r\n", "\n");
+        if let Some(at) = script.find('\0') {
+            return Err(vec![fault(
+                Some(script[..at].matches('\n').count() + 1),
+                "there is a null byte; write \\0 inside a string, or 0x00".to_owned(),
+            )]);
+        }
         let pieces =
             pieces(script).map_err(|error| vec![fault(Some(error.line()), error.to_string())])?;
         let (header, faults) = header(&pieces);

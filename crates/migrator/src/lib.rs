@@ -19,7 +19,9 @@
 //! | `plan` | what a start would do, and its cost | database, reads only |
 //! | `ledger` | the table `schema_version` | database |
 //! | `lock`, `session` | who may migrate, on which connection | database |
+//! | `holder`, `told` | who holds the lock, in words; when a waiter says so | database |
 //! | `apply` | one file under the lock | database |
+//! | `point` | the named moments of an applier, for drills | none |
 //! | `run`, `outcome`, `status`, `resolve` | what callers call | database |
 //!
 //! This crate never decides from an error's code that a statement "was already done", and never
@@ -30,7 +32,10 @@ mod classify;
 mod ddl;
 mod error;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod header;
+mod holder;
 mod impact;
 mod ledger;
 mod lex;
@@ -38,7 +43,9 @@ mod lint;
 mod lock;
 mod outcome;
 mod plan;
+mod point;
 mod position;
+mod remedy;
 mod resolve;
 mod resume;
 mod run;
@@ -46,6 +53,7 @@ mod session;
 mod settings;
 mod split;
 mod status;
+mod told;
 mod units;
 
 pub use error::{MigrateError, Refusal, StatementError};
@@ -59,6 +67,7 @@ pub use outcome::Outcome;
 pub use plan::{
     AfterCrash, Flavour, Plan, PlannedFile, PlannedStatement, Server, Start, StatementClass, plan,
 };
+pub use point::Point;
 pub use resolve::{Decision, resolve};
 pub use run::migrate;
 pub use settings::{EventSink, Gaps, Mode, Settings};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::point::Point;
 use sysndd_protocol::{Event, Level, ReleaseId, ReplicaName};
 
 /// What to do about pending files.
@@ -52,6 +53,8 @@ pub struct Settings {
     pub wait_budget: Duration,
     /// How often a waiter looks.
     pub poll_interval: Duration,
+    /// How often a waiter says again whom it waits for and what that is doing.
+    pub wait_report: Duration,
     /// How long connecting may take before it counts as failed.
     pub connect_timeout: Duration,
     /// How long a query of this crate's own may take: reading the ledger, asking for the lock.
@@ -76,6 +79,7 @@ impl Settings {
             release: None,
             wait_budget: Duration::from_mins(15),
             poll_interval: Duration::from_millis(100),
+            wait_report: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(10),
             watch_interval: Duration::from_secs(5),
@@ -89,4 +93,9 @@ impl Settings {
 pub trait EventSink: Send + Sync {
     /// Takes one event, in the order in which they happen.
     fn emit(&self, level: Level, event: Event);
+
+    /// An applier has come to this point. For drills that end it there; anything else ignores it.
+    fn reached(&self, point: Point) {
+        let _ = point;
+    }
 }

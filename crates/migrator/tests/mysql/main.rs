@@ -2,11 +2,15 @@
 //! its own, which it drops.
 
 mod chaos;
+mod client;
 mod failures;
 mod impact;
 mod ledger;
 mod lock;
 mod plan;
+mod points;
 mod resume;
 mod start;
 mod support;
+mod together;
+mod warnings;
