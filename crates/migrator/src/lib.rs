@@ -17,18 +17,27 @@
 //! | `lock`, `session` | who may migrate, on which connection | database |
 //! | `apply` | one file under the lock | database |
 //! | `run`, `outcome`, `status`, `resolve` | what callers call | database |
+| `baseline` | a schema without a ledger → its ledger | database |
+| `verify` | post-conditions and ledger, proven again | reads the database |
+| `new_file` | the next number, an empty migration | writes one file |
+| `cli` (feature) | the subcommands that programs share | as the above |
 //!
 //! This crate never decides from an error's code that a statement "was already done", and never
 //! takes a ledger that it could not read for an empty one.
 
 mod apply;
+mod baseline;
 mod classify;
+#[cfg(feature = "cli")]
+pub mod cli;
+mod columns;
 mod error;
 mod files;
 mod header;
 mod ledger;
 mod lex;
 mod lock;
+mod new_file;
 mod outcome;
 mod position;
 mod resolve;
@@ -38,16 +47,21 @@ mod session;
 mod settings;
 mod split;
 mod status;
+mod status_text;
 mod units;
+mod verify;
 
+pub use baseline::{Baseline, Upto, baseline};
 pub use error::{MigrateError, Refusal, StatementError};
 pub use files::{LoadError, LoadFault, MigrationFile, MigrationSet};
 pub use header::{Compat, Verify};
 pub use ledger::{LEDGER_TABLE, LedgerRow, State, read_ledger};
 pub use lock::lock_holder;
+pub use new_file::{NewMigrationError, new_migration};
 pub use outcome::Outcome;
 pub use resolve::{Decision, resolve};
 pub use run::migrate;
 pub use settings::{EventSink, Gaps, Mode, Settings};
 pub use split::{SplitError, Statement};
-pub use status::{LockState, Status, status};
+pub use status::{LockState, Status, status, status_with};
+pub use verify::{Condition, Verdict, VerifyReport, verify};

@@ -152,9 +152,10 @@ pub(crate) const REPLICA_ATTRIBUTE: &str = "replica";
 /// Who holds the lock, as far as the server tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Holder {
-    connection: u32,
-    replica: Option<String>,
-    host: Option<String>,
+    pub(crate) connection: u32,
+    pub(crate) replica: Option<String>,
+    /// Where it comes from, as the server writes it: address or name, `:`, port.
+    pub(crate) host: Option<String>,
 }
 
 impl Holder {

@@ -39,6 +39,18 @@ pub enum Gaps {
     Deny,
 }
 
+impl std::str::FromStr for Gaps {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "allow" => Ok(Self::Allow),
+            "deny" => Ok(Self::Deny),
+            other => Err(format!("`{other}` is neither allow nor deny")),
+        }
+    }
+}
+
 /// How to migrate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {

@@ -9,6 +9,8 @@ mod handover;
 mod post_condition;
 mod unit;
 
+pub(crate) use post_condition::holds;
+
 use std::time::Instant;
 
 use mysql_async::Conn;
