@@ -13,6 +13,9 @@
 //! | `classify`, `units` | statements → units, each with a certain begin and end | none |
 //! | `position` | files against ledger → what is applied, pending, ahead, refused | none |
 //! | `resume` | ledger row of an unfinished file → where to go on | none |
+//! | `impact` | a definition → what it copies and locks | none |
+//! | `lint` | a directory → findings | reads files |
+//! | `plan` | what a start would do, and its cost | database, reads only |
 //! | `ledger` | the table `schema_version` | database |
 //! | `lock`, `session` | who may migrate, on which connection | database |
 //! | `apply` | one file under the lock | database |
@@ -34,11 +37,14 @@ mod columns;
 mod error;
 mod files;
 mod header;
+mod impact;
 mod ledger;
 mod lex;
+mod lint;
 mod lock;
 mod new_file;
 mod outcome;
+mod plan;
 mod position;
 mod resolve;
 mod resume;
@@ -55,10 +61,15 @@ pub use baseline::{Baseline, Upto, baseline};
 pub use error::{MigrateError, Refusal, StatementError};
 pub use files::{LoadError, LoadFault, MigrationFile, MigrationSet};
 pub use header::{Compat, Verify};
+pub use impact::{Algorithm, Impact, Lock};
 pub use ledger::{LEDGER_TABLE, LedgerRow, State, read_ledger};
+pub use lint::{Finding, LintReport, LintRules, Rule, Severity, lint};
 pub use lock::lock_holder;
 pub use new_file::{NewMigrationError, new_migration};
 pub use outcome::Outcome;
+pub use plan::{
+    AfterCrash, Flavour, Plan, PlannedFile, PlannedStatement, Server, Start, StatementClass, plan,
+};
 pub use resolve::{Decision, resolve};
 pub use run::migrate;
 pub use settings::{EventSink, Gaps, Mode, Settings};
