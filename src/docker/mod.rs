@@ -13,6 +13,7 @@ mod images;
 pub(crate) mod labels;
 mod logs;
 mod resources;
+mod tunnel;
 
 pub(crate) use archive::ArchiveEntry;
 pub(crate) use connect::{EngineInfo, Location};
@@ -25,6 +26,7 @@ pub(crate) use events::ContainerEvent;
 pub(crate) use exec::ExecOutput;
 pub(crate) use images::*;
 pub(crate) use logs::{LogLine, LogQuery, LogStream};
+pub(crate) use tunnel::Tunnel;
 
 /// A connection to one engine. Cheap to clone.
 #[derive(Clone)]

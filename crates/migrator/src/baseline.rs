@@ -108,7 +108,8 @@ pub async fn baseline(
         .bounded("releasing the lock", keys.free(&mut conn, Key::Zero))
         .await?;
     close(conn);
-    let names = |files: &[&MigrationFile]| files.iter().map(|file| file.name().to_owned()).collect();
+    let names =
+        |files: &[&MigrationFile]| files.iter().map(|file| file.name().to_owned()).collect();
     Ok(Baseline {
         recorded: names(&files),
         conditions,

@@ -37,7 +37,11 @@ mod tests {
     fn columns_line_up_and_lines_have_no_tail() {
         let row = |cells: [&str; 2]| cells.map(str::to_owned).to_vec();
         assert_eq!(
-            columns(&[row(["FILE", "STATE"]), row(["söhne.sql", "applied"]), row(["a", ""])]),
+            columns(&[
+                row(["FILE", "STATE"]),
+                row(["söhne.sql", "applied"]),
+                row(["a", ""])
+            ]),
             "FILE       STATE\nsöhne.sql  applied\na\n"
         );
     }

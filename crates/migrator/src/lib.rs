@@ -20,10 +20,10 @@
 //! | `lock`, `session` | who may migrate, on which connection | database |
 //! | `apply` | one file under the lock | database |
 //! | `run`, `outcome`, `status`, `resolve` | what callers call | database |
-| `baseline` | a schema without a ledger → its ledger | database |
-| `verify` | post-conditions and ledger, proven again | reads the database |
-| `new_file` | the next number, an empty migration | writes one file |
-| `cli` (feature) | the subcommands that programs share | as the above |
+//! | `baseline` | a schema without a ledger → its ledger | database |
+//! | `verify` | post-conditions and ledger, proven again | reads the database |
+//! | `new_file` | the next number, an empty migration | writes one file |
+//! | `cli` (feature) | the subcommands that programs share | as the above |
 //!
 //! This crate never decides from an error's code that a statement "was already done", and never
 //! takes a ledger that it could not read for an empty one.

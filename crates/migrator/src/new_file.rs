@@ -82,9 +82,7 @@ fn slug(name: &str) -> Result<String, NewMigrationError> {
     };
     let given = name.strip_suffix(".sql").unwrap_or(name);
     if version_and_rest(&format!("{given}.sql")).is_some() {
-        return Err(refused(
-            "the number is given by this program; leave it out",
-        ));
+        return Err(refused("the number is given by this program; leave it out"));
     }
     if given.contains(['/', '\\']) {
         return Err(refused("it is a path; the directory is given by --dir"));
@@ -169,7 +167,10 @@ mod tests {
     #[test]
     fn the_next_number_is_as_wide_as_the_newest() {
         assert_eq!(made(&[], "First"), "001_first.sql");
-        assert_eq!(made(&["009_a.sql", "010_b.sql", "README.md"], "c"), "011_c.sql");
+        assert_eq!(
+            made(&["009_a.sql", "010_b.sql", "README.md"], "c"),
+            "011_c.sql"
+        );
         assert_eq!(made(&["0001_a.sql"], "b"), "0002_b.sql");
         assert_eq!(made(&["99_a.sql"], "b"), "100_b.sql");
         // A file that cannot be read as a migration still has its number.
@@ -178,7 +179,10 @@ mod tests {
 
     #[test]
     fn names_become_slugs_and_nonsense_is_refused() {
-        assert_eq!(slug("Add index: on `entity`!").expect("a slug"), "add_index_on_entity");
+        assert_eq!(
+            slug("Add index: on `entity`!").expect("a slug"),
+            "add_index_on_entity"
+        );
         assert_eq!(slug("2fa tokens.sql").expect("a slug"), "2fa_tokens");
         let long = "x".repeat(101);
         for nonsense in ["", "  ", "!!!", "42", "007_bond", "../x", "a/b", &long] {
@@ -209,7 +213,10 @@ mod tests {
         let last = format!("{}_a.sql", u64::MAX);
         let dir = directory(&[&last]);
         let error = new_migration(dir.path(), "b").expect_err("no number");
-        assert!(matches!(error, NewMigrationError::NoNumberLeft { .. }), "{error}");
+        assert!(
+            matches!(error, NewMigrationError::NoNumberLeft { .. }),
+            "{error}"
+        );
         let error = new_migration(&dir.path().join("none"), "b").expect_err("no directory");
         assert!(error.to_string().contains("cannot read"), "{error}");
     }

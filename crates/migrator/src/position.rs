@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Refusal;
 use crate::files::{MigrationFile, MigrationSet};
 use crate::header::Compat;
-use crate::ledger::{LedgerRow, State};
+use crate::ledger::LedgerRow;
 use crate::settings::Gaps;
 
 /// Where a database stands against a set of files.
@@ -126,6 +126,7 @@ fn changed(file: &MigrationFile, row: &LedgerRow) -> Option<Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ledger::State;
 
     fn set(files: &[(&str, &str)]) -> MigrationSet {
         let dir = tempfile::tempdir().expect("a temporary directory");

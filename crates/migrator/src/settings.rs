@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use sysndd_protocol::{Event, Level, ReleaseId, ReplicaName};
 
 /// What to do about pending files.
@@ -30,7 +31,8 @@ impl std::str::FromStr for Mode {
 }
 
 /// What to think of numbers that are left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Gaps {
     /// They are fine.
     #[default]

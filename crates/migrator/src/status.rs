@@ -45,6 +45,17 @@ pub struct LockState {
     pub container: Option<String>,
 }
 
+impl LockState {
+    pub(crate) fn held_by(holder: &Holder) -> Self {
+        Self {
+            held: true,
+            holder: Some(holder.to_string()),
+            host: holder.host.as_deref().map(without_port),
+            container: None,
+        }
+    }
+}
+
 /// Reads where the connection's database stands; left out numbers are fine. The caller bounds it
 /// in time.
 pub async fn status(conn: &mut Conn, set: &MigrationSet) -> Result<Status, MigrateError> {
@@ -60,15 +71,7 @@ pub async fn status_with(
     let keys = Keys::of(conn.opts().db_name().ok_or(MigrateError::NoDatabase)?);
     let (holder, ledger) = read_with_lock(conn, &keys).await?;
     let lock = match holder {
-        Some(id) => {
-            let holder = Holder::of(conn, id).await;
-            LockState {
-                held: true,
-                holder: Some(holder.to_string()),
-                host: holder.host.as_deref().map(without_port),
-                container: None,
-            }
-        }
+        Some(id) => LockState::held_by(&Holder::of(conn, id).await),
         None => LockState::default(),
     };
     let found = position(set, &ledger.rows, gaps);

@@ -86,7 +86,13 @@ impl fmt::Display for LockState {
         }
         match &self.container {
             // The holder names itself after its container, as a rule.
-            Some(container) if !self.holder.as_deref().unwrap_or("").starts_with(container.as_str()) => {
+            Some(container)
+                if !self
+                    .holder
+                    .as_deref()
+                    .unwrap_or("")
+                    .starts_with(container.as_str()) =>
+            {
                 write!(f, ", container {container}")
             }
             _ => Ok(()),

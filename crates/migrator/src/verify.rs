@@ -82,9 +82,10 @@ pub async fn verify(
     let found = ledger::read(conn).await?;
     let now = position(set, &found.rows, gaps);
     let mut problems: Vec<String> = now.refusals.iter().map(ToString::to_string).collect();
-    let unfinished = found.rows.iter().filter(|row| {
-        matches!(row.state, ledger::State::Failed | ledger::State::InDoubt)
-    });
+    let unfinished = found
+        .rows
+        .iter()
+        .filter(|row| matches!(row.state, ledger::State::Failed | ledger::State::InDoubt));
     problems.extend(unfinished.map(|row| {
         let why = row.error.as_ref().map(|error| format!(": {error}"));
         format!(
@@ -97,7 +98,11 @@ pub async fn verify(
     let done: Vec<&MigrationFile> = set
         .files()
         .iter()
-        .filter(|file| !now.pending.iter().any(|pending| pending.name() == file.name()))
+        .filter(|file| {
+            !now.pending
+                .iter()
+                .any(|pending| pending.name() == file.name())
+        })
         .collect();
     let conditions = conditions(conn, &done).await?;
     Ok(VerifyReport {

@@ -1,6 +1,7 @@
 //! The migrator against a real `MySQL`, named by `SYSNDD_TEST_MYSQL`. Each test has a database of
 //! its own, which it drops.
 
+mod baseline;
 mod chaos;
 mod failures;
 mod ledger;
@@ -8,3 +9,4 @@ mod lock;
 mod resume;
 mod start;
 mod support;
+mod verify;
