@@ -11,10 +11,10 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let mut text = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths);
-        let line: String = cells
-            .map(|(cell, width)| format!("{cell:<width$}  "))
+        let padded: Vec<String> = cells
+            .map(|(cell, width)| format!("{cell:<width$}"))
             .collect();
-        text.push_str(line.trim_end());
+        text.push_str(padded.join("  ").trim_end());
         text.push('\n');
     }
     text
