@@ -174,7 +174,8 @@ async fn the_schema_is_looked_after_straight_and_through_a_tunnel() {
     // Who holds the lock is told by the container's name.
     let slow = "cp -r /app/migrations /tmp/m && echo 'DO SLEEP(10);' > /tmp/m/006_slow.sql && \
                 exec sysndd-api migrate up --dir /tmp/m";
-    let applying = stack.engine.exec(&names[1], &["sh", "-c", slow]);
+    let command = ["sh", "-c", slow];
+    let applying = stack.engine.exec(&names[1], &command);
     let seen = eventually("the lock is held", async || {
         let status = stack.call(&["migrate", "status"]).json().await;
         (status["lock"]["held"] == true).then_some(status)

@@ -66,11 +66,16 @@ impl MigrationSet {
                 faults,
             });
         }
+        Ok(Self::of(dir, files))
+    }
+
+    /// A set of files that were read one by one.
+    pub(crate) fn of(directory: &Path, mut files: Vec<MigrationFile>) -> Self {
         files.sort_by(|a, b| (a.version, &a.name).cmp(&(b.version, &b.name)));
-        Ok(Self {
-            directory: dir.to_owned(),
+        Self {
+            directory: directory.to_owned(),
             files,
-        })
+        }
     }
 
     /// The files, in numeric order.
@@ -212,7 +217,7 @@ pub(crate) fn version_and_rest(name: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
-fn sql_files(dir: &Path) -> std::io::Result<Vec<String>> {
+pub(crate) fn sql_files(dir: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();

@@ -13,6 +13,7 @@
 //! | `classify`, `units` | statements → units, each with a certain begin and end | none |
 //! | `position` | files against ledger → what is applied, pending, ahead, refused | none |
 //! | `resume` | ledger row of an unfinished file → where to go on | none |
+//! | `ddl` | a definition → its clauses; the schema behind it | none |
 //! | `impact` | a definition → what it copies and locks | none |
 //! | `lint` | a directory → findings | reads files |
 //! | `plan` | what a start would do, and its cost | database, reads only |
@@ -34,6 +35,7 @@ mod classify;
 #[cfg(feature = "cli")]
 pub mod cli;
 mod columns;
+mod ddl;
 mod error;
 mod files;
 mod header;

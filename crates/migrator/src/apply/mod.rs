@@ -25,7 +25,7 @@ use crate::outcome::millis;
 use crate::resume::{Resume, resume};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Settings};
-use crate::units::{How, Units};
+use crate::units::{How, OTHER_ENGINES, Units};
 
 /// One pass over the pending files: the session that holds the lock, and what it writes under.
 pub(crate) struct Applier<'a> {
@@ -108,12 +108,9 @@ impl Applier<'_> {
         if !units.has_rows() {
             return Ok(units);
         }
-        let query = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' \
-             AND ENGINE NOT IN ('InnoDB', 'PERFORMANCE_SCHEMA') \
-             AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')";
         let conn = &mut self.conn;
         let others = self.dialer.bounded("reading the storage engines", async {
-            conn.query_first::<u64, _>(query)
+            conn.query_first::<u64, _>(OTHER_ENGINES)
                 .await
                 .map_err(|source| MigrateError::Session { source })
         });

@@ -47,6 +47,28 @@ macro_rules! rules {
     };
 }
 
+impl Rule {
+    /// The rule of that name.
+    pub fn of_id(id: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|rule| rule.id() == id)
+    }
+
+    /// Whether `-- lint: allow` may name it: what a start refuses stays refused.
+    pub fn can_be_allowed(self) -> bool {
+        !matches!(
+            self,
+            Self::NotLoadable
+                | Self::DuplicateNumber
+                | Self::BadAllow
+                | Self::UnusedAllow
+                | Self::ChangedFile
+                | Self::MissingFile
+                | Self::UnknownBreaking
+                | Self::OutOfOrder
+        )
+    }
+}
+
 rules! {
     /// A file or the directory that a start refuses to load.
     NotLoadable = "not-loadable", Error;

@@ -3,16 +3,17 @@
 //! It reads, and changes nothing: it takes no lock, writes no ledger, and runs no statement of a
 //! file.
 
+mod read;
 mod text;
 
 use mysql_async::Conn;
-use mysql_async::prelude::Queryable as _;
 use serde::Serialize;
 
+use crate::ddl::{Schema, ddl};
 use crate::error::{MigrateError, shortened};
 use crate::files::{MigrationFile, MigrationSet};
 use crate::header::{Compat, Verify};
-use crate::impact::Impact;
+use crate::impact::{Impact, Setting, impact};
 use crate::ledger::{LedgerRow, State, read_with_lock};
 use crate::lock::{Holder, Keys};
 use crate::position::position;
@@ -205,25 +206,26 @@ pub async fn plan(conn: &mut Conn, set: &MigrationSet, gaps: Gaps) -> Result<Pla
         None => LockState::default(),
     };
     let found = position(set, &ledger.rows, gaps);
-    let version: String = conn
-        .query_first("SELECT VERSION()")
-        .await
-        .map_err(|source| MigrateError::Session { source })?
-        .unwrap_or_default();
-    let files = found
-        .pending
-        .iter()
-        .map(|file| planned(file, ledger.get(file.name()), true))
-        .collect();
+    let about = read::about(conn).await?;
+    // Both are only asked where something is to be estimated.
+    let mut schema = Schema::default();
+    let mut transactional = true;
+    if !found.pending.is_empty() {
+        schema = read::schema(conn, &about).await?;
+        transactional = read::is_transactional(conn).await?;
+    }
+    let setting = Setting {
+        mysql: about.mysql(),
+        checks_foreign_keys: about.checks_foreign_keys,
+    };
+    let mut files = Vec::new();
+    for file in &found.pending {
+        let mut planned = planned(file, ledger.get(file.name()), transactional);
+        estimate(file, &mut planned, &mut schema, setting);
+        files.push(planned);
+    }
     Ok(Plan {
-        server: Server {
-            flavour: if version.to_ascii_lowercase().contains("mariadb") {
-                Flavour::MariaDb
-            } else {
-                Flavour::MySql
-            },
-            version,
-        },
+        server: about.server,
         database,
         head: found.head.map(str::to_owned),
         applied: found.applied,
@@ -266,6 +268,36 @@ fn planned(file: &MigrationFile, row: Option<&LedgerRow>, transactional: bool) -
         start,
         verify: file.verify().cloned(),
         statements,
+    }
+}
+
+/// Adds what each statement costs that would run, on the schema as those before it leave it.
+fn estimate(
+    file: &MigrationFile,
+    planned: &mut PlannedFile,
+    schema: &mut Schema,
+    mut setting: Setting,
+) {
+    for (statement, planned) in file.statements().iter().zip(&mut planned.statements) {
+        if let Some(checks) = sets_foreign_key_checks(&statement.text) {
+            setting.checks_foreign_keys = checks;
+        }
+        if !planned.done {
+            planned.impact = Some(impact(&statement.text, schema, setting));
+            schema.apply(&ddl(&statement.text));
+        }
+    }
+}
+
+/// What `SET foreign_key_checks = …` sets for the rest of the file.
+fn sets_foreign_key_checks(statement: &str) -> Option<bool> {
+    let text = statement.to_ascii_lowercase();
+    let (_, value) = text.strip_prefix("set")?.split_once("foreign_key_checks")?;
+    match value.trim_start_matches([' ', '\t', ':', '=']).get(..1)? {
+        "0" => Some(false),
+        "1" => Some(true),
+        "o" => Some(!value.contains("off")),
+        _ => None,
     }
 }
 

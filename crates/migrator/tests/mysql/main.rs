@@ -4,6 +4,7 @@
 mod baseline;
 mod chaos;
 mod failures;
+mod impact;
 mod ledger;
 mod lock;
 mod resume;
