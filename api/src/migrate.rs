@@ -10,7 +10,7 @@ use clap::{Subcommand, ValueEnum};
 use sysndd_migrator::cli::{Command, Frame, run as run_shared};
 use sysndd_migrator::{Gaps, LintRules, MigrationSet, Settings};
 
-use crate::config::{DatabaseUrl, Identity, Migrations, Source, Telemetry};
+use crate::config::{DatabaseUrl, Fault, Identity, Migrations, Source, Telemetry};
 use crate::telemetry::{self, Events};
 
 const EXAMPLES: &str = "\
@@ -71,11 +71,12 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.action {
         Action::Up => {
             let telemetry = Telemetry::read(&mut source);
+            let fault = Fault::read(&mut source);
             let url = database_url(&mut source, args.database_url.as_deref());
             let url = source.finish(url)?;
             let set = MigrationSet::load(&dir)?;
             telemetry::init(telemetry.filter);
-            let events = Events::new(identity);
+            let events = Events::new(identity).dying_at(fault);
             sysndd_migrator::migrate(url.opts(), &set, &settings, &events).await?;
             Ok(ExitCode::SUCCESS)
         }

@@ -20,6 +20,7 @@
 //! | `ledger` | the table `schema_version` | database |
 //! | `lock`, `session` | who may migrate, on which connection | database |
 //! | `apply` | one file under the lock | database |
+//! | `point` | the named moments of an applier, for drills | none |
 //! | `run`, `outcome`, `status`, `resolve` | what callers call | database |
 //! | `baseline` | a schema without a ledger → its ledger | database |
 //! | `verify` | post-conditions and ledger, proven again | reads the database |
@@ -47,6 +48,7 @@ mod lock;
 mod new_file;
 mod outcome;
 mod plan;
+mod point;
 mod position;
 mod resolve;
 mod resume;
@@ -72,6 +74,7 @@ pub use outcome::Outcome;
 pub use plan::{
     AfterCrash, Flavour, Plan, PlannedFile, PlannedStatement, Server, Start, StatementClass, plan,
 };
+pub use point::Point;
 pub use resolve::{Decision, resolve};
 pub use run::migrate;
 pub use settings::{EventSink, Gaps, Mode, Settings};

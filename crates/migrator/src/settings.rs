@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use sysndd_protocol::{Event, Level, ReleaseId, ReplicaName};
 
+use crate::point::Point;
+
 /// What to do about pending files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
@@ -103,4 +105,9 @@ impl Settings {
 pub trait EventSink: Send + Sync {
     /// Takes one event, in the order in which they happen.
     fn emit(&self, level: Level, event: Event);
+
+    /// An applier has come to this point. For drills that end it there; anything else ignores it.
+    fn reached(&self, point: Point) {
+        let _ = point;
+    }
 }

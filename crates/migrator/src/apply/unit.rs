@@ -1,10 +1,12 @@
 //! Running one unit of a file, in the way that makes its end certain.
 
 use super::Applier;
+use super::note::Note;
 use crate::classify::Object;
 use crate::error::{MigrateError, shortened};
 use crate::files::MigrationFile;
 use crate::ledger::Doubt;
+use crate::point::Point;
 use crate::session::RunError;
 use crate::units::{How, Unit, Units};
 
@@ -27,22 +29,44 @@ pub(super) enum Cause {
 }
 
 impl Applier<'_> {
+    /// Runs the unit at this index. `note` is what stands in the ledger, and what does after it.
     pub(super) async fn unit(
         &mut self,
         file: &MigrationFile,
         units: &Units,
-        unit: &Unit,
+        at: usize,
+        note: &mut Note,
     ) -> Result<(), Failure> {
+        let unit = &units.units[at];
         match &unit.how {
-            How::Rows => self.rows(file, unit, true).await,
-            How::Transaction => self.rows(file, unit, false).await,
-            How::Definition(objects) => self.definition(file, unit, objects).await,
-            How::Opaque { dirties, .. } => self.opaque(file, units, unit, *dirties).await,
+            How::Rows => *note = self.rows(file, units, at, true).await?,
+            How::Transaction => *note = self.rows(file, units, at, false).await?,
+            How::Definition(objects) => {
+                if !note.covers(at) {
+                    *note = self.note_down(file, units, at).await?;
+                }
+                self.events.reached(Point::StatementNoted);
+                let before_hash = note.before(objects);
+                self.definition(file, unit, objects, before_hash).await?;
+            }
+            How::Opaque { dirties, .. } => {
+                *note = Note::default();
+                self.opaque(file, units, unit, *dirties).await?;
+            }
         }
+        Ok(())
     }
 
     /// Row changes and the progress in one transaction: exactly once. It is `ours`, or the file's.
-    async fn rows(&mut self, file: &MigrationFile, unit: &Unit, ours: bool) -> Result<(), Failure> {
+    /// What the next unit needs noted is noted with it.
+    async fn rows(
+        &mut self,
+        file: &MigrationFile,
+        units: &Units,
+        index: usize,
+        ours: bool,
+    ) -> Result<Note, Failure> {
+        let unit = &units.units[index];
         // Whatever happens before the commit is undone with the session.
         let undone = |statement, cause| Failure {
             statement,
@@ -60,14 +84,43 @@ impl Applier<'_> {
         };
         if ours {
             self.run("BEGIN").await.map_err(run(unit.first))?;
+            self.events.reached(Point::StatementNoted);
         }
         for at in unit.first..=last {
             self.statement(file, at).await.map_err(run(at))?;
         }
-        self.checkpoint(file, unit.last + 1, &Doubt::default())
+        let ours = |error| undone(unit.last, Cause::Ours(error));
+        let note = self.note_for(units, index + 1).await.map_err(ours)?;
+        self.checkpoint(file, unit.last + 1, &note.doubt)
             .await
-            .map_err(|error| undone(unit.last, Cause::Ours(error)))?;
-        self.run(commit).await.map_err(run(unit.last))
+            .map_err(ours)?;
+        self.events.reached(Point::BeforeCommit);
+        self.run(commit).await.map_err(run(unit.last))?;
+        self.events.reached(Point::Checkpointed);
+        Ok(note)
+    }
+
+    /// Writes down what this definition needs before it begins, and that all before it is done.
+    async fn note_down(
+        &mut self,
+        file: &MigrationFile,
+        units: &Units,
+        at: usize,
+    ) -> Result<Note, Failure> {
+        let statement = units.units[at].first;
+        let ours = |error| Failure {
+            statement,
+            cause: Cause::Ours(error),
+            dirty: false,
+            done: statement,
+            in_doubt: false,
+        };
+        let note = self.note_for(units, at).await.map_err(ours)?;
+        self.checkpoint(file, statement, &note.doubt)
+            .await
+            .map_err(ours)?;
+        self.events.reached(Point::Checkpointed);
+        Ok(note)
     }
 
     /// One definition, noted down before with what its targets look like.
@@ -76,22 +129,9 @@ impl Applier<'_> {
         file: &MigrationFile,
         unit: &Unit,
         objects: &[Object],
+        before_hash: Option<String>,
     ) -> Result<(), Failure> {
         let at = unit.first;
-        let failure = |cause, in_doubt| Failure {
-            statement: at,
-            cause,
-            dirty: false,
-            done: at,
-            in_doubt,
-        };
-        let ours = |error| failure(Cause::Ours(error), false);
-        let before_hash = self.definitions(objects).await.map_err(ours)?;
-        let doubt = Doubt {
-            statement: Some(at + 1),
-            before_hash: before_hash.clone(),
-        };
-        self.checkpoint(file, at, &doubt).await.map_err(ours)?;
         let Err(error) = self.statement(file, at).await else {
             // That it is done is written with the next unit, or with the file's end. Until then
             // the changed definition tells.
@@ -100,7 +140,13 @@ impl Applier<'_> {
         // Refused, so nothing happened; and if something did, a person looks.
         let now = self.definitions(objects).await;
         let unchanged = before_hash.is_some() && now.is_ok_and(|now| now == before_hash);
-        Err(failure(Cause::Run(error), !unchanged))
+        Err(Failure {
+            statement: at,
+            cause: Cause::Run(error),
+            dirty: false,
+            done: at,
+            in_doubt: !unchanged,
+        })
     }
 
     /// Statements between whose begin and end nothing is known.
@@ -126,6 +172,8 @@ impl Applier<'_> {
         self.checkpoint(file, first, &doubt)
             .await
             .map_err(|error| failure(first, Cause::Ours(error), first, false))?;
+        self.events.reached(Point::Checkpointed);
+        self.events.reached(Point::StatementNoted);
         for at in first..=unit.last {
             let cause = match self.statement(file, at).await {
                 Ok(true) if at == unit.last => Cause::OpenTransaction,
@@ -143,13 +191,24 @@ impl Applier<'_> {
                 .await
                 .map_err(|error| failure(unit.last, Cause::Ours(error), first, true))?;
         }
+        if !(file.may_rerun() || units.guarded(first, unit.last)) {
+            // Its end was seen. A death from here on must not make a question of it.
+            let done = unit.last + 1;
+            self.checkpoint(file, done, &Doubt::default())
+                .await
+                .map_err(|error| failure(unit.last, Cause::Ours(error), done, false))?;
+            self.events.reached(Point::Checkpointed);
+        }
         Ok(())
     }
 
     /// Runs one statement; true when it leaves a transaction open.
     async fn statement(&mut self, file: &MigrationFile, at: usize) -> Result<bool, RunError> {
         let statement = &file.statements()[at];
-        let ran = self.dialer.run(&mut self.conn, &statement.text).await?;
+        let events = self.events;
+        let run = self.dialer.run(&mut self.conn, &statement.text);
+        let ran = under_way(run, || events.reached(Point::StatementRunning)).await?;
+        self.events.reached(Point::StatementDone);
         if ran.warnings > 0 {
             // Asking which ones would change what ROW_COUNT() and the like say to the next one.
             tracing::warn!(
@@ -167,4 +226,21 @@ impl Applier<'_> {
     async fn run(&mut self, statement: &str) -> Result<(), RunError> {
         self.dialer.run(&mut self.conn, statement).await.map(|_| ())
     }
+}
+
+/// Tells of the moment at which the work has begun and has to wait: the statement is sent, its
+/// answer is not there.
+async fn under_way<T>(work: impl Future<Output = T>, tell: impl FnOnce()) -> T {
+    tokio::pin!(work);
+    let mut tell = Some(tell);
+    std::future::poll_fn(|context| {
+        let polled = work.as_mut().poll(context);
+        if polled.is_pending()
+            && let Some(tell) = tell.take()
+        {
+            tell();
+        }
+        polled
+    })
+    .await
 }

@@ -7,6 +7,7 @@ mod failures;
 mod impact;
 mod ledger;
 mod lock;
+mod points;
 mod resume;
 mod start;
 mod support;
