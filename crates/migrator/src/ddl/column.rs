@@ -12,6 +12,10 @@ pub(crate) enum Generated {
 
 /// One column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word that stands there or not, and they are independent"
+)]
 pub(crate) struct Column {
     pub(crate) name: String,
     /// Type in lower case, synonyms brought together.
@@ -66,7 +70,7 @@ impl Column {
 
     fn take_type(&mut self, c: &mut Cursor<'_>) -> Option<()> {
         let word = c.name()?.to_ascii_lowercase();
-        self.kind = match word.as_str() {
+        let kind = match word.as_str() {
             "integer" | "int4" => "int",
             "bool" | "boolean" | "int1" => "tinyint",
             "int2" => "smallint",
@@ -88,8 +92,8 @@ impl Column {
                 "bigint"
             }
             other => other,
-        }
-        .to_owned();
+        };
+        kind.clone_into(&mut self.kind);
         if self.kind == "double" {
             c.take("PRECISION");
         }

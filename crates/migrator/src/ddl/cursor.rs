@@ -75,9 +75,8 @@ impl<'a> Cursor<'a> {
     /// A name or a string, in lower case: the value of an option.
     pub(super) fn value(&mut self) -> Option<String> {
         self.mark(b'=');
-        let value = match self.next()? {
-            Token::Word(text) | Token::Name(text) | Token::Text(text) => text,
-            _ => return None,
+        let (Token::Word(value) | Token::Name(value) | Token::Text(value)) = self.next()? else {
+            return None;
         };
         Some(value.to_ascii_lowercase())
     }

@@ -201,19 +201,16 @@ fn together(effects: &[Effect]) -> Impact {
         .max()
         .unwrap_or(Lock::None);
     let alone = effects.iter().filter(|effect| !effect.instant);
-    let mut why = alone
-        .clone()
-        .map(|effect| effect.why)
-        .next()
-        .unwrap_or_default()
-        .to_owned();
     let alone_light = alone
+        .clone()
         .filter_map(|effect| effect.inplace)
         .all(|inplace| !inplace.rebuilds);
-    if rebuilds && alone_light {
-        why = "together they rebuild the table; in statements of their own the first would be instant and the others would leave the rows alone".to_owned();
-    }
-    estimate(Algorithm::Inplace, rebuilds, lock, &why)
+    let why = if rebuilds && alone_light {
+        "together they rebuild the table; in statements of their own the first would be instant and the others would leave the rows alone"
+    } else {
+        alone.map(|effect| effect.why).next().unwrap_or_default()
+    };
+    estimate(Algorithm::Inplace, rebuilds, lock, why)
 }
 
 /// What the statement itself asks of the server.
@@ -284,8 +281,6 @@ impl Context<'_> {
                 column::change(before, column, self.table, instant_rename)?
             }
             Clause::RenameColumn { .. } if self.version >= INSTANT_RENAME => instant(name),
-            Clause::RenameColumn { .. } => light(name, "only the dictionary changes"),
-            Clause::AlterColumn(_) | Clause::RenameTable(_) => instant(name),
             Clause::AddIndex(Index::Plain | Index::Unique, _) => light(name, "the index is built from the rows, which stay where they are"),
             Clause::AddIndex(Index::Spatial, _) => shared(light(name, "a spatial index is built while nobody writes")),
             Clause::AddIndex(Index::Fulltext, _) if self.table.fulltext || self.table.column("FTS_DOC_ID").is_some() => shared(light(name, "a full-text index is built while nobody writes")),
@@ -293,11 +288,11 @@ impl Context<'_> {
             Clause::AddPrimaryKey(_) => rebuild(name, "rows are stored in the order of the primary key"),
             Clause::DropPrimaryKey if self.clauses.iter().any(|clause| matches!(clause, Clause::AddPrimaryKey(_))) => rebuild(name, "rows are stored in the order of the primary key"),
             Clause::DropPrimaryKey => copy(name, "without another primary key beside it the server copies"),
-            Clause::DropIndex(_) | Clause::RenameIndex | Clause::IndexVisibility | Clause::DropForeignKey | Clause::TableOption(_) => light(name, "only the dictionary changes"),
+            Clause::RenameColumn { .. } | Clause::DropIndex(_) | Clause::RenameIndex | Clause::IndexVisibility | Clause::DropForeignKey | Clause::TableOption(_) => light(name, "only the dictionary changes"),
             Clause::AddForeignKey if self.checks_foreign_keys => copy(name, "every row is checked; with foreign_key_checks = 0 it is not, and happens in place"),
             Clause::AddForeignKey => light(name, "foreign_key_checks is off: no row is checked"),
             Clause::AddCheck { enforced: true } | Clause::EnforceCheck(true) => copy(name, "every row is checked"),
-            Clause::AddCheck { enforced: false } | Clause::EnforceCheck(false) | Clause::DropConstraint => instant(name),
+            Clause::AlterColumn(_) | Clause::RenameTable(_) | Clause::AddCheck { enforced: false } | Clause::EnforceCheck(false) | Clause::DropConstraint => instant(name),
             Clause::Engine(engine) if engine != "innodb" => copy(name, "the rows move to another engine"),
             Clause::Engine(_) | Clause::Force => rebuild(name, "it writes the table anew"),
             Clause::RowFormat | Clause::Tablespace => rebuild(name, "the rows are stored in another way"),

@@ -140,25 +140,7 @@ fn definition(ddl: &Ddl, schema: &Schema, setting: Setting) -> Impact {
             schema,
             setting,
         ),
-        Ddl::DropTables { tables, .. } => match &tables[..] {
-            [table] => taken_away("drop a table", table, schema),
-            _ => {
-                let known = || tables.iter().map(|table| schema.get(table));
-                let names: Vec<&str> = tables.iter().map(|table| &*table.name).collect();
-                Impact {
-                    rows: known().map(|table| table?.rows).sum(),
-                    bytes: known().map(|table| table?.bytes).sum(),
-                    ..taken_away(
-                        "drop tables",
-                        &TableName {
-                            schema: None,
-                            name: names.join(", "),
-                        },
-                        schema,
-                    )
-                }
-            }
-        },
+        Ddl::DropTables { tables, .. } => dropped(tables, schema),
         Ddl::Truncate(table) => taken_away("empty a table", table, schema),
         Ddl::RenameTables(pairs) => {
             let first = pairs.first().map(|(from, _)| from);
@@ -179,6 +161,20 @@ fn definition(ddl: &Ddl, schema: &Schema, setting: Setting) -> Impact {
         ),
         Ddl::Call(name) => call(name, schema, setting),
         Ddl::Other => unreadable("its effect is not known"),
+    }
+}
+
+fn dropped(tables: &[TableName], schema: &Schema) -> Impact {
+    let known = || tables.iter().map(|table| schema.get(table));
+    let names: Vec<&str> = tables.iter().map(|table| &*table.name).collect();
+    let name = TableName {
+        schema: None,
+        name: names.join(", "),
+    };
+    Impact {
+        rows: known().map(|table| table?.rows).sum(),
+        bytes: known().map(|table| table?.bytes).sum(),
+        ..taken_away("drop", &name, schema)
     }
 }
 

@@ -56,9 +56,9 @@ impl Walk<'_> {
             Ddl::DropTables { tables, if_exists } => {
                 for table in tables {
                     let unknown = self.schema.get(table).is_none();
-                    if !self.made.remove(table)
-                        && !(unknown && *if_exists && self.makes_later(at, table))
-                    {
+                    let replaced = unknown && *if_exists && self.makes_later(at, table);
+                    let own = self.made.remove(table);
+                    if !own && !replaced {
                         self.find(
                             at,
                             Rule::UnmarkedDrop,
@@ -133,7 +133,7 @@ impl Walk<'_> {
                 );
             }
             Clause::ModifyColumn { from, column } if !own(self, from) => {
-                self.modified(at, table, from, column)
+                self.modified(at, table, from, column);
             }
             _ => {}
         }

@@ -15,8 +15,8 @@ impl LintReport {
         };
         self.findings.retain(|finding| {
             let number = matches!(finding.rule, Rule::DuplicateNumber | Rule::MissingNumber);
-            let text = finding.rule != Rule::NotLoadable && !number;
-            !number && !(text && is_done(finding.file.as_ref()))
+            let kept = finding.rule == Rule::NotLoadable || !is_done(finding.file.as_ref());
+            kept && !number
         });
         let mut more = numbers::numbers(&self.sources, self.gaps, rows);
         more.extend(

@@ -173,8 +173,8 @@ pub fn lint(dir: &Path, rules: &LintRules) -> LintReport {
 
 fn not_loadable(file: Option<String>, line: Option<usize>, what: String) -> Finding {
     Finding {
-        line,
         file,
+        line,
         ..Finding::new(
             Rule::NotLoadable,
             what,

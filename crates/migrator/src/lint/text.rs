@@ -31,12 +31,15 @@ impl fmt::Display for LintReport {
             )?;
             writeln!(f, "  help: {}", finding.remedy)?;
         }
+        let count = |number: usize, what: &str| {
+            format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+        };
         write!(
             f,
-            "{} files, {} errors, {} warnings",
-            self.files,
-            self.errors(),
-            self.warnings()
+            "{}, {}, {}",
+            count(self.files, "file"),
+            count(self.errors(), "error"),
+            count(self.warnings(), "warning")
         )
     }
 }

@@ -7,6 +7,7 @@ mod failures;
 mod impact;
 mod ledger;
 mod lock;
+mod plan;
 mod points;
 mod resume;
 mod start;
