@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
+use crate::holder::Holder;
 use crate::ledger::{self, LEDGER_TABLE, Shape};
-use crate::lock::{Holder, Key, Keys};
+use crate::lock::{Key, Keys};
 use crate::position::position;
 use crate::session::{Dialer, close};
 use crate::settings::Settings;

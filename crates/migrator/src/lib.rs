@@ -19,6 +19,7 @@
 //! | `plan` | what a start would do, and its cost | database, reads only |
 //! | `ledger` | the table `schema_version` | database |
 //! | `lock`, `session` | who may migrate, on which connection | database |
+//! | `holder`, `told` | who holds the lock, in words; when a waiter says so | database |
 //! | `apply` | one file under the lock | database |
 //! | `point` | the named moments of an applier, for drills | none |
 //! | `run`, `outcome`, `status`, `resolve` | what callers call | database |
@@ -40,6 +41,7 @@ mod ddl;
 mod error;
 mod files;
 mod header;
+mod holder;
 mod impact;
 mod ledger;
 mod lex;
@@ -50,6 +52,7 @@ mod outcome;
 mod plan;
 mod point;
 mod position;
+mod remedy;
 mod resolve;
 mod resume;
 mod run;
@@ -58,6 +61,7 @@ mod settings;
 mod split;
 mod status;
 mod status_text;
+mod told;
 mod units;
 mod verify;
 

@@ -86,13 +86,7 @@ impl fmt::Display for LockState {
         }
         match &self.container {
             // The holder names itself after its container, as a rule.
-            Some(container)
-                if !self
-                    .holder
-                    .as_deref()
-                    .unwrap_or("")
-                    .starts_with(container.as_str()) =>
-            {
+            Some(container) if !self.holder.as_deref().unwrap_or("").contains(&**container) => {
                 write!(f, ", container {container}")
             }
             _ => Ok(()),
@@ -208,8 +202,8 @@ mod tests {
             "held by connection 7 from 172.18.0.3:4, container sysndd-api-1"
         );
         assert_eq!(
-            lock("sysndd-api-1 (connection 7)").to_string(),
-            "held by sysndd-api-1 (connection 7)"
+            lock("replica sysndd-api-1 (connection 7)").to_string(),
+            "held by replica sysndd-api-1 (connection 7)"
         );
         let running = vec![row("001_a.sql", State::Running)];
         let seen = |lock| status(running.clone(), &["001_a.sql"], lock).to_string();

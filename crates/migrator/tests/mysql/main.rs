@@ -13,3 +13,4 @@ mod resume;
 mod start;
 mod support;
 mod verify;
+mod warnings;
