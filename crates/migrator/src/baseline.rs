@@ -66,8 +66,34 @@ pub async fn baseline(
             "{holder} holds the migration lock and is at work"
         )));
     }
+    let recorded = record(&dialer, &mut conn, set, settings, &files, force).await;
+    // Whoever tries again at once must not meet the lock of this attempt.
+    let freed = dialer
+        .bounded("releasing the lock", keys.free(&mut conn, Key::Zero))
+        .await;
+    close(conn);
+    let conditions = recorded?;
+    freed?;
+    let names =
+        |files: &[&MigrationFile]| files.iter().map(|file| file.name().to_owned()).collect();
+    Ok(Baseline {
+        recorded: names(&files),
+        conditions,
+        pending: names(&pending),
+    })
+}
+
+/// Looks and writes, under the lock; answers what the post-conditions said.
+async fn record(
+    dialer: &Dialer,
+    conn: &mut Conn,
+    set: &MigrationSet,
+    settings: &Settings,
+    files: &[&MigrationFile],
+    force: bool,
+) -> Result<Vec<Condition>, MigrateError> {
     let found = dialer
-        .bounded("reading the ledger", ledger::read(&mut conn))
+        .bounded("reading the ledger", ledger::read(conn))
         .await?;
     if !found.rows.is_empty() {
         return Err(refused(format!(
@@ -79,14 +105,14 @@ pub async fn baseline(
     if !refusals.is_empty() {
         return Err(MigrateError::Refused(refusals));
     }
-    let tables = dialer.bounded("counting the tables", tables(&mut conn));
+    let tables = dialer.bounded("counting the tables", tables(conn));
     if tables.await? == 0 {
         return Err(refused(format!(
             "the database {} has no table. Let a start apply the files",
             dialer.database()
         )));
     }
-    let conditions = conditions(&mut conn, &files).await?;
+    let conditions = conditions(conn, files).await?;
     let broken: Vec<String> = conditions
         .iter()
         .filter(|condition| !condition.holds())
@@ -98,24 +124,10 @@ pub async fn baseline(
             broken.concat()
         )));
     }
-    let shape = ready(&dialer, &mut conn, found.shape).await?;
-    dialer
-        .bounded(
-            "writing the ledger",
-            ledger::adopted(&mut conn, &shape, &files, settings),
-        )
-        .await?;
-    dialer
-        .bounded("releasing the lock", keys.free(&mut conn, Key::Zero))
-        .await?;
-    close(conn);
-    let names =
-        |files: &[&MigrationFile]| files.iter().map(|file| file.name().to_owned()).collect();
-    Ok(Baseline {
-        recorded: names(&files),
-        conditions,
-        pending: names(&pending),
-    })
+    let shape = ready(dialer, conn, found.shape).await?;
+    let adopted = ledger::adopted(conn, &shape, files, settings);
+    dialer.bounded("writing the ledger", adopted).await?;
+    Ok(conditions)
 }
 
 /// The files to record and those behind them.
