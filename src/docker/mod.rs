@@ -4,11 +4,13 @@
 //! read and tested without knowing the engine's API. It decides nothing.
 
 mod archive;
+mod attach;
 mod connect;
 mod containers;
 mod error;
 mod events;
 mod exec;
+mod helpers;
 mod images;
 pub(crate) mod labels;
 mod logs;
@@ -16,6 +18,7 @@ mod resources;
 mod tunnel;
 
 pub(crate) use archive::ArchiveEntry;
+pub(crate) use attach::Attached;
 pub(crate) use connect::{EngineInfo, Location};
 pub(crate) use containers::{
     ContainerSpec, ContainerState, HealthcheckSpec, InspectedContainer, MountSpec, MountSpecSource,
@@ -24,6 +27,7 @@ pub(crate) use containers::{
 pub(crate) use error::EngineError;
 pub(crate) use events::ContainerEvent;
 pub(crate) use exec::ExecOutput;
+pub(crate) use helpers::HelperSpec;
 pub(crate) use images::*;
 pub(crate) use logs::{LogLine, LogQuery, LogStream};
 pub(crate) use tunnel::Tunnel;

@@ -27,7 +27,7 @@ pub(crate) struct Ledger {
     pub(crate) rows: Vec<LedgerRow>,
 }
 
-pub(super) async fn read(
+pub(crate) async fn read(
     stack: &Stack,
     migrations: &Migrations,
     engine: &Engine,

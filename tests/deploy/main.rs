@@ -17,4 +17,6 @@ mod logs;
 mod migrate;
 mod owner;
 mod quickstart;
+mod replace;
+mod rollback;
 mod scale;
