@@ -14,6 +14,7 @@ mod images;
 mod interrupt;
 mod isolated;
 mod logs;
+mod migrate;
 mod owner;
 mod quickstart;
 mod replace;

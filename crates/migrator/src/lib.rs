@@ -23,12 +23,20 @@
 //! | `apply` | one file under the lock | database |
 //! | `point` | the named moments of an applier, for drills | none |
 //! | `run`, `outcome`, `status`, `resolve` | what callers call | database |
+//! | `baseline` | a schema without a ledger → its ledger | database |
+//! | `verify` | post-conditions and ledger, proven again | reads the database |
+//! | `new_file` | the next number, an empty migration | writes one file |
+//! | `cli` (feature) | the subcommands that programs share | as the above |
 //!
 //! This crate never decides from an error's code that a statement "was already done", and never
 //! takes a ledger that it could not read for an empty one.
 
 mod apply;
+mod baseline;
 mod classify;
+#[cfg(feature = "cli")]
+pub mod cli;
+mod columns;
 mod ddl;
 mod error;
 mod files;
@@ -41,6 +49,7 @@ mod ledger;
 mod lex;
 mod lint;
 mod lock;
+mod new_file;
 mod outcome;
 mod plan;
 mod point;
@@ -53,9 +62,12 @@ mod session;
 mod settings;
 mod split;
 mod status;
+mod status_text;
 mod told;
 mod units;
+mod verify;
 
+pub use baseline::{Baseline, Upto, baseline};
 pub use error::{MigrateError, Refusal, StatementError};
 pub use files::{LoadError, LoadFault, MigrationFile, MigrationSet};
 pub use header::{Compat, Verify};
@@ -63,6 +75,7 @@ pub use impact::{Algorithm, Impact, Lock};
 pub use ledger::{LEDGER_TABLE, LedgerRow, State, read_ledger};
 pub use lint::{Finding, LintReport, LintRules, Rule, Severity, lint};
 pub use lock::lock_holder;
+pub use new_file::{NewMigrationError, new_migration};
 pub use outcome::Outcome;
 pub use plan::{
     AfterCrash, Flavour, Plan, PlannedFile, PlannedStatement, Server, Start, StatementClass, plan,
@@ -72,4 +85,5 @@ pub use resolve::{Decision, resolve};
 pub use run::migrate;
 pub use settings::{EventSink, Gaps, Mode, Settings};
 pub use split::{SplitError, Statement};
-pub use status::{LockState, Status, status};
+pub use status::{LockState, Status, status, status_with};
+pub use verify::{Condition, Verdict, VerifyReport, verify};

@@ -179,10 +179,10 @@ fn references_to_other_entries() {
         ),
         with_service!("project = \"p\"\n[verify.data]\nservice = \"api\"\npath = \"/data\""),
         with_service!(
-            "project = \"p\"\n[migrations]\nservice = \"api\"\ndir = \"migrations\"\ndatabase = \"mysql://u:p@localhost:3306/d\"\nstatus_command = [\"x\"]"
+            "project = \"p\"\n[migrations]\nservice = \"api\"\ndir = \"migrations\"\ndatabase = \"mysql://u:p@localhost:3306/d\""
         ),
         with_service!(
-            "project = \"p\"\n[migrations]\nservice = \"web\"\ndir = \"migrations\"\ndatabase = \"postgres://web/d\"\nstatus_command = [\"x\"]"
+            "project = \"p\"\n[migrations]\nservice = \"web\"\ndir = \"migrations\"\ndatabase = \"postgres://web/d\"\ngaps = \"some\""
         ),
     ]);
     insta::assert_snapshot!(said);

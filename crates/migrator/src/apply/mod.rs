@@ -10,6 +10,8 @@ mod note;
 mod post_condition;
 mod unit;
 
+pub(crate) use post_condition::holds;
+
 use std::time::Instant;
 
 use mysql_async::Conn;

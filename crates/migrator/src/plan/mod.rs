@@ -203,10 +203,7 @@ pub async fn plan(conn: &mut Conn, set: &MigrationSet, gaps: Gaps) -> Result<Pla
     let keys = Keys::of(&database);
     let (holder, ledger) = read_with_lock(conn, &keys).await?;
     let lock = match holder {
-        Some(id) => LockState {
-            held: true,
-            holder: Some(Holder::of(conn, id).await.to_string()),
-        },
+        Some(id) => LockState::held_by(&Holder::of(conn, id).await),
         None => LockState::default(),
     };
     let found = position(set, &ledger.rows, gaps);

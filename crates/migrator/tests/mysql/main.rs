@@ -1,6 +1,7 @@
 //! The migrator against a real `MySQL`, named by `SYSNDD_TEST_MYSQL`. Each test has a database of
 //! its own, which it drops.
 
+mod baseline;
 mod chaos;
 mod client;
 mod failures;
@@ -13,4 +14,5 @@ mod resume;
 mod start;
 mod support;
 mod together;
+mod verify;
 mod warnings;
