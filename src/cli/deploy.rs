@@ -256,7 +256,7 @@ async fn recorded_images(session: &Session, manifest: &Manifest) -> Result<Image
 }
 
 /// A token that ends with the operator's, or when the turn is lost.
-fn while_held(turn: &Turn, interrupt: &CancellationToken) -> CancellationToken {
+pub(super) fn while_held(turn: &Turn, interrupt: &CancellationToken) -> CancellationToken {
     let (token, lost) = (interrupt.child_token(), interrupt.child_token());
     let cancel = token.clone();
     let mut held = turn.held();
@@ -342,7 +342,7 @@ async fn forget_old(session: &Session, turn: &mut Turn) -> Result<(), Error> {
 }
 
 /// What is needed to come back here.
-async fn before(session: &Session, observed: &Observed) -> Result<Before, Error> {
+pub(super) async fn before(session: &Session, observed: &Observed) -> Result<Before, Error> {
     let mut list = None;
     if let (Some(config), Some(generation)) = (&session.stack.edge, observed.edge_generation) {
         let mut edges = observed.replicas_of(&config.service);
@@ -434,7 +434,11 @@ async fn take_back(
 }
 
 /// Back to what was there before. Ctrl-C does not end this half-way; a second one ends the process.
-async fn undo(session: &Session, before: &Before, record: &Record) -> Result<String, Error> {
+pub(super) async fn undo(
+    session: &Session,
+    before: &Before,
+    record: &Record,
+) -> Result<String, Error> {
     let observed = session.observe().await?;
     let plan = plan::undo(&session.stack, before, &observed);
     if plan.is_empty() {

@@ -1,6 +1,6 @@
 //! `doctor`: what a deployment needs of this machine, and whether it is there.
 
-use std::{net::TcpListener, path::Path};
+use std::net::TcpListener;
 
 use serde::Serialize;
 
@@ -179,12 +179,7 @@ fn check_memory() -> Option<Finding> {
 
 /// Free space where a local engine keeps its data.
 fn check_disk(engine: Option<&Engine>) -> Option<Finding> {
-    engine.filter(|engine| engine.info().location == Location::Local)?;
-    let directory = ["/var/lib/docker", "/"]
-        .into_iter()
-        .find(|path| Path::new(path).is_dir())?;
-    let stat = rustix::fs::statvfs(directory).ok()?;
-    let free = stat.f_bavail * stat.f_frsize;
+    let (directory, free) = host::free_space(engine?)?;
     let observed = format!("{} GB free in {directory}", free / 1_000_000_000);
     Some(if free >= DISK_BYTES {
         ok("disk", observed)
@@ -193,7 +188,7 @@ fn check_disk(engine: Option<&Engine>) -> Option<Finding> {
             what: "disk",
             verdict: Health::Warning,
             observed,
-            remedy: Some("`docker system df` shows what takes the space".into()),
+            remedy: Some("`sysndd-deploy prune --dry-run` shows what is not needed".into()),
         }
     })
 }

@@ -4,22 +4,31 @@ mod audit;
 mod build;
 mod completions;
 mod config;
+mod db;
 mod deploy;
 mod doctor;
 mod down;
+mod exec;
 mod images;
 mod lock;
 mod logs;
 mod migrate;
+mod one_off;
 mod plan;
+mod prune;
 mod quickstart;
 mod releases;
+mod restart;
 mod rollback;
 mod run;
+mod running;
+mod scale;
 mod session;
 mod status;
+mod terminal;
 mod up;
 mod verify;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -114,6 +123,10 @@ enum Command {
     Up(up::Up),
     /// Bring an earlier release back
     Rollback(rollback::Rollback),
+    /// Change how many replicas run; the release stays
+    Scale(scale::Scale),
+    /// Restart replicas, one after the other
+    Restart(restart::Restart),
     /// Show what `up` would do
     Plan(plan::PlanCommand),
     /// Prove that the deployment is right
@@ -122,6 +135,14 @@ enum Command {
     Status(status::Status),
     /// Show what the replicas print, together
     Logs(logs::Logs),
+    /// Run a command in a replica
+    Exec(exec::Exec),
+    /// Open a shell in a replica
+    Shell(exec::Shell),
+    /// Open a console of the database
+    Db(db::Db),
+    /// Run a command in a new container like those of a service
+    Run(one_off::Run),
     /// Show, check, write and repair schema migrations
     Migrate(migrate::Migrate),
     /// List releases; show one; compare two
@@ -134,6 +155,8 @@ enum Command {
     Build(build::Build),
     /// Stop and remove the stack; volumes stay unless asked for
     Down(down::Down),
+    /// Remove images, records and build cache that are not needed any more
+    Prune(prune::Prune),
     /// Check this machine and its engine
     Doctor(doctor::Doctor),
     /// Check or show sysndd.toml
@@ -167,7 +190,7 @@ pub(crate) fn main() -> ExitCode {
     // A log follower may still be reading; nothing that matters runs in the background.
     runtime.shutdown_background();
     match result {
-        Ok(exit) => exit.into(),
+        Ok(code) => code,
         Err(error) => {
             printer.error(&error);
             error.exit.into()
@@ -185,15 +208,22 @@ fn trace() {
         .init();
 }
 
-async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {
+async fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Error> {
     let Cli { global, command } = cli;
-    match command {
+    let exit = match command {
+        // These end as the command that they run.
+        Command::Exec(command) => return command.run(&global, printer).await,
+        Command::Shell(command) => return command.run(&global, printer).await,
+        Command::Db(command) => return command.run(&global, printer).await,
+        Command::Run(command) => return command.run(&global, printer).await,
         Command::Quickstart(command) => command.run(&global, printer).await,
         Command::Build(command) => command.run(&global, printer).await,
         Command::Migrate(command) => command.run(&global, printer).await,
         Command::Doctor(command) => command.run(&global, printer).await,
         Command::Up(command) => command.run(&global, printer).await,
         Command::Rollback(command) => command.run(&global, printer).await,
+        Command::Scale(command) => command.run(&global, printer).await,
+        Command::Restart(command) => command.run(&global, printer).await,
         Command::Plan(command) => command.run(&global, printer).await,
         Command::Verify(command) => command.run(&global, printer).await,
         Command::Status(command) => command.run(&global, printer).await,
@@ -202,9 +232,11 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {
         Command::Audit(command) => command.run(&global, printer).await,
         Command::Lock(command) => command.run(&global, printer).await,
         Command::Down(command) => command.run(&global, printer).await,
+        Command::Prune(command) => command.run(&global, printer).await,
         Command::Config(command) => command.run(&global, printer),
         Command::Completions(command) => Ok(command.run(printer)),
-    }
+    };
+    exit.map(ExitCode::from)
 }
 
 #[cfg(test)]

@@ -176,18 +176,14 @@ impl Session {
             Some((service, count)) => (ServiceName::new(service), count),
             None => (self.scaled_service()?, text),
         };
-        let wrong = || {
-            Error::usage(format!(
-                "--replicas {text}: expected a number or SERVICE=NUMBER"
-            ))
-        };
+        let wrong = || Error::usage(format!("{text}: expected a number or SERVICE=NUMBER"));
         let count: u32 = count.parse().map_err(|_| wrong())?;
         let known = self.stack.services.get(&service).ok_or_else(|| {
-            Error::usage(format!("--replicas {text}: there is no service {service}"))
+            Error::usage(format!("{text}: there is no service {service}"))
                 .with_hint(format!("services are {}", self.service_names()))
         })?;
         if count == 0 {
-            return Err(Error::usage(format!("--replicas {text}: at least 1"))
+            return Err(Error::usage(format!("{text}: at least 1"))
                 .with_hint("`sysndd-deploy down` takes the stack away"));
         }
         if let Some(port) = known
@@ -197,7 +193,7 @@ impl Session {
             .filter(|_| count > 1)
         {
             return Err(Error::usage(format!(
-                "--replicas {text}: {service} publishes host port {}, which only one replica can have",
+                "{text}: {service} publishes host port {}, which only one replica can have",
                 port.host
             ))
             .with_hint("put [edge] in front of it and publish the edge's port"));
@@ -216,7 +212,8 @@ impl Session {
             .filter(|service| service.replicas > 1);
         match (many.next(), many.next()) {
             (Some(service), None) => Ok(service.name.clone()),
-            _ => Err(Error::usage("--replicas: which service?").with_hint("write SERVICE=NUMBER")),
+            _ => Err(Error::usage("which service has so many replicas?")
+                .with_hint("write SERVICE=NUMBER")),
         }
     }
 }

@@ -4,7 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
-use super::{Global, session::Session};
+use super::{
+    Global,
+    session::Session,
+    watch::{Conditions, watch},
+};
 use crate::{
     config::{ProjectName, ServiceName},
     docker::{ContainerState, PublishedPort},
@@ -17,7 +21,18 @@ use crate::{
 
 /// Show each replica: state, readiness asked of the replica itself, image, start.
 #[derive(Debug, clap::Args)]
-pub(super) struct Status {}
+#[command(after_help = EXAMPLES)]
+pub(super) struct Status {
+    /// Go on until Ctrl-C: redraw on a terminal, elsewhere a line for each change
+    #[arg(short, long)]
+    watch: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sysndd-deploy status
+  sysndd-deploy status --watch                  redrawn with every change
+  sysndd-deploy status --watch --format json    a document for each change";
 
 /// The answer of `status --format json`.
 #[derive(Debug, Serialize)]
@@ -58,6 +73,9 @@ struct ReplicaStatus {
 impl Status {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let session = Session::open(global, printer).await?;
+        if self.watch {
+            return watch(&session).await;
+        }
         let observed = session.observe().await?;
         let report = report(&session, &observed);
         printer.data(&report, || report.human());
@@ -136,7 +154,18 @@ impl StatusReport {
         services.join(", ")
     }
 
-    fn human(&self) -> String {
+    /// Each replica with its state and condition.
+    pub(super) fn conditions(&self) -> Conditions {
+        let replicas = self.services.iter().flat_map(|service| &service.replicas);
+        replicas
+            .map(|replica| {
+                let state = format!("{:?}", replica.state).to_lowercase();
+                (replica.name.clone(), (state, replica.condition()))
+            })
+            .collect()
+    }
+
+    pub(super) fn human(&self) -> String {
         let replicas: usize = self
             .services
             .iter()

@@ -16,9 +16,13 @@ use super::{
 use crate::{
     error::Error,
     exit::Exit,
+    host,
     output::{Printer, seconds},
     plan::Plan,
 };
+
+/// Less room than that is told before anything is made.
+const DISK_BYTES: u64 = 2_000_000_000;
 
 /// Bring the stack to what sysndd.toml says.
 ///
@@ -81,6 +85,7 @@ impl Up {
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
         }
+        warn_of_full_disk(&session);
         let order = Order {
             images: ImageSource::Here(mode),
             wish,
@@ -90,6 +95,18 @@ impl Up {
         let done = deploy(&session, &order, &interrupt).await?;
         UpReport::new(&session, &done, began).await?.print(printer);
         Ok(Exit::Done)
+    }
+}
+
+/// An image that is built takes some hundred megabytes, and a database that cannot write stops.
+fn warn_of_full_disk(session: &Session) {
+    if let Some((directory, free)) = host::free_space(&session.engine)
+        && free < DISK_BYTES
+    {
+        session.printer.note(format!(
+            "only {} MB are free in {directory}; `sysndd-deploy prune --dry-run` shows what is not needed",
+            free / 1_000_000
+        ));
     }
 }
 

@@ -1,8 +1,11 @@
 //! The way from here to the stack's database: its container's address where that can be reached,
 //! else a tunnel through the engine. It opens no session and knows no SQL.
 
+mod login;
+
 use std::{io::ErrorKind, net::SocketAddr, time::Duration};
 
+pub(crate) use login::Login;
 use mysql_async::{Opts, OptsBuilder};
 use serde::Serialize;
 use tokio::{net::TcpStream, time::timeout};

@@ -235,7 +235,7 @@ impl Engine {
     }
 }
 
-fn body(spec: &ContainerSpec) -> ContainerCreateBody {
+pub(super) fn body(spec: &ContainerSpec) -> ContainerCreateBody {
     let ports: Vec<String> = spec
         .ports
         .iter()

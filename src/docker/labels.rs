@@ -16,6 +16,8 @@ pub(crate) const CONFIG_HASH: &str = "dev.sysndd.config-hash";
 pub(crate) const HELPER: &str = "dev.sysndd.helper";
 /// Value of [`HELPER`]: mounts the state volume for a command that reads or writes it.
 pub(crate) const HELPER_STATE: &str = "state";
+/// Value of [`HELPER`]: a command that an operator runs beside the services.
+pub(crate) const HELPER_RUN: &str = "run";
 /// Value of [`HELPER`]: the deploy lock. The labels below say who holds it, and for what.
 pub(crate) const HELPER_LOCK: &str = "lock";
 pub(crate) const LOCK_USER: &str = "dev.sysndd.lock.user";

@@ -12,8 +12,10 @@ mod events;
 mod exec;
 mod helpers;
 mod images;
+mod interact;
 pub(crate) mod labels;
 mod logs;
+mod prune;
 mod resources;
 mod tunnel;
 
@@ -29,6 +31,7 @@ pub(crate) use events::ContainerEvent;
 pub(crate) use exec::ExecOutput;
 pub(crate) use helpers::HelperSpec;
 pub(crate) use images::*;
+pub(crate) use interact::{Conversation, ExecSpec, Partner, Piece};
 pub(crate) use logs::{LogLine, LogQuery, LogStream};
 pub(crate) use tunnel::Tunnel;
 

@@ -39,6 +39,8 @@ pub(crate) struct Observed {
     /// Names of containers that bear the project's label and are no replica: helpers that an
     /// interrupted run left behind.
     pub(crate) leftovers: Vec<String>,
+    /// Names of containers in which a command of an operator runs.
+    pub(crate) one_offs: Vec<String>,
     /// Directories of this machine that the stack mounts; unknown on a remote engine.
     pub(crate) directories: BTreeMap<PathBuf, Directory>,
     /// Generation number of the upstream list that the edge has in force.
@@ -176,6 +178,7 @@ pub(crate) async fn observe(
             Err(error) => return Err(error),
             // The deploy lock and the ways to the state are in use, and looked after elsewhere.
             Ok(container) if is_of_release(&container) => {}
+            Ok(container) if is_one_off(&container) => observed.one_offs.push(container.name),
             Ok(container) => {
                 let name = container.name.clone();
                 match replica(container) {
@@ -255,6 +258,16 @@ pub(crate) async fn inspect_replica(
 fn is_of_release(container: &InspectedContainer) -> bool {
     let helper = container.labels.get(labels::HELPER).map(String::as_str);
     matches!(helper, Some(labels::HELPER_LOCK | labels::HELPER_STATE))
+}
+
+/// One that has ended was left behind by its operator.
+fn is_one_off(container: &InspectedContainer) -> bool {
+    let helper = container.labels.get(labels::HELPER).map(String::as_str);
+    let over = matches!(
+        container.state,
+        ContainerState::Exited | ContainerState::Dead
+    );
+    helper == Some(labels::HELPER_RUN) && !over
 }
 
 /// `None` when the labels of a replica are not all there.

@@ -67,17 +67,30 @@ impl Printer {
         }
     }
 
-    /// Text on stdout, as it is. A reader that went away (`| head`) ends the program quietly.
-    #[expect(clippy::unused_self, reason = "the printer is the permission to print")]
+    /// Text on stdout, as it is.
     pub(crate) fn text(self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    /// What a command in a container printed, as it is. A reader that went away (`| head`)
+    /// ends the program quietly.
+    #[expect(clippy::unused_self, reason = "the printer is the permission to print")]
+    pub(crate) fn bytes(self, bytes: &[u8]) {
         let mut stdout = std::io::stdout().lock();
         if stdout
-            .write_all(text.as_bytes())
+            .write_all(bytes)
             .and_then(|()| stdout.flush())
             .is_err()
         {
             std::process::exit(0);
         }
+    }
+
+    /// What it printed on its stderr.
+    #[expect(clippy::unused_self, reason = "the printer is the permission to print")]
+    pub(crate) fn error_bytes(self, bytes: &[u8]) {
+        // Nothing can be done about a stderr that is gone.
+        let _ = std::io::stderr().lock().write_all(bytes);
     }
 
     /// What is going on: a line on stderr.

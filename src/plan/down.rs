@@ -82,13 +82,12 @@ pub(crate) fn down(stack: &Stack, observed: &Observed, intent: DownIntent) -> Pl
             stopped_before = stopped;
         }
     }
-    for name in &observed.leftovers {
+    let left = |name| (name, "an interrupted run left it");
+    let ran = |name| (name, "a command runs in it, and the project goes down");
+    let helpers = observed.leftovers.iter().map(left);
+    for (name, cause) in helpers.chain(observed.one_offs.iter().map(ran)) {
         let replica = ReplicaName::new(name.as_str());
-        removed.push(push(
-            vec![],
-            Action::RemoveContainer { replica },
-            "an interrupted run left it",
-        ));
+        removed.push(push(vec![], Action::RemoveContainer { replica }, cause));
     }
     for name in &observed.networks {
         push(

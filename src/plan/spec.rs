@@ -75,6 +75,23 @@ impl<'a> ContainerTemplate<'a> {
         spec
     }
 
+    /// A container that takes part in nothing: no other finds it, it publishes nothing, and it ends
+    /// with its command.
+    fn one_off(&self, release: &ReleaseId, name: &ReplicaName) -> ContainerSpec {
+        let mut spec = self.spec(&|text| text.resolve(release, name));
+        spec.labels.extend([
+            (labels::PROJECT.to_owned(), self.stack.project.to_string()),
+            (labels::HELPER.to_owned(), labels::HELPER_RUN.to_owned()),
+            (labels::RELEASE.to_owned(), release.to_string()),
+        ]);
+        spec.name = name.to_string();
+        spec.ports = Vec::new();
+        spec.aliases = Vec::new();
+        spec.healthcheck = None;
+        "no".clone_into(&mut spec.restart);
+        spec
+    }
+
     fn hash_of_content(&self) -> String {
         let spec = self.spec(&crate::config::Text::expose);
         let json = serde_json::to_vec(&spec)
@@ -161,6 +178,17 @@ impl<'a> ContainerTemplate<'a> {
             pids: service.resources.pids.map(i64::from),
         }
     }
+}
+
+/// A container like those of `service`, for one command.
+pub(crate) fn one_off(
+    stack: &Stack,
+    service: &Service,
+    image: &str,
+    release: &ReleaseId,
+    name: &ReplicaName,
+) -> ContainerSpec {
+    ContainerTemplate::new(stack, service, image).one_off(release, name)
 }
 
 /// Bytes in hexadecimal digits.

@@ -23,7 +23,9 @@ mod tests;
 
 pub(crate) use audit::{AuditRecord, AuditResult};
 pub(crate) use diff::{Change, diff};
-pub(crate) use history::{Entry, Status, interrupted, releases, rollback_target};
+pub(crate) use history::{
+    Entry, Retention, Status, interrupted, releases, retention, rollback_target,
+};
 pub(crate) use journal::{Journal, JournalEntry, Outcome};
 pub(crate) use lock::{Holder, LockError, LockStatus, lock_status, release_by_force};
 pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, ServiceRecord, Why};

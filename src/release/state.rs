@@ -22,6 +22,8 @@ pub(super) const REPORT_SCHEMA: &str = "sysndd-deploy/verdict/1";
 
 /// As in a plan: the verb of starting a container.
 const START: &str = "start";
+/// And that of stopping one.
+const STOP: &str = "stop";
 
 /// One run of a command; also label `dev.sysndd.run` of the containers that it creates.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -102,6 +104,23 @@ pub(crate) struct StartCall {
 }
 
 impl State {
+    /// Whether a later run than the one that made it stopped this container and started it again,
+    /// as `restart` does one by one.
+    pub(crate) fn was_restarted(&self, run: &str, container: &str) -> bool {
+        let made_by = RunId::new(run);
+        let mut later = self.runs.iter().filter(|(id, _)| **id > made_by);
+        later.any(|(_, run)| {
+            let did = |verb: &str| {
+                run.begin().is_some_and(|begin| {
+                    let mut operations = begin.operations.iter();
+                    operations
+                        .any(|operation| operation.action == verb && operation.subject == container)
+                })
+            };
+            did(STOP) && did(START)
+        })
+    }
+
     /// When a run asked the engine to start this container.
     pub(crate) fn start_call(&self, run: &str, container: &str) -> Option<StartCall> {
         let run = self.runs.get(&RunId::new(run))?;

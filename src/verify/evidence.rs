@@ -28,6 +28,8 @@ pub(crate) struct ReplicaEvidence {
     /// How the engine was asked to start it, where the journal of its run tells and it has not been
     /// started again since.
     pub(crate) start_call: Option<StartCall>,
+    /// Whether an operator restarted it: that goes one by one.
+    pub(crate) was_restarted: bool,
     /// Startup events of all its lives, oldest first.
     pub(crate) events: Vec<StartupEvent>,
     /// Its health report; `None` when its service has no HTTP probe or it does not run.
@@ -144,6 +146,7 @@ async fn gather_replica(
     let (events, health) = future::join(events, ask_health(stack, prober, replica)).await;
     ReplicaEvidence {
         start_call: start_call(state, replica),
+        was_restarted: state.was_restarted(&replica.run, replica.name.as_str()),
         replica: replica.clone(),
         events,
         health,

@@ -5,6 +5,7 @@
 //! needs no engine is not.
 
 mod change;
+mod commands;
 mod configuration;
 mod failing;
 mod faults;

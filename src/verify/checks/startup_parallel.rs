@@ -89,7 +89,7 @@ fn check(context: &Context<'_>) -> Outcome {
     }
     if all.is_empty() {
         let why = if unknown.is_empty() {
-            "no service has several replicas".into()
+            "no service has several replicas that were brought up together and not restarted one by one since".into()
         } else {
             unknown.join("; ")
         };
@@ -137,14 +137,19 @@ fn batches<'a>(
 }
 
 /// A replica that ended and was started again says nothing about how the batch was brought up. Only
-/// where all were started again is that what is judged.
+/// where all were started again is that what is judged; not where an operator asked for it, since
+/// `restart` goes one by one.
 fn first_lives(batch: Vec<&ReplicaEvidence>) -> Vec<&ReplicaEvidence> {
     let first: Vec<&ReplicaEvidence> = batch
         .iter()
         .copied()
         .filter(|evidence| evidence.lives() < 2)
         .collect();
-    if first.is_empty() { batch } else { first }
+    if !first.is_empty() {
+        return first;
+    }
+    let by_themselves = batch.into_iter().filter(|evidence| !evidence.was_restarted);
+    by_themselves.collect()
 }
 
 fn interval(evidence: &ReplicaEvidence) -> Option<Interval> {

@@ -10,8 +10,8 @@ use std::{
 
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
 };
 
 use super::{DEADLINE, Report, root};
@@ -132,6 +132,12 @@ impl Running {
             .and_then(rustix::process::Pid::from_raw);
         rustix::process::kill_process(id.expect("a process id"), signal)
             .expect("it can be signalled");
+    }
+
+    /// What it prints, line by line, from now on.
+    pub(crate) fn lines(&mut self) -> Lines<BufReader<ChildStdout>> {
+        let stdout = self.child.stdout.take().expect("nobody took it before");
+        BufReader::new(stdout).lines()
     }
 
     /// Waits for a line on stdout, and meanwhile does `something` again and again.

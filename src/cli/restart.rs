@@ -1,0 +1,150 @@
+//! `restart`: each replica anew, one after the other, without a request being lost.
+
+use std::{collections::BTreeSet, time::Instant};
+
+use serde_json::json;
+
+use super::{
+    Global,
+    deploy::{before, undo, while_held},
+    run::{Record, carry_out, explain, interrupt_token, progress, stands},
+    running::Running,
+    typed,
+};
+use crate::{
+    config::ServiceName,
+    error::Error,
+    exit::Exit,
+    output::{Printer, seconds},
+    plan::{self, Action, Plan},
+    release::{self, Outcome, Turn},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  sysndd-deploy restart api              its replicas, one after the other
+  sysndd-deploy restart                  all services but those that keep data
+  sysndd-deploy restart db               the database, since it was named
+  sysndd-deploy restart api --dry-run    what would be done";
+
+/// Stop and start the replicas of a service, one after the other: out of the edge's list, requests
+/// finished, restarted, ready, back in the list. Release, containers and their volumes stay.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Restart {
+    /// Which services; by default all but those that keep data
+    #[arg(value_name = "SERVICE")]
+    services: Vec<String>,
+    /// Show the plan and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Restart {
+    pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
+        let began = Instant::now();
+        let running = Running::open(global, printer).await?;
+        let services = self.services(&running)?;
+        if self.dry_run {
+            let plan = plan_of(&running, &services);
+            printer.data(&plan, || plan.to_string());
+            return Ok(Exit::Done);
+        }
+        let plan = in_turn(running, &services).await?;
+        let restarted: Vec<&str> = plan
+            .operations
+            .iter()
+            .filter(|operation| matches!(operation.action, Action::StartContainer { .. }))
+            .map(|operation| operation.action.subject())
+            .collect();
+        let report = json!({
+            "schema": "sysndd-deploy/restart/1",
+            "project": plan.project,
+            "restarted": restarted,
+            "duration_ms": began.elapsed().as_millis(),
+        });
+        printer.data(&report, || {
+            format!(
+                "{}: {} replicas restarted in {}\n",
+                plan.project,
+                restarted.len(),
+                seconds(began.elapsed())
+            )
+        });
+        Ok(Exit::Done)
+    }
+
+    fn services(&self, running: &Running) -> Result<BTreeSet<ServiceName>, Error> {
+        let stack = &running.session.stack;
+        if self.services.is_empty() {
+            let all = stack.services.values();
+            let passing = all.filter(|service| !stack.is_exclusive(service));
+            return Ok(passing.map(|service| service.name.clone()).collect());
+        }
+        let named = self.services.iter();
+        named.map(|name| running.service(name)).collect()
+    }
+}
+
+fn plan_of(running: &Running, services: &BTreeSet<ServiceName>) -> Plan {
+    let stack = &running.session.stack;
+    let template = running.manifest.edge_template(stack);
+    plan::restart(stack, &running.observed, template, services)
+}
+
+async fn in_turn(mut running: Running, services: &BTreeSet<ServiceName>) -> Result<Plan, Error> {
+    let (engine, stack) = (&running.session.engine, &running.session.stack);
+    let image = release::helper_image(engine, stack).await?;
+    let mut turn = Turn::take(engine, stack, &image, &typed()).await?;
+    if let Some(run) = turn.interrupted() {
+        turn.leave().await?;
+        return Err(Error::usage(run.explain())
+            .with_hint("`sysndd-deploy up` finishes it, or undoes it when it cannot"));
+    }
+    // What stands now, and not what stood before it was our turn.
+    running.observed = running.session.observe().await?;
+    let plan = plan_of(&running, services);
+    let done = carried_out(&running, &plan, &mut turn).await;
+    let (outcome, reason) = match &done {
+        Ok(()) => (Outcome::Done, None),
+        Err(error) => {
+            let outcome = match error.exit {
+                Exit::Interrupted => Outcome::Interrupted,
+                _ => Outcome::Failed,
+            };
+            (outcome, error.message.lines().next().map(str::to_owned))
+        }
+    };
+    let ended = turn.end(outcome, reason).await;
+    done?;
+    ended?;
+    Ok(plan)
+}
+
+async fn carried_out(running: &Running, plan: &Plan, turn: &mut Turn) -> Result<(), Error> {
+    let session = &running.session;
+    for note in &plan.notes {
+        session.printer.note(note);
+    }
+    let before = before(session, &running.observed).await?;
+    let from = Some(running.manifest.id.clone());
+    let record = Record::new(&turn.begin(plan, &before, from, None).await?);
+    let token = while_held(turn, &interrupt_token());
+    let template = running.manifest.edge_template(&session.stack);
+    let Err(failure) = carry_out(session, plan, template, &token, &record).await else {
+        return Ok(());
+    };
+    let error = explain(plan, &failure);
+    let error = match error.exit {
+        // What was stopped starts again, and the edge gets its list back.
+        Exit::Interrupted if turn.is_held() => match undo(session, &before, &record).await {
+            Ok(undone) => error.with_more(undone),
+            Err(second) => error.with_more(format!("undoing it failed as well: {second}")),
+        },
+        // The edge's list stays as it is: without the replica that did not come back.
+        _ => error.with_more(progress(plan, &failure)),
+    };
+    Err(error
+        .with_more(format!("what runs{}", stands(session).await))
+        .or_hint("`sysndd-deploy logs` shows more; `sysndd-deploy up` brings back what is missing"))
+}

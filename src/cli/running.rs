@@ -1,0 +1,157 @@
+//! What several commands work on: the release that runs, as it was recorded, and not what
+//! `sysndd.toml` says by now.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Global,
+    session::{self, Session},
+};
+use crate::{
+    config::{Environment, Secrets, ServiceName, Stack},
+    error::Error,
+    exit::Exit,
+    observe::{Observed, Replica},
+    output::Printer,
+    release::{self, Manifest},
+};
+
+/// The release that runs.
+pub(super) struct Running {
+    /// With the stack of the release, and the secrets of now.
+    pub(super) session: Session,
+    /// What the file says now.
+    pub(super) file: Stack,
+    pub(super) manifest: Manifest,
+    pub(super) observed: Observed,
+}
+
+impl Running {
+    pub(super) async fn open(global: &Global, printer: Printer) -> Result<Self, Error> {
+        let now = Session::open(global, printer).await?;
+        let observed = now.observe().await?;
+        let project = &now.stack.project;
+        let Some(release) = observed.release() else {
+            return Err(Error::usage(format!("{project} is down"))
+                .with_hint("`sysndd-deploy up` starts it"));
+        };
+        let state = release::read_state(&now.engine, &now.stack).await?;
+        let Some(manifest) = state.releases.get(release).cloned() else {
+            return Err(Error::new(
+                Exit::Usage,
+                format!("{release} was not brought up to its end: nothing is recorded of it"),
+            )
+            .with_hint("`sysndd-deploy up` finishes it, or undoes it when it cannot"));
+        };
+        let environment = Environment::of_process()?;
+        let path = session::path(global, &environment)?;
+        let stack = manifest.stack(&Secrets::beside(&path, &environment)?)?;
+        Ok(Self {
+            file: now.stack.clone(),
+            session: now.with_other_stack(stack),
+            manifest,
+            observed,
+        })
+    }
+
+    /// Replicas by service as they are, also where they were scaled since. The highest number
+    /// counts: one that is missing below it is not a wish for fewer.
+    pub(super) fn counts(&self) -> BTreeMap<ServiceName, u32> {
+        let count = |(service, recorded)| {
+            let numbers = self
+                .observed
+                .replicas_of(&service)
+                .map(|found| found.number);
+            let count = numbers.max().unwrap_or(recorded);
+            (service, count)
+        };
+        self.manifest.replicas().into_iter().map(count).collect()
+    }
+
+    /// A service of the release, by the name that was typed.
+    pub(super) fn service(&self, name: &str) -> Result<ServiceName, Error> {
+        known(&self.session.stack, name)
+    }
+}
+
+/// A service of the stack, by the name that was typed.
+pub(super) fn known(stack: &Stack, name: &str) -> Result<ServiceName, Error> {
+    let service = ServiceName::new(name);
+    if stack.services.contains_key(&service) {
+        return Ok(service);
+    }
+    let names: Vec<&str> = stack.services.keys().map(ServiceName::as_str).collect();
+    Err(Error::usage(format!("there is no service {name}"))
+        .with_hint(format!("services are {}", names.join(", "))))
+}
+
+/// The replica that was meant: `api` is any that runs, `api.2` and `api-2` are number 2; a
+/// container's whole name is understood as well.
+pub(super) fn replica<'a>(
+    stack: &Stack,
+    observed: &'a Observed,
+    text: &str,
+) -> Result<&'a Replica, Error> {
+    let named = observed
+        .replicas
+        .iter()
+        .find(|replica| replica.name.as_str() == text);
+    let found = if named.is_some() {
+        named
+    } else {
+        let (service, number) = target(text, |name| {
+            stack.services.contains_key(&ServiceName::new(name))
+        });
+        let service = known(stack, service)?;
+        observed
+            .replicas
+            .iter()
+            .filter(|replica| replica.service == service)
+            .filter(|replica| number.is_none_or(|number| replica.number == number))
+            // While one replaces another, the one that runs.
+            .max_by_key(|replica| (replica.is_running(), std::cmp::Reverse(replica.number)))
+    };
+    match found {
+        Some(replica) if replica.is_running() => Ok(replica),
+        Some(replica) => Err(Error::deploy(format!("{} does not run", replica.name))
+            .with_hint("`sysndd-deploy status` shows what does")),
+        None => Err(Error::deploy(format!("there is no replica {text}"))
+            .with_hint("`sysndd-deploy status` shows what runs")),
+    }
+}
+
+/// A service and the number of a replica, where there is one.
+fn target(text: &str, is_service: impl Fn(&str) -> bool) -> (&str, Option<u32>) {
+    if is_service(text) {
+        return (text, None);
+    }
+    match text.rsplit_once(['.', '-']) {
+        Some((service, number)) if is_service(service) => match number.parse() {
+            Ok(number) => (service, Some(number)),
+            Err(_) => (text, None),
+        },
+        _ => (text, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::target;
+
+    #[test]
+    fn a_replica_is_a_service_with_a_number() {
+        let known = |name: &str| ["api", "api-2", "web"].contains(&name);
+        for (text, expected) in [
+            ("api", ("api", None)),
+            ("api.3", ("api", Some(3))),
+            ("web-1", ("web", Some(1))),
+            // A service may bear a number in its name.
+            ("api-2", ("api-2", None)),
+            ("api-2-1", ("api-2", Some(1))),
+            ("api.x", ("api.x", None)),
+            ("other-1", ("other-1", None)),
+        ] {
+            assert_eq!(target(text, known), expected, "{text}");
+        }
+    }
+}
