@@ -9,7 +9,7 @@ use clap::{Subcommand, ValueEnum};
 use mysql_async::Conn;
 use sysndd_migrator::{MigrationSet, Settings, Status};
 
-use crate::config::{DatabaseUrl, Identity, Migrations, Source, Telemetry};
+use crate::config::{DatabaseUrl, Fault, Identity, Migrations, Source, Telemetry};
 use crate::telemetry::{self, Events};
 
 /// Looking takes a few round trips.
@@ -54,6 +54,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
     let identity = Identity::read(&mut source);
     let migrations = Migrations::read(&mut source);
     let telemetry = Telemetry::read(&mut source);
+    let fault = Fault::read(&mut source);
     let url = match &args.database_url {
         None => DatabaseUrl::read(&mut source),
         Some(text) => DatabaseUrl::parse(text)
@@ -72,7 +73,8 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
                 wait_budget: migrations.wait,
                 ..Settings::new(identity.replica.clone())
             };
-            sysndd_migrator::migrate(url.opts(), &set, &settings, &Events::new(identity)).await?;
+            let events = Events::new(identity).dying_at(fault);
+            sysndd_migrator::migrate(url.opts(), &set, &settings, &events).await?;
         }
         Action::Status { format } => {
             let status = tokio::time::timeout(STATUS_TIMEOUT, look(&url, &set))

@@ -16,6 +16,7 @@
 //! | `ledger` | the table `schema_version` | database |
 //! | `lock`, `session` | who may migrate, on which connection | database |
 //! | `apply` | one file under the lock | database |
+//! | `point` | the named moments of an applier, for drills | none |
 //! | `run`, `outcome`, `status`, `resolve` | what callers call | database |
 //!
 //! This crate never decides from an error's code that a statement "was already done", and never
@@ -30,6 +31,7 @@ mod ledger;
 mod lex;
 mod lock;
 mod outcome;
+mod point;
 mod position;
 mod resolve;
 mod resume;
@@ -46,6 +48,7 @@ pub use header::{Compat, Verify};
 pub use ledger::{LEDGER_TABLE, LedgerRow, State, read_ledger};
 pub use lock::lock_holder;
 pub use outcome::Outcome;
+pub use point::Point;
 pub use resolve::{Decision, resolve};
 pub use run::migrate;
 pub use settings::{EventSink, Gaps, Mode, Settings};

@@ -18,6 +18,7 @@ use crate::files::{MigrationFile, MigrationSet, hex};
 use crate::ledger::{self, Ledger, Shape, State};
 use crate::lock::{Holder, Key, Keys};
 use crate::outcome::{Outcome, millis};
+use crate::point::Point;
 use crate::position::{Position, position};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Mode, Settings};
@@ -158,6 +159,7 @@ impl Start<'_> {
     }
 
     async fn under_lock(&self, mut conn: Conn, waiting: Instant) -> Result<Outcome, MigrateError> {
+        self.events.reached(Point::LockTaken);
         let ledger = self.read(&mut conn).await?;
         let now = self.position(&ledger)?;
         if now.pending.is_empty() {
@@ -179,6 +181,7 @@ impl Start<'_> {
             },
         );
         let shape = self.ready_ledger(&mut conn, &ledger.shape).await?;
+        self.events.reached(Point::LedgerReady);
         let mut applier = Applier {
             dialer: self.dialer,
             keys: self.keys,
@@ -198,6 +201,7 @@ impl Start<'_> {
                 return Err(error);
             }
         }
+        self.events.reached(Point::BeforeRelease);
         applier.finish().await?;
         let done = names(&now.pending);
         self.events.emit(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::point::Point;
 use sysndd_protocol::{Event, Level, ReleaseId, ReplicaName};
 
 /// What to do about pending files.
@@ -89,4 +90,9 @@ impl Settings {
 pub trait EventSink: Send + Sync {
     /// Takes one event, in the order in which they happen.
     fn emit(&self, level: Level, event: Event);
+
+    /// An applier has come to this point. For drills that end it there; anything else ignores it.
+    fn reached(&self, point: Point) {
+        let _ = point;
+    }
 }

@@ -20,6 +20,7 @@ use crate::files::MigrationFile;
 use crate::ledger::{self, Doubt, LedgerRow, Shape};
 use crate::lock::{Key, Keys};
 use crate::outcome::millis;
+use crate::point::Point;
 use crate::resume::{Resume, resume};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Settings};
@@ -60,6 +61,7 @@ impl Applier<'_> {
             &self.run_id,
         );
         self.dialer.bounded("writing the ledger", begin).await?;
+        self.events.reached(Point::FileBegun);
         if row.is_some() {
             let event = Event::MigrationResumed {
                 version: file.version(),
@@ -72,10 +74,12 @@ impl Applier<'_> {
                 return Err(self.failed(file, failure, started).await);
             }
         }
+        self.events.reached(Point::PostCondition);
         self.post_condition(file, started).await?;
         let duration_ms = millis(started);
         let applied = ledger::applied(&mut self.conn, &self.shape, file, duration_ms);
         self.dialer.bounded("writing the ledger", applied).await?;
+        self.events.reached(Point::FileDone);
         self.events.emit(
             Level::Info,
             Event::MigrationApplied {

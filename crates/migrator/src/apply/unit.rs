@@ -5,6 +5,7 @@ use crate::classify::Object;
 use crate::error::{MigrateError, shortened};
 use crate::files::MigrationFile;
 use crate::ledger::Doubt;
+use crate::point::Point;
 use crate::session::RunError;
 use crate::units::{How, Unit, Units};
 
@@ -60,6 +61,7 @@ impl Applier<'_> {
         };
         if ours {
             self.run("BEGIN").await.map_err(run(unit.first))?;
+            self.events.reached(Point::StatementNoted);
         }
         for at in unit.first..=last {
             self.statement(file, at).await.map_err(run(at))?;
@@ -67,7 +69,10 @@ impl Applier<'_> {
         self.checkpoint(file, unit.last + 1, &Doubt::default())
             .await
             .map_err(|error| undone(unit.last, Cause::Ours(error)))?;
-        self.run(commit).await.map_err(run(unit.last))
+        self.events.reached(Point::BeforeCommit);
+        self.run(commit).await.map_err(run(unit.last))?;
+        self.events.reached(Point::Checkpointed);
+        Ok(())
     }
 
     /// One definition, noted down before with what its targets look like.
@@ -92,6 +97,8 @@ impl Applier<'_> {
             before_hash: before_hash.clone(),
         };
         self.checkpoint(file, at, &doubt).await.map_err(ours)?;
+        self.events.reached(Point::Checkpointed);
+        self.events.reached(Point::StatementNoted);
         let Err(error) = self.statement(file, at).await else {
             // That it is done is written with the next unit, or with the file's end. Until then
             // the changed definition tells.
@@ -126,6 +133,8 @@ impl Applier<'_> {
         self.checkpoint(file, first, &doubt)
             .await
             .map_err(|error| failure(first, Cause::Ours(error), first, false))?;
+        self.events.reached(Point::Checkpointed);
+        self.events.reached(Point::StatementNoted);
         for at in first..=unit.last {
             let cause = match self.statement(file, at).await {
                 Ok(true) if at == unit.last => Cause::OpenTransaction,
@@ -149,7 +158,10 @@ impl Applier<'_> {
     /// Runs one statement; true when it leaves a transaction open.
     async fn statement(&mut self, file: &MigrationFile, at: usize) -> Result<bool, RunError> {
         let statement = &file.statements()[at];
-        let ran = self.dialer.run(&mut self.conn, &statement.text).await?;
+        let events = self.events;
+        let run = self.dialer.run(&mut self.conn, &statement.text);
+        let ran = under_way(run, || events.reached(Point::StatementRunning)).await?;
+        self.events.reached(Point::StatementDone);
         if ran.warnings > 0 {
             // Asking which ones would change what ROW_COUNT() and the like say to the next one.
             tracing::warn!(
@@ -167,4 +179,21 @@ impl Applier<'_> {
     async fn run(&mut self, statement: &str) -> Result<(), RunError> {
         self.dialer.run(&mut self.conn, statement).await.map(|_| ())
     }
+}
+
+/// Tells of the moment at which the work has begun and has to wait: the statement is sent, its
+/// answer is not there.
+async fn under_way<T>(work: impl Future<Output = T>, tell: impl FnOnce()) -> T {
+    tokio::pin!(work);
+    let mut tell = Some(tell);
+    std::future::poll_fn(|context| {
+        let polled = work.as_mut().poll(context);
+        if polled.is_pending()
+            && let Some(tell) = tell.take()
+        {
+            tell();
+        }
+        polled
+    })
+    .await
 }

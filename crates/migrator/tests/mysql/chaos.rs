@@ -16,7 +16,7 @@ const ROUNDS: usize = 5;
 
 /// Every kind of unit, and nothing that may end in doubt. The keys are written out: numbers that
 /// `InnoDB` gave to an insert which was undone stay used up.
-fn all_kinds() -> MigrationSet {
+pub(crate) fn all_kinds() -> MigrationSet {
     files(&[
         (
             "001_tables.sql",
@@ -51,7 +51,7 @@ fn all_kinds() -> MigrationSet {
 }
 
 /// Definitions and rows of everything but the ledger.
-async fn picture(db: &Database) -> Vec<String> {
+pub(crate) async fn picture(db: &Database) -> Vec<String> {
     let mut conn = db.connect().await;
     let tables: Vec<String> = conn
         .query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME <> 'schema_version' ORDER BY 1")

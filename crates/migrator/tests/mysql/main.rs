@@ -5,6 +5,7 @@ mod chaos;
 mod failures;
 mod ledger;
 mod lock;
+mod points;
 mod resume;
 mod start;
 mod support;
