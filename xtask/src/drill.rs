@@ -3,6 +3,8 @@
 mod migrate;
 mod start;
 
+pub(crate) use migrate::Migrate;
+
 /// Repeat a fault or a start many times.
 #[derive(clap::Args)]
 pub(crate) struct Drill {
@@ -26,5 +28,3 @@ impl Drill {
         }
     }
 }
-
-pub(crate) use migrate::Migrate;

@@ -136,6 +136,9 @@ impl Drill<'_> {
     fn undisturbed(&self) -> anyhow::Result<Undisturbed> {
         let look = |name: &str, volume: &str| -> anyhow::Result<(Vec<String>, Duration)> {
             let mut round = Round::new(self.field, name, volume)?;
+            if *volume == self.volumes.doubtful {
+                round.gate(true)?;
+            }
             scenario::calm(&mut round, &mut self.terms(name, Duration::ZERO))?;
             let took = round.starters.iter().flat_map(|starter| &starter.events);
             let took = took.filter_map(|event| match event.event {

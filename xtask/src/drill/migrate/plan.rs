@@ -1,5 +1,7 @@
 //! Which rounds a drill has. Pure.
 
+use sysndd_migrator::Point;
+
 use super::{
     round::Round,
     scenario::{self, Decision, Facts, Terms},
@@ -120,26 +122,14 @@ pub(super) fn tasks(runs: usize, only: &[Kind]) -> Vec<Task> {
         }));
     }
     if wanted(Kind::Point) {
-        tasks.extend(
-            points()
-                .into_iter()
-                .enumerate()
-                .map(|(number, point)| Task {
-                    name: format!(
-                        "point-{}",
-                        point.replace(|c: char| !c.is_ascii_alphanumeric(), "-")
-                    ),
-                    kind: Kind::Point,
-                    number,
-                    fault: format!("migrate.{point}"),
-                }),
-        );
+        tasks.extend(Point::ALL.iter().enumerate().map(|(number, point)| Task {
+            name: format!("point-{point}"),
+            kind: Kind::Point,
+            number,
+            fault: format!("migrate.{point}"),
+        }));
     }
     tasks
-}
-
-fn points() -> Vec<String> {
-    Vec::new()
 }
 
 #[cfg(test)]

@@ -165,19 +165,23 @@ impl<'a> Round<'a> {
         Ok(())
     }
 
-    /// The connection that holds the migration lock.
-    pub(super) fn lock_connection(&self) -> anyhow::Result<Option<u64>> {
+    /// Cuts the connection that holds the migration lock; whether there was one.
+    pub(super) fn cut(&self) -> bool {
         let name = &self.name;
-        let query = format!(
-            "SELECT COALESCE(IS_USED_LOCK('schema-migration:{name}:0'), IS_USED_LOCK('schema-migration:{name}:1'))"
+        let script = format!(
+            "SET @holder = COALESCE(IS_USED_LOCK('schema-migration:{name}:0'), IS_USED_LOCK('schema-migration:{name}:1')); KILL @holder"
         );
-        Ok(self
-            .field
-            .database
-            .sql("mysql", &query)?
-            .trim()
-            .parse()
-            .ok())
+        // Fails when it has just ended by itself.
+        self.field.database.sql("mysql", &script).is_ok()
+    }
+
+    /// Opens or closes the gate at which the unguarded `CALL` waits.
+    pub(super) fn gate(&self, open: bool) -> anyhow::Result<()> {
+        let script = format!(
+            "CREATE TABLE IF NOT EXISTS gate (id INT PRIMARY KEY, open INT NOT NULL); REPLACE INTO gate VALUES (1, {})",
+            u8::from(open)
+        );
+        self.field.database.sql(&self.name, &script).map(drop)
     }
 
     pub(super) fn volume(&self) -> &'a str {

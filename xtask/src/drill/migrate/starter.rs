@@ -134,7 +134,6 @@ impl Starter {
         self.exits.last().copied().flatten()
     }
 
-
     /// Events since it was last started.
     fn recent(&self) -> &[StartupEvent] {
         &self.events[self.since..]
