@@ -1,7 +1,9 @@
 //! `peer-sqlx DIR URL`: applies a folder of migrations with sqlx's own migrator, under its own
 //! lock, and prints `applied` when this process was the one that did it.
 
-use sqlx::{ConnectOptions as _, Connection as _, Row as _, migrate::Migrator, mysql::MySqlConnectOptions};
+use sqlx::{
+    ConnectOptions as _, Connection as _, Row as _, migrate::Migrator, mysql::MySqlConnectOptions,
+};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -16,7 +18,9 @@ async fn main() -> Result<(), Failure> {
     let mut conn = options.connect().await?;
     migrator.run(&mut conn).await?;
     // Its own table it makes in any case; another one is a migration's.
-    let row = sqlx::query("SHOW SESSION STATUS LIKE 'Com_insert'").fetch_one(&mut conn).await?;
+    let row = sqlx::query("SHOW SESSION STATUS LIKE 'Com_insert'")
+        .fetch_one(&mut conn)
+        .await?;
     let inserts: String = row.try_get(1)?;
     if inserts != "0" {
         println!("applied");
