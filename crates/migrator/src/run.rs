@@ -191,15 +191,24 @@ impl Start<'_> {
             shape,
             conn,
             key: Key::Zero,
+            unwritten: None,
+            transactional: None,
         };
+        let mut passed = Ok(());
         for file in &now.pending {
-            if let Err(error) = applier.file(file, ledger.get(file.name())).await {
-                // Those who wait need not wait for the connection to end.
-                if let Err(unfreed) = applier.finish().await {
-                    tracing::debug!(%unfreed, "the lock ends with the connection");
-                }
-                return Err(error);
+            passed = applier.file(file, ledger.get(file.name())).await;
+            if passed.is_err() {
+                break;
             }
+        }
+        // Also when a file failed before its own begin was written, the one before it is done.
+        let written = applier.write(None).await;
+        if let Err(error) = passed.and(written) {
+            // Those who wait need not wait for the connection to end.
+            if let Err(unfreed) = applier.finish().await {
+                tracing::debug!(%unfreed, "the lock ends with the connection");
+            }
+            return Err(error);
         }
         self.events.reached(Point::BeforeRelease);
         applier.finish().await?;

@@ -73,6 +73,23 @@ impl Units {
         self.units.iter().position(|unit| unit.first == done)
     }
 
+    /// How many units from this one on create objects, each its own. When none of these objects
+    /// exists at the begin, their existence tells afterwards which of the units ran.
+    pub(crate) fn creations(&self, from: usize) -> usize {
+        let mut made: Vec<&Object> = Vec::new();
+        let next = self.units[from..]
+            .iter()
+            .take_while(|unit| match &unit.how {
+                How::Definition(objects) if self.classes[unit.first].creates => {
+                    let new = objects.iter().all(|object| !made.contains(&object));
+                    made.extend(objects);
+                    new
+                }
+                _ => false,
+            });
+        next.count()
+    }
+
     /// Whether the statements from `first` to `last` may all run again.
     pub(crate) fn guarded(&self, first: usize, last: usize) -> bool {
         self.classes[first..=last].iter().all(|class| class.guarded)
@@ -230,6 +247,19 @@ mod tests {
             ),
             ["definition 1-1", "opaque 2-2"]
         );
+    }
+
+    #[test]
+    fn creations_of_different_objects_stand_together() {
+        let file = |script: &str| {
+            let file = MigrationFile::parse("1_a.sql", script.as_bytes()).expect("parses");
+            Units::of(&file, true)
+        };
+        let units = file(
+            "CREATE TABLE a (b INT); CREATE VIEW v AS SELECT 1; CREATE TABLE a (b INT); CREATE TABLE c (b INT); DROP TABLE d; INSERT INTO a VALUES (1);",
+        );
+        let counts: Vec<usize> = (0..6).map(|at| units.creations(at)).collect();
+        assert_eq!(counts, [2, 3, 2, 1, 0, 0]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Running one unit of a file, in the way that makes its end certain.
 
 use super::Applier;
+use super::note::Note;
 use crate::classify::Object;
 use crate::error::{MigrateError, shortened};
 use crate::files::MigrationFile;
@@ -28,22 +29,44 @@ pub(super) enum Cause {
 }
 
 impl Applier<'_> {
+    /// Runs the unit at this index. `note` is what stands in the ledger, and what does after it.
     pub(super) async fn unit(
         &mut self,
         file: &MigrationFile,
         units: &Units,
-        unit: &Unit,
+        at: usize,
+        note: &mut Note,
     ) -> Result<(), Failure> {
+        let unit = &units.units[at];
         match &unit.how {
-            How::Rows => self.rows(file, unit, true).await,
-            How::Transaction => self.rows(file, unit, false).await,
-            How::Definition(objects) => self.definition(file, unit, objects).await,
-            How::Opaque { dirties, .. } => self.opaque(file, units, unit, *dirties).await,
+            How::Rows => *note = self.rows(file, units, at, true).await?,
+            How::Transaction => *note = self.rows(file, units, at, false).await?,
+            How::Definition(objects) => {
+                if !note.covers(at) {
+                    *note = self.note_down(file, units, at).await?;
+                }
+                self.events.reached(Point::StatementNoted);
+                let before_hash = note.before(objects);
+                self.definition(file, unit, objects, before_hash).await?;
+            }
+            How::Opaque { dirties, .. } => {
+                *note = Note::default();
+                self.opaque(file, units, unit, *dirties).await?;
+            }
         }
+        Ok(())
     }
 
     /// Row changes and the progress in one transaction: exactly once. It is `ours`, or the file's.
-    async fn rows(&mut self, file: &MigrationFile, unit: &Unit, ours: bool) -> Result<(), Failure> {
+    /// What the next unit needs noted is noted with it.
+    async fn rows(
+        &mut self,
+        file: &MigrationFile,
+        units: &Units,
+        index: usize,
+        ours: bool,
+    ) -> Result<Note, Failure> {
+        let unit = &units.units[index];
         // Whatever happens before the commit is undone with the session.
         let undone = |statement, cause| Failure {
             statement,
@@ -66,13 +89,38 @@ impl Applier<'_> {
         for at in unit.first..=last {
             self.statement(file, at).await.map_err(run(at))?;
         }
-        self.checkpoint(file, unit.last + 1, &Doubt::default())
+        let ours = |error| undone(unit.last, Cause::Ours(error));
+        let note = self.note_for(units, index + 1).await.map_err(ours)?;
+        self.checkpoint(file, unit.last + 1, &note.doubt)
             .await
-            .map_err(|error| undone(unit.last, Cause::Ours(error)))?;
+            .map_err(ours)?;
         self.events.reached(Point::BeforeCommit);
         self.run(commit).await.map_err(run(unit.last))?;
         self.events.reached(Point::Checkpointed);
-        Ok(())
+        Ok(note)
+    }
+
+    /// Writes down what this definition needs before it begins, and that all before it is done.
+    async fn note_down(
+        &mut self,
+        file: &MigrationFile,
+        units: &Units,
+        at: usize,
+    ) -> Result<Note, Failure> {
+        let statement = units.units[at].first;
+        let ours = |error| Failure {
+            statement,
+            cause: Cause::Ours(error),
+            dirty: false,
+            done: statement,
+            in_doubt: false,
+        };
+        let note = self.note_for(units, at).await.map_err(ours)?;
+        self.checkpoint(file, statement, &note.doubt)
+            .await
+            .map_err(ours)?;
+        self.events.reached(Point::Checkpointed);
+        Ok(note)
     }
 
     /// One definition, noted down before with what its targets look like.
@@ -81,24 +129,9 @@ impl Applier<'_> {
         file: &MigrationFile,
         unit: &Unit,
         objects: &[Object],
+        before_hash: Option<String>,
     ) -> Result<(), Failure> {
         let at = unit.first;
-        let failure = |cause, in_doubt| Failure {
-            statement: at,
-            cause,
-            dirty: false,
-            done: at,
-            in_doubt,
-        };
-        let ours = |error| failure(Cause::Ours(error), false);
-        let before_hash = self.definitions(objects).await.map_err(ours)?;
-        let doubt = Doubt {
-            statement: Some(at + 1),
-            before_hash: before_hash.clone(),
-        };
-        self.checkpoint(file, at, &doubt).await.map_err(ours)?;
-        self.events.reached(Point::Checkpointed);
-        self.events.reached(Point::StatementNoted);
         let Err(error) = self.statement(file, at).await else {
             // That it is done is written with the next unit, or with the file's end. Until then
             // the changed definition tells.
@@ -107,7 +140,13 @@ impl Applier<'_> {
         // Refused, so nothing happened; and if something did, a person looks.
         let now = self.definitions(objects).await;
         let unchanged = before_hash.is_some() && now.is_ok_and(|now| now == before_hash);
-        Err(failure(Cause::Run(error), !unchanged))
+        Err(Failure {
+            statement: at,
+            cause: Cause::Run(error),
+            dirty: false,
+            done: at,
+            in_doubt: !unchanged,
+        })
     }
 
     /// Statements between whose begin and end nothing is known.
@@ -151,6 +190,14 @@ impl Applier<'_> {
             self.renew()
                 .await
                 .map_err(|error| failure(unit.last, Cause::Ours(error), first, true))?;
+        }
+        if !(file.may_rerun() || units.guarded(first, unit.last)) {
+            // Its end was seen. A death from here on must not make a question of it.
+            let done = unit.last + 1;
+            self.checkpoint(file, done, &Doubt::default())
+                .await
+                .map_err(|error| failure(unit.last, Cause::Ours(error), done, false))?;
+            self.events.reached(Point::Checkpointed);
         }
         Ok(())
     }

@@ -13,7 +13,9 @@ use crate::header::Compat;
 
 pub use read::read_ledger;
 pub(crate) use read::{Ledger, read, read_with_lock};
-pub(crate) use write::{Doubt, adopt, applied, begin, checkpoint, create, failed, resolved};
+pub(crate) use write::{
+    Doubt, Entry, adopt, applied, begin, checkpoint, create, failed, resolved, send,
+};
 
 /// Name of the ledger table, in the database that is migrated.
 pub const LEDGER_TABLE: &str = "schema_version";
