@@ -1,13 +1,20 @@
 //! What is done to the replicas of one round, and what is expected then. Each begins on an empty
 //! database and ends when every replica has ended; how the database looks is compared afterwards.
 
+mod doubt;
+mod hung;
+
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{bail, ensure};
 use sysndd_protocol::Event;
 
-use super::{field::DIR, files::DOUBTFUL_FILE, random::Random, round::Round};
-use crate::{deploy::TestDatabase, engine::docker};
+pub(super) use self::{
+    doubt::{Decision, doubt},
+    hung::{hung, stale},
+};
+use super::{random::Random, round::Round, starter::Starter};
+use crate::engine::docker;
 
 /// What was seen of one round.
 #[derive(Debug, Default, Clone, Copy)]
@@ -148,186 +155,6 @@ pub(super) fn starting(round: &mut Round<'_>, terms: &mut Terms) -> anyhow::Resu
     })
 }
 
-/// The applier hangs: those that wait give up and name it; when it goes on, it finishes.
-pub(super) fn hung(round: &mut Round<'_>, terms: &mut Terms) -> anyhow::Result<Facts> {
-    round.start(1, &[])?;
-    let half = terms.usual / 2;
-    let (holder, _) = at_random_moment(round, terms, half)?.context("nobody applied")?;
-    let name = round.starters[holder].container.clone();
-    // Where it may not see the attributes of other accounts' connections, a waiter names the
-    // holder by its address.
-    let template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}:";
-    let address = docker(&["inspect", "--format", template, &name])?;
-    docker(&["pause", &name])?;
-    let waited = (|| {
-        round.start(terms.starters - 1, &[("SYSNDD_MIGRATE_WAIT", "1s")])?;
-        round.expect("the end of those that wait", |round| {
-            let mut others = round.starters[1..].iter();
-            others.all(super::starter::Starter::has_ended).then_some(())
-        })
-    })();
-    docker(&["unpause", &name])?;
-    waited?;
-    for waiter in &round.starters[1..] {
-        let words = waiter.last_words();
-        ensure!(
-            waiter.last_exit() == Some(1)
-                && [&name, &address].iter().any(|name| words.contains(*name)),
-            "{} ended with {:?} and does not name {name} ({address}): {words}",
-            waiter.container,
-            waiter.last_exit()
-        );
-    }
-    Ok(Facts {
-        landed: 1,
-        again: recover(round)?,
-        ..Facts::default()
-    })
-}
-
-/// The applier hangs for longer than the server bears with it: another takes over, and the first
-/// one, when it goes on, changes nothing.
-pub(super) fn stale(round: &mut Round<'_>, terms: &mut Terms) -> anyhow::Result<Facts> {
-    round.start(1, &[])?;
-    let half = terms.usual / 2;
-    let (holder, _) = at_random_moment(round, terms, half)?.context("nobody applied")?;
-    let name = round.starters[holder].container.clone();
-    docker(&["pause", &name])?;
-    let taken_over = round.start(terms.starters - 1, &[]).and_then(|()| {
-        round.expect("the end of those that take over", |round| {
-            let mut others = round.starters[1..].iter();
-            others.all(super::starter::Starter::has_ended).then_some(())
-        })
-    });
-    docker(&["unpause", &name])?;
-    taken_over?;
-    round.expect("the end of the one that hung", |round| {
-        round.starters[holder].has_ended().then_some(())
-    })?;
-    ensure!(
-        round.starters[holder].last_exit() == Some(1),
-        "it was replaced and ended with {:?}: {}",
-        round.starters[holder].last_exit(),
-        round.starters[holder].last_words()
-    );
-    Ok(Facts {
-        landed: 1,
-        again: recover(round)?,
-        ..Facts::default()
-    })
-}
-
-/// How the applier of a doubtful file is disturbed, and what a person then decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Decision {
-    /// It is killed, the statement runs on in the server: it is done.
-    Done,
-    /// Its connection is cut before the statement did anything: it is tried again.
-    Retry,
-}
-
-/// An unguarded `CALL` is cut short: every replica must say that it is in doubt, with the command
-/// that decides, and after that command the next start finishes.
-pub(super) fn doubt(
-    round: &mut Round<'_>,
-    terms: &mut Terms,
-    decision: Decision,
-) -> anyhow::Result<Facts> {
-    round.gate(false)?;
-    round.start(terms.starters, &[])?;
-    let applier = round.next_applier()?.context("nobody applied")?;
-    let inside = format!(
-        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = '{}' AND STATE = 'User sleep'",
-        round.name
-    );
-    let deadline = Instant::now() + super::round::PATIENCE;
-    while round.field.database.sql("mysql", &inside)?.trim() != "1" {
-        ensure!(Instant::now() < deadline, "wedged: the CALL never began");
-    }
-    match decision {
-        Decision::Done => {
-            ensure!(round.kill(applier)?, "the applier had already ended");
-        }
-        Decision::Retry => {
-            round.starters[applier].disturbed = true;
-            ensure!(round.cut(), "nobody holds the lock");
-        }
-    }
-    round.gate(true)?;
-    round.expect("every replica's end", |round| {
-        round.all_ended().then_some(())
-    })?;
-    let option = match decision {
-        Decision::Done => "--done",
-        Decision::Retry => "--retry",
-    };
-    let command = format!("migrate resolve {DOUBTFUL_FILE} {option}");
-    // One that starts afterwards is told as well.
-    round.start(1, &[])?;
-    round.expect("the end of a start on a file in doubt", |round| {
-        round.all_ended().then_some(())
-    })?;
-    let newest = round.starters.len() - 1;
-    let (mut in_doubt, mut told) = (0, false);
-    for (at, starter) in round.starters.iter().enumerate() {
-        let words = starter.last_words();
-        let names_it = words.contains(&command);
-        ensure!(
-            starter.disturbed
-                || starter.last_exit() == Some(1)
-                    && words.contains(DOUBTFUL_FILE)
-                    && (names_it || at != newest),
-            "{} ended with {:?} and does not name `{command}`: {words}",
-            starter.container,
-            starter.last_exit(),
-        );
-        told |= names_it && at != newest;
-        in_doubt += usize::from(!starter.disturbed);
-    }
-    ensure!(
-        told,
-        "the one that found the doubt does not name `{command}`"
-    );
-    resolve(round, &command)?;
-    let again = recover(round)?;
-    Ok(Facts {
-        landed: 1,
-        again,
-        in_doubt,
-        ..Facts::default()
-    })
-}
-
-/// Runs the very command that was named.
-fn resolve(round: &mut Round<'_>, command: &str) -> anyhow::Result<()> {
-    let field = round.field;
-    let url = format!(
-        "SYSNDD_DATABASE_URL=mysql://root:{}@{}:3306/{}",
-        TestDatabase::PASSWORD,
-        TestDatabase::HOST,
-        round.name
-    );
-    let (label, mount) = (field.label(), format!("{}:{DIR}:ro", round.volume()));
-    let mut run = vec![
-        "run",
-        "--rm",
-        "--label",
-        &label,
-        "--network",
-        &field.database.network,
-        "-v",
-        &mount,
-        "-e",
-        &url,
-        &field.image,
-    ];
-    run.extend(command.split(' '));
-    run.extend(["--dir", DIR]);
-    let said = docker(&run)?;
-    round.note(0, &format!("({command}) {said}"));
-    Ok(())
-}
-
 /// Waits for an applier, and then for a random moment within `limit`, or the applier's end. `None`
 /// when all is done without one.
 fn at_random_moment(
@@ -352,9 +179,7 @@ fn recover(round: &mut Round<'_>) -> anyhow::Result<usize> {
     let mut again = 0;
     loop {
         let ended_early = round.expect("every replica's good end", |round| {
-            let early = |starter: &super::starter::Starter| {
-                starter.has_ended() && starter.last_exit() != Some(0)
-            };
+            let early = |starter: &Starter| starter.has_ended() && starter.last_exit() != Some(0);
             match round.starters.iter().position(early) {
                 Some(at) => Some(Some(at)),
                 None => round.all_ended().then_some(None),
