@@ -1,10 +1,10 @@
 //! What all rounds share: a real MySQL, the API's image, and volumes with migration files.
 
-use std::{fs, process::Command};
+use std::{fs, process::Command, time::Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
-use super::files::File;
+use super::{files::File, round::PATIENCE};
 use crate::{
     command::{capture, say},
     deploy::{Deploy, TestDatabase},
@@ -28,6 +28,18 @@ impl<'a> Field<'a> {
             database: TestDatabase::start(deploy)?,
             volumes: Vec::new(),
         })
+    }
+
+    /// Waits until a restarted server answers.
+    pub(super) fn await_database(&self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = self.database.sql("mysql", "DO 1") {
+            ensure!(
+                Instant::now() < deadline,
+                "the database does not come back: {error:#}"
+            );
+        }
+        Ok(())
     }
 
     /// The label that every container and volume of this drill bears.

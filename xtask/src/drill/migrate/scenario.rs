@@ -126,7 +126,10 @@ pub(super) fn restart(
 ) -> anyhow::Result<Facts> {
     round.start(terms.starters, &[])?;
     let usual = terms.usual;
-    let hit = at_random_moment(round, terms, usual)?.is_some();
+    let hit = match at_random_moment(round, terms, usual)? {
+        Some((applier, _)) => round.starters[applier].applies(),
+        None => false,
+    };
     let container = &round.field.database.container;
     if killed {
         docker(&["kill", "--signal", "KILL", container])?;
@@ -134,9 +137,12 @@ pub(super) fn restart(
     } else {
         docker(&["restart", "--time", "30", container])?;
     }
+    let again = recover(round)?;
+    // All may have been done before, and nobody have waited for it.
+    round.field.await_database()?;
     Ok(Facts {
         landed: usize::from(hit),
-        again: recover(round)?,
+        again,
         ..Facts::default()
     })
 }
