@@ -15,6 +15,7 @@
 //! | `resume` | ledger row of an unfinished file → where to go on | none |
 //! | `ledger` | the table `schema_version` | database |
 //! | `lock`, `session` | who may migrate, on which connection | database |
+//! | `holder`, `told` | who holds the lock, in words; when a waiter says so | database |
 //! | `apply` | one file under the lock | database |
 //! | `point` | the named moments of an applier, for drills | none |
 //! | `run`, `outcome`, `status`, `resolve` | what callers call | database |
@@ -27,12 +28,14 @@ mod classify;
 mod error;
 mod files;
 mod header;
+mod holder;
 mod ledger;
 mod lex;
 mod lock;
 mod outcome;
 mod point;
 mod position;
+mod remedy;
 mod resolve;
 mod resume;
 mod run;
@@ -40,6 +43,7 @@ mod session;
 mod settings;
 mod split;
 mod status;
+mod told;
 mod units;
 
 pub use error::{MigrateError, Refusal, StatementError};

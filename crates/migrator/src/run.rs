@@ -15,13 +15,15 @@ use sysndd_protocol::{Event, Level, MigrationPath};
 use crate::apply::Applier;
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet, hex};
+use crate::holder::Holder;
 use crate::ledger::{self, Ledger, Shape, State};
-use crate::lock::{Holder, Key, Keys};
+use crate::lock::{Key, Keys};
 use crate::outcome::{Outcome, millis};
 use crate::point::Point;
 use crate::position::{Position, position};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Mode, Settings};
+use crate::told::Told;
 
 /// Brings the database up to the files, or waits while another replica does.
 ///
@@ -110,7 +112,7 @@ impl Start<'_> {
         let waiting = Instant::now();
         // Also a waiter needs it: on a server without autocommit every look would be the first.
         self.dialer.prepare(&mut conn).await?;
-        let mut told: Option<(u32, Holder)> = None;
+        let mut told = Told::default();
         loop {
             let holder = self
                 .dialer
@@ -132,15 +134,13 @@ impl Start<'_> {
                     return self.under_lock(conn, waiting).await;
                 }
             } else if let Some(connection) = holder
-                && told.as_ref().is_none_or(|(seen, _)| *seen != connection)
+                && told.wants(connection, self.settings.wait_report)
             {
                 let holder = self.name(&mut conn, connection).await;
-                if told.is_none_or(|(_, before)| !before.is_same_as(&holder)) {
-                    let holder = Some(holder.to_string());
-                    self.events
-                        .emit(Level::Info, Event::MigrationLockWait { holder });
+                if let Some((level, holder)) = told.say(holder, self.settings.wait_report) {
+                    let holder = Some(holder);
+                    self.events.emit(level, Event::MigrationLockWait { holder });
                 }
-                told = Some((connection, holder));
             }
             if waiting.elapsed() >= self.settings.wait_budget {
                 let holder = match holder {

@@ -53,6 +53,8 @@ pub struct Settings {
     pub wait_budget: Duration,
     /// How often a waiter looks.
     pub poll_interval: Duration,
+    /// How often a waiter says again whom it waits for and what that is doing.
+    pub wait_report: Duration,
     /// How long connecting may take before it counts as failed.
     pub connect_timeout: Duration,
     /// How long a query of this crate's own may take: reading the ledger, asking for the lock.
@@ -77,6 +79,7 @@ impl Settings {
             release: None,
             wait_budget: Duration::from_mins(15),
             poll_interval: Duration::from_millis(100),
+            wait_report: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(10),
             watch_interval: Duration::from_secs(5),

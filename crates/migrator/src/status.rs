@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
+use crate::holder::Holder;
 use crate::ledger::{LedgerRow, read_with_lock};
-use crate::lock::{Holder, Keys};
+use crate::lock::Keys;
 use crate::position::position;
 use crate::settings::Gaps;
 

@@ -3,12 +3,18 @@
 use super::Applier;
 use super::note::Note;
 use crate::classify::Object;
-use crate::error::{MigrateError, shortened};
+use crate::error::{MigrateError, server_code};
 use crate::files::MigrationFile;
 use crate::ledger::Doubt;
 use crate::point::Point;
 use crate::session::RunError;
 use crate::units::{How, Unit, Units};
+
+/// So many warnings of one statement are logged.
+const MOST_WARNINGS: usize = 20;
+/// How often row changes are tried that the server undid because of a deadlock.
+const DEADLOCK_TRIES: u32 = 5;
+const DEADLOCK: u16 = 1213;
 
 /// How a unit ended that did not end well.
 pub(super) struct Failure {
@@ -39,8 +45,8 @@ impl Applier<'_> {
     ) -> Result<(), Failure> {
         let unit = &units.units[at];
         match &unit.how {
-            How::Rows => *note = self.rows(file, units, at, true).await?,
-            How::Transaction => *note = self.rows(file, units, at, false).await?,
+            How::Rows => *note = self.rows_until_no_deadlock(file, units, at, true).await?,
+            How::Transaction => *note = self.rows_until_no_deadlock(file, units, at, false).await?,
             How::Definition(objects) => {
                 if !note.covers(at) {
                     *note = self.note_down(file, units, at).await?;
@@ -55,6 +61,37 @@ impl Applier<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Row changes that lose against another connection took no effect, and are made again.
+    async fn rows_until_no_deadlock(
+        &mut self,
+        file: &MigrationFile,
+        units: &Units,
+        at: usize,
+        ours: bool,
+    ) -> Result<Note, Failure> {
+        for attempt in 1..DEADLOCK_TRIES {
+            match self.rows(file, units, at, ours).await {
+                Err(failure) if failure.is_deadlock() => {
+                    let (name, line) = (file.name(), file.statements()[failure.statement].line);
+                    tracing::warn!(
+                        file = name,
+                        line,
+                        attempt,
+                        "{name}:{line}: deadlock, nothing took effect; once more"
+                    );
+                    if let Err(error) = self.run("ROLLBACK").await {
+                        return Err(Failure {
+                            cause: Cause::Run(error),
+                            ..failure
+                        });
+                    }
+                }
+                other => return other,
+            }
+        }
+        self.rows(file, units, at, ours).await
     }
 
     /// Row changes and the progress in one transaction: exactly once. It is `ours`, or the file's.
@@ -210,21 +247,78 @@ impl Applier<'_> {
         let ran = under_way(run, || events.reached(Point::StatementRunning)).await?;
         self.events.reached(Point::StatementDone);
         if ran.warnings > 0 {
-            // Asking which ones would change what ROW_COUNT() and the like say to the next one.
-            tracing::warn!(
-                file = file.name(),
-                line = statement.line,
-                statement = at + 1,
-                warnings = ran.warnings,
-                text = shortened(&statement.text),
-                "a migration statement gave warnings"
-            );
+            self.log_warnings(file, at, ran.warnings).await;
         }
         Ok(ran.in_transaction)
     }
 
+    /// Logs the server's warnings about a statement, with their texts where asking for them
+    /// changes nothing for the next one.
+    async fn log_warnings(&mut self, file: &MigrationFile, at: usize, count: u16) {
+        let (name, line) = (file.name(), file.statements()[at].line);
+        let texts = if reads_leftovers(file) {
+            Vec::new()
+        } else {
+            self.dialer.warnings(&mut self.conn).await
+        };
+        for (level, code, text) in texts.iter().take(MOST_WARNINGS) {
+            // `DROP TABLE IF EXISTS` of a table that is not there is a note.
+            if level == "Note" {
+                tracing::info!(
+                    file = name,
+                    line,
+                    statement = at + 1,
+                    code,
+                    "{name}:{line}: {text}"
+                );
+            } else {
+                tracing::warn!(
+                    file = name,
+                    line,
+                    statement = at + 1,
+                    code,
+                    "{name}:{line}: {text}"
+                );
+            }
+        }
+        let untold = usize::from(count).saturating_sub(texts.len().min(MOST_WARNINGS));
+        if untold > 0 {
+            tracing::warn!(
+                file = name,
+                line,
+                statement = at + 1,
+                "{name}:{line}: {untold} more warnings"
+            );
+        }
+    }
+
     async fn run(&mut self, statement: &str) -> Result<(), RunError> {
         self.dialer.run(&mut self.conn, statement).await.map(|_| ())
+    }
+}
+
+/// Whether a statement of the file asks for what the one before it left in the session, so that
+/// nothing may be asked in between.
+fn reads_leftovers(file: &MigrationFile) -> bool {
+    file.statements().iter().any(|statement| {
+        let text = statement.text.to_ascii_uppercase();
+        [
+            "ROW_COUNT",
+            "FOUND_ROWS",
+            "DIAGNOSTICS",
+            "WARNING_COUNT",
+            "ERROR_COUNT",
+            "SHOW WARNINGS",
+        ]
+        .iter()
+        .any(|word| text.contains(word))
+    })
+}
+
+impl Failure {
+    /// Whether the server undid the whole transaction in favour of another one.
+    fn is_deadlock(&self) -> bool {
+        matches!(&self.cause, Cause::Run(RunError::Statement(error)) if server_code(error) == Some(DEADLOCK))
     }
 }
 

@@ -47,6 +47,12 @@ pub(crate) fn all_kinds() -> MigrationSet {
             "-- verify: SELECT COUNT(*) = 6 FROM a\nINSERT INTO d VALUES (1);\nALTER TABLE d ADD COLUMN e INT NOT NULL DEFAULT 1;\nINSERT INTO d VALUES (2, 2);\n\
              CREATE TRIGGER t BEFORE INSERT ON d FOR EACH ROW SET NEW.e = NEW.e + 1;\nINSERT INTO d VALUES (3, 3);",
         ),
+        (
+            "006_together.sql",
+            "CREATE TABLE e (id INT PRIMARY KEY);\nCREATE TABLE f (id INT PRIMARY KEY, e INT, FOREIGN KEY (e) REFERENCES e (id));\n\
+             CREATE VIEW w AS SELECT id FROM f;\nCREATE TRIGGER u BEFORE INSERT ON f FOR EACH ROW SET NEW.e = NEW.id;\n\
+             INSERT INTO e VALUES (1);\nCREATE TABLE g (id INT PRIMARY KEY);\nCREATE TABLE IF NOT EXISTS h (id INT PRIMARY KEY);\nINSERT INTO f (id) VALUES (1);",
+        ),
     ])
 }
 

@@ -9,3 +9,4 @@ mod points;
 mod resume;
 mod start;
 mod support;
+mod warnings;
