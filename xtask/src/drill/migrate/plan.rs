@@ -88,7 +88,8 @@ impl Task {
             Kind::Cut => scenario::cut(round, terms),
             Kind::Hung => scenario::hung(round, terms),
             Kind::Stale => scenario::stale(round, terms),
-            Kind::Restart => scenario::restart(round, terms, odd),
+            // The harder one first.
+            Kind::Restart => scenario::restart(round, terms, !odd),
             Kind::Starting => scenario::starting(round, terms),
         }
     }
@@ -97,17 +98,24 @@ impl Task {
 /// The rounds of a drill. With few, those that take long by nature are left out.
 pub(super) fn tasks(runs: usize, only: &[Kind]) -> Vec<Task> {
     let tenth = runs.div_ceil(10);
+    let large = runs >= 10;
+    // Worth it in a large drill, or when asked for.
+    let extra = |kind, count| {
+        if large || only.contains(&kind) {
+            count
+        } else {
+            0
+        }
+    };
     let counts = [
-        (
-            Kind::Stale,
-            usize::from(runs >= 10 || only.contains(&Kind::Stale)),
-        ),
+        (Kind::Stale, extra(Kind::Stale, 1)),
         (Kind::Hung, tenth),
         (Kind::Doubt, 2),
-        (Kind::Calm, tenth),
+        // Every drill begins with one.
+        (Kind::Calm, extra(Kind::Calm, tenth)),
         (Kind::Kill, runs),
         (Kind::Cut, tenth),
-        (Kind::Restart, tenth.max(2)),
+        (Kind::Restart, if large { tenth.max(2) } else { 1 }),
         (Kind::Starting, 1),
     ];
     let wanted = |kind: Kind| only.is_empty() || only.contains(&kind);
