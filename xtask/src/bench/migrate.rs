@@ -116,7 +116,7 @@ fn one(arena: &Arena<'_>, entry: &Entry) -> anyhow::Result<Sample> {
 
 fn applied(contestant: Contestant, run: &Run) -> Option<usize> {
     match contestant {
-        Contestant::ClientOnce | Contestant::ClientPerFile => None,
+        Contestant::ClientOnce | Contestant::ClientPerFile | Contestant::Nothing => None,
         Contestant::Sqlx => Some(run.output.lines().filter(|line| *line == "applied").count()),
         Contestant::Ours => {
             let acquired =

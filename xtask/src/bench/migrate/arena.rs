@@ -23,6 +23,8 @@ pub(super) enum Contestant {
     Sqlx,
     /// `sysndd-api migrate up`.
     Ours,
+    /// The same program without a task: what any process costs here.
+    Nothing,
 }
 
 /// The database that they fill.
@@ -125,6 +127,7 @@ impl<'a> Arena<'a> {
                 format!("for file in /bench/files/*.sql; do {client} < $file || exit 1; done")
             }
             Contestant::Sqlx => "/bench/peer-sqlx /bench/files $URL".to_owned(),
+            Contestant::Nothing => "/bench/sysndd-api --version".to_owned(),
             Contestant::Ours => {
                 "SYSNDD_DATABASE_URL=$URL SYSNDD_REPLICA=bench-$i /bench/sysndd-api migrate up --dir /bench/files"
                     .to_owned()

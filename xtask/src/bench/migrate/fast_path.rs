@@ -16,6 +16,8 @@ const RUNS: usize = 21;
 pub(super) struct FastPath {
     /// The whole process.
     process: f64,
+    /// A process that does nothing.
+    nothing: f64,
     /// From its start to the event.
     until_event: f64,
     /// From the server's word that the connection stands to the event.
@@ -29,9 +31,14 @@ pub(super) struct FastPath {
 impl FastPath {
     pub(super) fn describe(&self) -> String {
         format!(
-            "fast path, medians of {RUNS}: {:.1} ms the whole process, {:.1} ms from its start to migration.fast_path, \
+            "fast path, medians of {RUNS}: {:.1} ms the whole process (one that does nothing: {:.1} ms), {:.1} ms from its start to migration.fast_path, \
              {:.2} ms of them from the server's word that the connection stands; {} connection, {} query",
-            self.process, self.until_event, self.library, self.connections, self.queries
+            self.process,
+            self.nothing,
+            self.until_event,
+            self.library,
+            self.connections,
+            self.queries
         )
     }
 }
@@ -40,8 +47,9 @@ impl FastPath {
 /// clock is that of the replicas, since all run on one machine.
 pub(super) fn measure(arena: &Arena<'_>) -> anyhow::Result<FastPath> {
     let sql = |script: &str| arena.database.sql("mysql", script);
-    let (mut process, mut until_event) = (Vec::new(), Vec::new());
+    let (mut process, mut nothing, mut until_event) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..RUNS {
+        nothing.push(arena.run(Contestant::Nothing, 1)?.seconds() * 1e3);
         let run = arena.run(Contestant::Ours, 1)?;
         process.push(run.seconds() * 1e3);
         until_event.push((event(&run)? - run.began) * 1e3);
@@ -88,6 +96,7 @@ pub(super) fn measure(arena: &Arena<'_>) -> anyhow::Result<FastPath> {
     let of = |values: Vec<f64>| median(values.into_iter()).unwrap_or(f64::NAN);
     Ok(FastPath {
         process: of(process),
+        nothing: of(nothing),
         until_event: of(until_event),
         library: of(library),
         queries,
