@@ -16,6 +16,10 @@ pub(crate) enum Exit {
     EngineUnreachable = 3,
     /// The deployment failed.
     DeployFailed = 4,
+    /// Someone else holds the deploy lock.
+    LockHeld = 5,
+    /// A rollback that cannot be done safely.
+    RollbackRefused = 6,
     /// `plan --exit-code`: something would change.
     ChangesPending = 10,
     /// Ctrl-C or a termination signal.

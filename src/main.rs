@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod database;
 mod docker;
 mod edge;
 mod error;
@@ -13,6 +14,7 @@ mod observe;
 mod output;
 mod plan;
 mod probe;
+mod release;
 mod verify;
 
 use std::process::ExitCode;

@@ -147,6 +147,7 @@ fn settings(config: &Config) -> Settings {
         mode: config.migrations.mode,
         release: config.identity.release.clone(),
         wait_budget: config.migrations.wait,
+        gaps: config.migrations.gaps.unwrap_or_default(),
         ..Settings::new(config.identity.replica.clone())
     }
 }

@@ -1,14 +1,20 @@
 //! The command line: one file per command, each short: load → observe → plan → execute → print.
 
+mod audit;
 mod build;
 mod completions;
 mod config;
+mod deploy;
 mod doctor;
 mod down;
 mod images;
+mod lock;
 mod logs;
+mod migrate;
 mod plan;
 mod quickstart;
+mod releases;
+mod rollback;
 mod run;
 mod session;
 mod status;
@@ -42,9 +48,10 @@ Examples:
   sysndd-deploy up --replicas 8        bring the stack to what sysndd.toml says, with 8 replicas
   sysndd-deploy verify --suite data    prove that all replicas share their data directory
   sysndd-deploy logs -f api            follow all replicas of one service
+  sysndd-deploy migrate status         what is applied, by whom, and what is pending
 
-Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 engine not reachable,
-4 deploy failed, 10 changes pending (plan --exit-code), 130 interrupted";
+Exit codes: 0 done, 1 a check failed or `migrate` found something, 2 usage or configuration, 3 engine not reachable,
+4 deploy failed, 5 deploy lock held, 10 changes pending (plan --exit-code, migrate plan --exit-code), 130 interrupted";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -105,6 +112,8 @@ enum Command {
     Quickstart(quickstart::Quickstart),
     /// Bring the stack to what sysndd.toml says
     Up(up::Up),
+    /// Bring an earlier release back
+    Rollback(rollback::Rollback),
     /// Show what `up` would do
     Plan(plan::PlanCommand),
     /// Prove that the deployment is right
@@ -113,6 +122,14 @@ enum Command {
     Status(status::Status),
     /// Show what the replicas print, together
     Logs(logs::Logs),
+    /// Show, check, write and repair schema migrations
+    Migrate(migrate::Migrate),
+    /// List releases; show one; compare two
+    Releases(releases::Releases),
+    /// Show who did what to which release, with which result
+    Audit(audit::Audit),
+    /// Show the deploy lock, or take it from its holder
+    Lock(lock::Lock),
     /// Build the images
     Build(build::Build),
     /// Stop and remove the stack; volumes stay unless asked for
@@ -123,6 +140,12 @@ enum Command {
     Config(config::Config),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+}
+
+/// The command as it was typed, for the records.
+fn typed() -> String {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    words.join(" ")
 }
 
 /// Parses, runs, prints what went wrong.
@@ -167,12 +190,17 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {
     match command {
         Command::Quickstart(command) => command.run(&global, printer).await,
         Command::Build(command) => command.run(&global, printer).await,
+        Command::Migrate(command) => command.run(&global, printer).await,
         Command::Doctor(command) => command.run(&global, printer).await,
         Command::Up(command) => command.run(&global, printer).await,
+        Command::Rollback(command) => command.run(&global, printer).await,
         Command::Plan(command) => command.run(&global, printer).await,
         Command::Verify(command) => command.run(&global, printer).await,
         Command::Status(command) => command.run(&global, printer).await,
         Command::Logs(command) => command.run(&global, printer).await,
+        Command::Releases(command) => command.run(&global, printer).await,
+        Command::Audit(command) => command.run(&global, printer).await,
+        Command::Lock(command) => command.run(&global, printer).await,
         Command::Down(command) => command.run(&global, printer).await,
         Command::Config(command) => command.run(&global, printer),
         Command::Completions(command) => Ok(command.run(printer)),

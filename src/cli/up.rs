@@ -1,25 +1,23 @@
 //! `up`: bring the stack to what `sysndd.toml` says.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Global,
+    deploy::{ImageSource, Order, deploy},
     images::{self, BuildMode},
-    run::{interrupt_token, run_plan},
+    run::interrupt_token,
     session::Session,
     status::{self, StatusReport},
+    typed,
 };
 use crate::{
-    config::ServiceName,
     error::Error,
     exit::Exit,
-    observe::{Directory, Observed},
     output::{Printer, seconds},
-    plan::{self, Plan, UpIntent},
+    plan::Plan,
 };
 
 /// Bring the stack to what sysndd.toml says.
@@ -43,6 +41,12 @@ pub(super) struct Up {
     /// Recreate everything in a new release, also where nothing changed
     #[arg(long)]
     force: bool,
+    /// A service that keeps data (a database) may be replaced if it changed
+    #[arg(long, value_name = "SERVICE")]
+    allow_recreate: Vec<String>,
+    /// What is recorded with the release: why, or what is new
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -50,20 +54,22 @@ pub(super) struct Up {
 
 /// What `up` did.
 #[derive(Debug, Serialize)]
-struct UpReport {
+pub(super) struct UpReport {
     schema: &'static str,
     changed: bool,
     operations: usize,
     duration_ms: u128,
     #[serde(flatten)]
     status: StatusReport,
+    #[serde(skip)]
+    took: Duration,
 }
 
 impl Up {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
         let session = Session::open(global, printer).await?;
-        let counts = session.replica_counts(&self.replicas)?;
+        let wish = session.wish(&self.replicas, self.force, &self.allow_recreate)?;
         let interrupt = interrupt_token();
         let mode = match (self.build, self.no_build) {
             (true, _) => BuildMode::Always,
@@ -71,26 +77,40 @@ impl Up {
             _ => BuildMode::Changed,
         };
         if self.dry_run {
-            let plan = images::preview(&session, &counts, self.force).await?;
+            let plan = images::preview(&session, &wish).await?;
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
         }
-        let done = bring_up(&session, mode, &counts, self.force, &interrupt).await?;
-        let observed = session.observe().await?;
-        let report = UpReport {
-            schema: "sysndd-deploy/up/1",
-            changed: !done.is_empty(),
-            operations: done.operations.len(),
-            duration_ms: began.elapsed().as_millis(),
-            status: status::report(&session, &observed),
+        let order = Order {
+            images: ImageSource::Here(mode),
+            wish,
+            message: self.message,
+            ..Order::up(&typed())
         };
-        printer.data(&report, || report.human(began.elapsed()));
+        let done = deploy(&session, &order, &interrupt).await?;
+        UpReport::new(&session, &done, began).await?.print(printer);
         Ok(Exit::Done)
     }
 }
 
 impl UpReport {
-    fn human(&self, elapsed: std::time::Duration) -> String {
+    pub(super) async fn new(session: &Session, plan: &Plan, began: Instant) -> Result<Self, Error> {
+        let observed = session.observe().await?;
+        Ok(Self {
+            schema: "sysndd-deploy/up/1",
+            changed: !plan.is_empty(),
+            operations: plan.operations.len(),
+            duration_ms: began.elapsed().as_millis(),
+            status: status::report(session, &observed),
+            took: began.elapsed(),
+        })
+    }
+
+    pub(super) fn print(&self, printer: Printer) {
+        printer.data(self, || self.human());
+    }
+
+    fn human(&self) -> String {
         let release = self
             .status
             .release
@@ -105,72 +125,11 @@ impl UpReport {
             "{} {release} {what}: {} in {}\n",
             self.status.project,
             self.status.summary(),
-            seconds(elapsed)
+            seconds(self.took)
         );
         if let Some(url) = &self.status.url {
             text.push_str(&format!("{url}\n"));
         }
         text
     }
-}
-
-/// Images, plan, execution: the whole of `up`, also for `quickstart` and `verify --fresh`.
-pub(super) async fn bring_up(
-    session: &Session,
-    mode: BuildMode,
-    counts: &BTreeMap<ServiceName, u32>,
-    force: bool,
-    interrupt: &CancellationToken,
-) -> Result<Plan, Error> {
-    let observe = async {
-        let observed = session.observe().await?;
-        // Refused before a build has taken its minutes.
-        refuse_unwritable_mounts(session, &observed)?;
-        Ok(observed)
-    };
-    let (images, observed) = tokio::try_join!(images::resolve(session, mode, interrupt), observe)?;
-    let edge_template = images::edge_template(&session.stack)?;
-    let intent = UpIntent {
-        now: Utc::now(),
-        replicas: counts.clone(),
-        force,
-        edge_template: edge_template.clone(),
-    };
-    let plan = plan::up(&session.stack, &images, &observed, &intent);
-    for note in &plan.notes {
-        session.printer.note(note);
-    }
-    run_plan(session, &plan, &edge_template, interrupt).await?;
-    Ok(plan)
-}
-
-/// The classic of a scaled deployment: a directory that the container's user cannot write to.
-fn refuse_unwritable_mounts(session: &Session, observed: &Observed) -> Result<(), Error> {
-    let faults = plan::mount_faults(&session.stack, observed, false);
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let (mut text, mut commands) = (Vec::new(), Vec::new());
-    for fault in faults {
-        let path = fault.path.display();
-        let (uid, gid) = (fault.user.uid, fault.user.gid);
-        match fault.directory {
-            Directory::Missing => {
-                text.push(format!("{}: {path} does not exist", fault.service));
-                commands.push(format!("sudo install -d -o {uid} -g {gid} {path}"));
-            }
-            Directory::Present { owner, mode } => {
-                text.push(format!(
-                    "{} runs as {uid}:{gid} and cannot write to {path}, which is {}:{} with mode {:04o}",
-                    fault.service, owner.uid, owner.gid, mode & 0o7777,
-                ));
-                commands.push(format!("sudo chown {uid}:{gid} {path}"));
-            }
-        }
-    }
-    let hint = format!(
-        "{}; or say `chown = true` at the mount",
-        commands.join(" && ")
-    );
-    Err(Error::usage(text.join("\n")).with_hint(hint))
 }

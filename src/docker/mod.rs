@@ -4,17 +4,21 @@
 //! read and tested without knowing the engine's API. It decides nothing.
 
 mod archive;
+mod attach;
 mod connect;
 mod containers;
 mod error;
 mod events;
 mod exec;
+mod helpers;
 mod images;
 pub(crate) mod labels;
 mod logs;
 mod resources;
+mod tunnel;
 
 pub(crate) use archive::ArchiveEntry;
+pub(crate) use attach::Attached;
 pub(crate) use connect::{EngineInfo, Location};
 pub(crate) use containers::{
     ContainerSpec, ContainerState, HealthcheckSpec, InspectedContainer, MountSpec, MountSpecSource,
@@ -23,8 +27,10 @@ pub(crate) use containers::{
 pub(crate) use error::EngineError;
 pub(crate) use events::ContainerEvent;
 pub(crate) use exec::ExecOutput;
+pub(crate) use helpers::HelperSpec;
 pub(crate) use images::*;
 pub(crate) use logs::{LogLine, LogQuery, LogStream};
+pub(crate) use tunnel::Tunnel;
 
 /// A connection to one engine. Cheap to clone.
 #[derive(Clone)]

@@ -74,6 +74,8 @@ pub(crate) struct TestDatabase<'a> {
     pub(crate) network: String,
     /// With rights to make databases and users.
     pub(crate) url: String,
+    /// The `mysql` client in the server's own container, as a command that lacks the database's name.
+    pub(crate) client: String,
 }
 
 const DATABASE_STACK: &str = "tests/stacks/mysql.toml";
@@ -93,15 +95,16 @@ impl<'a> TestDatabase<'a> {
             network: format!("{project}-net"),
             project,
             url: String::new(),
+            client: String::new(),
         };
         let status = database.call(&["up"])?;
-        let container = status["services"][0]["replicas"][0]["name"].as_str();
-        container
-            .context("the test database has no container")?
-            .clone_into(&mut database.container);
-        let Some(port) = published_port(&status) else {
+        let (Some(port), Some(container)) = (published_port(&status), container(&status)) else {
             bail!("the test database publishes no port: {status}");
         };
+        container.clone_into(&mut database.container);
+        database.client = format!(
+            "docker exec --interactive --env MYSQL_PWD={DATABASE_PASSWORD} {container} mysql --host 127.0.0.1 --user root"
+        );
         database.url = format!("mysql://root:{DATABASE_PASSWORD}@127.0.0.1:{port}");
         Ok(database)
     }
@@ -144,6 +147,11 @@ impl Drop for TestDatabase<'_> {
 fn published_port(status: &Value) -> Option<u64> {
     let replica = status.get("services")?.get(0)?.get("replicas")?.get(0)?;
     replica.get("ports")?.get(0)?.get("host")?.as_u64()
+}
+
+fn container(status: &Value) -> Option<&str> {
+    let replica = status.get("services")?.get(0)?.get("replicas")?.get(0)?;
+    replica.get("container")?.as_str()
 }
 
 /// Whether `docker compose` can be measured against.

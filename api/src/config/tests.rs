@@ -47,6 +47,7 @@ fn all_faults_are_reported_at_once() {
         ("SYSNDD_FAULT", "migrate.nowhere"),
         ("SYSNDD_LOG", "a=b=c"),
         ("SYSNDD_MIGRATE", "maybe"),
+        ("SYSNDD_MIGRATE_GAPS", "some"),
         ("SYSNDD_RELEASE_FILE", "/does/not/exist"),
     ])
     .expect_err("faults");

@@ -116,6 +116,12 @@ pub enum MigrateError {
         /// Why it cannot be told.
         reason: String,
     },
+    /// The database is not one that a baseline is for; nothing was changed.
+    #[error("no baseline was made, nothing was changed: {reason}")]
+    NoBaseline {
+        /// Why, and what to do instead.
+        reason: String,
+    },
     /// There is nothing to resolve in this file.
     #[error("{file} is not in doubt: {reason}")]
     NothingToResolve {

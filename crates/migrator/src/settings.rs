@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use crate::point::Point;
+use serde::Serialize;
 use sysndd_protocol::{Event, Level, ReleaseId, ReplicaName};
+
+use crate::point::Point;
 
 /// What to do about pending files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,13 +33,26 @@ impl std::str::FromStr for Mode {
 }
 
 /// What to think of numbers that are left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Gaps {
     /// They are fine.
     #[default]
     Allow,
     /// They are refused.
     Deny,
+}
+
+impl std::str::FromStr for Gaps {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "allow" => Ok(Self::Allow),
+            "deny" => Ok(Self::Deny),
+            other => Err(format!("`{other}` is neither allow nor deny")),
+        }
+    }
 }
 
 /// How to migrate.

@@ -4,6 +4,12 @@
 use crate::classify::{Class, Kind, Object, Session, classify};
 use crate::files::MigrationFile;
 
+/// Counts the server's tables whose rows no transaction brings back, and the engine of new tables
+/// where it is such a one. While there are any, row changes may be theirs.
+pub(crate) const OTHER_ENGINES: &str = "SELECT COUNT(*) + (@@default_storage_engine <> 'InnoDB') FROM information_schema.TABLES \
+     WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE NOT IN ('InnoDB', 'PERFORMANCE_SCHEMA') \
+     AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')";
+
 /// One stretch of a file. `first` and `last` are indexes of statements, both inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unit {

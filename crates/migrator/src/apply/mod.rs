@@ -10,6 +10,8 @@ mod note;
 mod post_condition;
 mod unit;
 
+pub(crate) use post_condition::holds;
+
 use std::time::Instant;
 
 use mysql_async::Conn;
@@ -25,7 +27,7 @@ use crate::point::Point;
 use crate::resume::{Resume, resume};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Settings};
-use crate::units::{How, Unit, Units};
+use crate::units::{How, OTHER_ENGINES, Unit, Units};
 
 /// One pass over the pending files: the session that holds the lock, and what it writes under.
 pub(crate) struct Applier<'a> {
@@ -153,12 +155,9 @@ impl Applier<'_> {
 
     /// Whether every table is transactional, and every new one will be.
     async fn ask_engines(&mut self) -> Result<bool, MigrateError> {
-        let query = "SELECT COUNT(*) + (@@default_storage_engine <> 'InnoDB') FROM information_schema.TABLES \
-             WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE NOT IN ('InnoDB', 'PERFORMANCE_SCHEMA') \
-             AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')";
         let conn = &mut self.conn;
         let others = self.dialer.bounded("reading the storage engines", async {
-            conn.query_first::<u64, _>(query)
+            conn.query_first::<u64, _>(OTHER_ENGINES)
                 .await
                 .map_err(|source| MigrateError::Session { source })
         });

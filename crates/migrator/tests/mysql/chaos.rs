@@ -65,15 +65,15 @@ pub(crate) async fn picture(db: &Database) -> Vec<String> {
         .expect("runs");
     let mut picture = Vec::new();
     for table in tables {
-        picture.extend(texts(&mut conn, &format!("SHOW CREATE TABLE {table}")).await);
-        picture.extend(texts(&mut conn, &format!("SELECT * FROM {table} ORDER BY 1")).await);
+        picture.extend(texts(&mut conn, &format!("SHOW CREATE TABLE `{table}`")).await);
+        picture.extend(texts(&mut conn, &format!("SELECT * FROM `{table}` ORDER BY 1")).await);
     }
     picture.extend(texts(&mut conn, "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()").await);
     picture.extend(texts(&mut conn, "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()").await);
     picture
 }
 
-async fn texts(conn: &mut Conn, query: &str) -> Vec<String> {
+pub(crate) async fn texts(conn: &mut Conn, query: &str) -> Vec<String> {
     let rows: Vec<mysql_async::Row> = conn.query(query).await.expect("runs");
     let text = |row: mysql_async::Row| {
         let values = row.unwrap().into_iter();
@@ -86,10 +86,10 @@ async fn texts(conn: &mut Conn, query: &str) -> Vec<String> {
 }
 
 /// A small generator, so that a run can be repeated from its seed.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -97,7 +97,7 @@ impl Random {
     }
 }
 
-fn rounds() -> usize {
+pub(crate) fn rounds() -> usize {
     std::env::var("SYSNDD_TEST_ROUNDS")
         .ok()
         .and_then(|rounds| rounds.parse().ok())
@@ -105,7 +105,7 @@ fn rounds() -> usize {
 }
 
 /// `SYSNDD_TEST_SEED`, or another one every time.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     std::env::var("SYSNDD_TEST_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok())
