@@ -226,6 +226,7 @@ fn the_edge() {
             "{}[services.api]\nimage = \"api\"\n",
             edge("web", "api", "SIGHUP", "list")
         ),
+        &edge("web", "api\"\nentrance = \"api", "SIGHUP", "list"),
     ]);
     insta::assert_snapshot!(said);
 }
