@@ -5,7 +5,13 @@
 
 use std::fmt;
 
-use crate::{config::ConfigErrors, docker::EngineError, exit::Exit, host::EngineSetupError};
+use crate::{
+    config::ConfigErrors,
+    docker::EngineError,
+    exit::Exit,
+    host::EngineSetupError,
+    release::{LockError, StoreError, TurnError},
+};
 
 /// A failed command.
 #[derive(Debug)]
@@ -46,6 +52,20 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Adds a line to the message.
+    pub(crate) fn with_more(mut self, line: impl fmt::Display) -> Self {
+        self.message = format!("{}\n{line}", self.message);
+        self
+    }
+
+    /// A hint for those that have none.
+    pub(crate) fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
@@ -82,5 +102,45 @@ impl From<ConfigErrors> for Error {
 impl From<EngineSetupError> for Error {
     fn from(error: EngineSetupError) -> Self {
         Self::new(Exit::EngineUnreachable, error.to_string())
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        let hint = error.hint();
+        match error {
+            StoreError::Engine(error) => error.into(),
+            other => Self {
+                hint,
+                ..Self::deploy(other.to_string())
+            },
+        }
+    }
+}
+
+impl From<LockError> for Error {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Engine(error) => error.into(),
+            LockError::Held { .. } => Self::new(Exit::LockHeld, error.to_string()).with_hint(
+                "wait until it is done; if its process hangs: `sysndd-deploy lock release --force --reason …`",
+            ),
+            LockError::Foreign(ref name) => {
+                let hint = format!("choose another project name, or remove it: docker rm {name}");
+                Self::deploy(error.to_string()).with_hint(hint)
+            }
+            LockError::Silent(_) => Self::deploy(error.to_string())
+                .with_hint("its image needs a shell, and `bash` or `timeout`: the first of [bases] is taken"),
+        }
+    }
+}
+
+impl From<TurnError> for Error {
+    fn from(error: TurnError) -> Self {
+        match error {
+            TurnError::Lock(error) => error.into(),
+            TurnError::Store(error) => error.into(),
+            TurnError::Journal(_) => Self::deploy(error.to_string()),
+        }
     }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Exit {
     EngineUnreachable = 3,
     /// The deployment failed.
     DeployFailed = 4,
+    /// Someone else holds the deploy lock.
+    LockHeld = 5,
     /// `plan --exit-code`: something would change.
     ChangesPending = 10,
     /// Ctrl-C or a termination signal.

@@ -13,6 +13,7 @@ mod observe;
 mod output;
 mod plan;
 mod probe;
+mod release;
 mod verify;
 
 use std::process::ExitCode;

@@ -1,7 +1,5 @@
 //! Images for a stack: built where their sources changed, pulled or made where they are bases.
 
-use std::collections::BTreeMap;
-
 use chrono::Utc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +15,7 @@ use crate::{
         ServiceBuild, StepState,
     },
     output::{Board, seconds},
-    plan::{self, Images, Plan, ResolvedImage, UpIntent},
+    plan::{self, Images, Plan, ResolvedImage, UpIntent, Wish},
 };
 
 /// When to build.
@@ -65,19 +63,14 @@ pub(super) async fn resolve(
 }
 
 /// The plan of `up`, from what is there; nothing is built, pulled or changed.
-pub(super) async fn preview(
-    session: &Session,
-    counts: &BTreeMap<ServiceName, u32>,
-    force: bool,
-) -> Result<Plan, Error> {
+pub(super) async fn preview(session: &Session, wish: &Wish) -> Result<Plan, Error> {
     let present = images::present(&session.engine, &session.stack)
         .await
         .map_err(Error::image)?;
     let observed = session.observe().await?;
     let intent = UpIntent {
         now: Utc::now(),
-        replicas: counts.clone(),
-        force,
+        wish: wish.clone(),
         edge_template: edge_template(&session.stack)?,
     };
     let found = present

@@ -1,14 +1,18 @@
 //! The command line: one file per command, each short: load → observe → plan → execute → print.
 
+mod audit;
 mod build;
 mod completions;
 mod config;
+mod deploy;
 mod doctor;
 mod down;
 mod images;
+mod lock;
 mod logs;
 mod plan;
 mod quickstart;
+mod releases;
 mod run;
 mod session;
 mod status;
@@ -44,7 +48,7 @@ Examples:
   sysndd-deploy logs -f api            follow all replicas of one service
 
 Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 engine not reachable,
-4 deploy failed, 10 changes pending (plan --exit-code), 130 interrupted";
+4 deploy failed, 5 deploy lock held, 10 changes pending (plan --exit-code), 130 interrupted";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -113,6 +117,12 @@ enum Command {
     Status(status::Status),
     /// Show what the replicas print, together
     Logs(logs::Logs),
+    /// List releases; show one; compare two
+    Releases(releases::Releases),
+    /// Show who did what to which release, with which result
+    Audit(audit::Audit),
+    /// Show the deploy lock, or take it from its holder
+    Lock(lock::Lock),
     /// Build the images
     Build(build::Build),
     /// Stop and remove the stack; volumes stay unless asked for
@@ -173,6 +183,9 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {
         Command::Verify(command) => command.run(&global, printer).await,
         Command::Status(command) => command.run(&global, printer).await,
         Command::Logs(command) => command.run(&global, printer).await,
+        Command::Releases(command) => command.run(&global, printer).await,
+        Command::Audit(command) => command.run(&global, printer).await,
+        Command::Lock(command) => command.run(&global, printer).await,
         Command::Down(command) => command.run(&global, printer).await,
         Command::Config(command) => command.run(&global, printer),
         Command::Completions(command) => Ok(command.run(printer)),

@@ -12,6 +12,9 @@ pub(super) struct PlanCommand {
     /// As `up --force`
     #[arg(long)]
     force: bool,
+    /// As `up --allow-recreate`
+    #[arg(long, value_name = "SERVICE")]
+    allow_recreate: Vec<String>,
     /// Exit with 10 when something would change
     #[arg(long)]
     exit_code: bool,
@@ -20,8 +23,8 @@ pub(super) struct PlanCommand {
 impl PlanCommand {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let session = Session::open(global, printer).await?;
-        let counts = session.replica_counts(&self.replicas)?;
-        let plan = images::preview(&session, &counts, self.force).await?;
+        let wish = session.wish(&self.replicas, self.force, &self.allow_recreate)?;
+        let plan = images::preview(&session, &wish).await?;
         printer.data(&plan, || plan.to_string());
         Ok(if self.exit_code && !plan.is_empty() {
             Exit::ChangesPending

@@ -9,10 +9,10 @@ use serde_json::json;
 
 use super::{
     Global,
+    deploy::bring_up,
     images::BuildMode,
     run::{interrupt_token, what_stands},
     session::{self, Session},
-    up::bring_up,
     verify::verify_live,
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
     host,
     observe::observe,
     output::{Printer, seconds},
+    plan::Wish,
     verify::{Selection, Verdict},
 };
 
@@ -45,8 +46,7 @@ impl Quickstart {
         let done = bring_up(
             &session,
             BuildMode::Changed,
-            &BTreeMap::new(),
-            false,
+            &Wish::default(),
             &interrupt_token(),
         )
         .await?;

@@ -38,13 +38,31 @@ pub(super) fn interrupt_token() -> CancellationToken {
     token
 }
 
-/// Runs `plan` to its end, showing it.
+/// Runs `plan` to its end, showing it; a failure is told with what stands.
 pub(super) async fn run_plan(
     session: &Session,
     plan: &Plan,
     edge_template: &str,
     interrupt: &CancellationToken,
 ) -> Result<(), Error> {
+    match carry_out(session, plan, edge_template, interrupt).await {
+        Ok(()) => Ok(()),
+        Err(failure) => {
+            let stands = stands(session).await;
+            Err(explain(plan, &failure)
+                .with_more(format!("{}{stands}", progress(plan, &failure)))
+                .or_hint("`sysndd-deploy logs` and `sysndd-deploy status` show more; after mending it run the same command again"))
+        }
+    }
+}
+
+/// Runs `plan`, showing it.
+pub(super) async fn carry_out(
+    session: &Session,
+    plan: &Plan,
+    edge_template: &str,
+    interrupt: &CancellationToken,
+) -> Result<(), Failure> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let execution = execute::execute(
         &session.engine,
@@ -72,16 +90,20 @@ pub(super) async fn run_plan(
         show.progress(progress);
     }
     show.board.close();
-    match result {
-        Ok(_) => Ok(()),
-        Err(failure) => {
-            let stands = session
-                .observe()
-                .await
-                .map(|observed| what_stands(session, &observed));
-            Err(explain(plan, &failure, stands.ok()))
-        }
+    result
+}
+
+/// What stands now, as the end of a sentence; nothing where the engine does not say.
+pub(super) async fn stands(session: &Session) -> String {
+    match session.observe().await {
+        Ok(observed) => format!("; now: {}", what_stands(session, &observed)),
+        Err(_) => String::new(),
     }
+}
+
+pub(super) fn progress(plan: &Plan, failure: &Failure) -> String {
+    let (done, total) = (failure.done.len(), plan.operations.len());
+    format!("{done} of {total} operations were done")
 }
 
 /// One line per service: how many replicas, how many of them ready.
@@ -102,38 +124,21 @@ pub(super) fn what_stands(session: &Session, observed: &Observed) -> String {
     services.join(", ")
 }
 
-fn explain(plan: &Plan, failure: &Failure, stands: Option<String>) -> Error {
-    let total = plan.operations.len();
-    let progress = format!("{} of {total} operations were done", failure.done);
-    let stands = stands
-        .map(|stands| format!("; now: {stands}"))
-        .unwrap_or_default();
+/// Which operation failed, and why.
+pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
     if let ExecuteError::Interrupted = failure.error {
-        return Error::new(
-            Exit::Interrupted,
-            format!("interrupted: {progress}{stands}"),
-        )
-        .with_hint("run the same command again: it finishes the job");
+        return Error::new(Exit::Interrupted, "interrupted");
     }
     let what = failure.operation.map(|OpId(index)| {
         let action = &plan.operations[index].action;
         format!("{} {}: ", action.verb(), action.subject())
     });
-    let mut error = Error::deploy(format!(
-        "{}{}\n{progress}{stands}",
-        what.unwrap_or_default(),
-        failure.error
-    ));
+    let mut error = Error::deploy(format!("{}{}", what.unwrap_or_default(), failure.error));
     if let ExecuteError::Engine(engine) = &failure.error {
         if engine.is_unreachable() {
             error.exit = Exit::EngineUnreachable;
         }
         error.hint = engine.hint();
-    }
-    if error.hint.is_none() {
-        error.hint = Some(
-            "`sysndd-deploy logs` and `sysndd-deploy status` show more; after mending it run the same command again".into(),
-        );
     }
     error
 }
@@ -189,6 +194,10 @@ impl Show<'_> {
             Action::RemoveContainer { .. } => self.board.done(subject, "removed"),
             Action::RemoveNetwork { .. } => self.board.done(subject, "network removed"),
             Action::RemoveVolume { .. } => self.board.done(subject, "volume removed"),
+            Action::AwaitStable { .. } => self.board.set(subject, "stable"),
+            Action::RestoreUpstream { .. } => {
+                self.board.done(subject, "proxies to those of before again");
+            }
             Action::ReloadEdge { list, .. } => {
                 self.board.done(
                     subject,
@@ -200,6 +209,7 @@ impl Show<'_> {
             Action::BuildImage { .. }
             | Action::OwnDirectory { .. }
             | Action::OwnVolume { .. }
+            | Action::DrainEdge { .. }
             | Action::WriteUpstream { .. } => {}
         }
     }
@@ -236,7 +246,9 @@ fn going_on(action: &Action) -> Option<&'static str> {
     match action {
         Action::StopContainer { .. } => Some("stopping"),
         Action::AwaitReady { .. } => Some("starting"),
-        Action::ReloadEdge { .. } => Some("reloading"),
+        Action::AwaitStable { .. } => Some("ready, soaking"),
+        Action::ReloadEdge { .. } | Action::RestoreUpstream { .. } => Some("reloading"),
+        Action::DrainEdge { .. } => Some("draining"),
         _ => None,
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     error::Error,
     observe::{Observed, observe},
     output::Printer,
+    plan::Wish,
     probe::{Prober, Way},
 };
 
@@ -110,6 +111,41 @@ impl Session {
             .map(|address| format!("http://{address}"))
     }
 
+    /// What the options of `up` and `plan` ask for.
+    pub(super) fn wish(
+        &self,
+        replicas: &[String],
+        force: bool,
+        allow_recreate: &[String],
+    ) -> Result<Wish, Error> {
+        let known = |name: &String| {
+            let name = ServiceName::new(name.as_str());
+            if self.stack.services.contains_key(&name) {
+                Ok(name)
+            } else {
+                Err(Error::usage(format!(
+                    "--allow-recreate {name}: there is no service {name}"
+                ))
+                .with_hint(format!("services are {}", self.service_names())))
+            }
+        };
+        Ok(Wish {
+            replicas: self.replica_counts(replicas)?,
+            force,
+            allow_recreate: allow_recreate.iter().map(known).collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn service_names(&self) -> String {
+        let names: Vec<&str> = self
+            .stack
+            .services
+            .keys()
+            .map(ServiceName::as_str)
+            .collect();
+        names.join(", ")
+    }
+
     /// `4` or `api=4,web=1` → counts by service. A bare number means the service that is scaled.
     pub(super) fn replica_counts(
         &self,
@@ -134,14 +170,8 @@ impl Session {
         };
         let count: u32 = count.parse().map_err(|_| wrong())?;
         let known = self.stack.services.get(&service).ok_or_else(|| {
-            let names: Vec<&str> = self
-                .stack
-                .services
-                .keys()
-                .map(ServiceName::as_str)
-                .collect();
             Error::usage(format!("--replicas {text}: there is no service {service}"))
-                .with_hint(format!("services are {}", names.join(", ")))
+                .with_hint(format!("services are {}", self.service_names()))
         })?;
         if count == 0 {
             return Err(Error::usage(format!("--replicas {text}: at least 1"))

@@ -1,25 +1,21 @@
 //! `up`: bring the stack to what `sysndd.toml` says.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::time::Instant;
 
-use chrono::Utc;
 use serde::Serialize;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Global,
+    deploy::bring_up,
     images::{self, BuildMode},
-    run::{interrupt_token, run_plan},
+    run::interrupt_token,
     session::Session,
     status::{self, StatusReport},
 };
 use crate::{
-    config::ServiceName,
     error::Error,
     exit::Exit,
-    observe::{Directory, Observed},
     output::{Printer, seconds},
-    plan::{self, Plan, UpIntent},
 };
 
 /// Bring the stack to what sysndd.toml says.
@@ -43,6 +39,9 @@ pub(super) struct Up {
     /// Recreate everything in a new release, also where nothing changed
     #[arg(long)]
     force: bool,
+    /// A service that keeps data (a database) may be replaced if it changed
+    #[arg(long, value_name = "SERVICE")]
+    allow_recreate: Vec<String>,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -63,7 +62,7 @@ impl Up {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
         let session = Session::open(global, printer).await?;
-        let counts = session.replica_counts(&self.replicas)?;
+        let wish = session.wish(&self.replicas, self.force, &self.allow_recreate)?;
         let interrupt = interrupt_token();
         let mode = match (self.build, self.no_build) {
             (true, _) => BuildMode::Always,
@@ -71,11 +70,11 @@ impl Up {
             _ => BuildMode::Changed,
         };
         if self.dry_run {
-            let plan = images::preview(&session, &counts, self.force).await?;
+            let plan = images::preview(&session, &wish).await?;
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
         }
-        let done = bring_up(&session, mode, &counts, self.force, &interrupt).await?;
+        let done = bring_up(&session, mode, &wish, &interrupt).await?;
         let observed = session.observe().await?;
         let report = UpReport {
             schema: "sysndd-deploy/up/1",
@@ -112,65 +111,4 @@ impl UpReport {
         }
         text
     }
-}
-
-/// Images, plan, execution: the whole of `up`, also for `quickstart` and `verify --fresh`.
-pub(super) async fn bring_up(
-    session: &Session,
-    mode: BuildMode,
-    counts: &BTreeMap<ServiceName, u32>,
-    force: bool,
-    interrupt: &CancellationToken,
-) -> Result<Plan, Error> {
-    let observe = async {
-        let observed = session.observe().await?;
-        // Refused before a build has taken its minutes.
-        refuse_unwritable_mounts(session, &observed)?;
-        Ok(observed)
-    };
-    let (images, observed) = tokio::try_join!(images::resolve(session, mode, interrupt), observe)?;
-    let edge_template = images::edge_template(&session.stack)?;
-    let intent = UpIntent {
-        now: Utc::now(),
-        replicas: counts.clone(),
-        force,
-        edge_template: edge_template.clone(),
-    };
-    let plan = plan::up(&session.stack, &images, &observed, &intent);
-    for note in &plan.notes {
-        session.printer.note(note);
-    }
-    run_plan(session, &plan, &edge_template, interrupt).await?;
-    Ok(plan)
-}
-
-/// The classic of a scaled deployment: a directory that the container's user cannot write to.
-fn refuse_unwritable_mounts(session: &Session, observed: &Observed) -> Result<(), Error> {
-    let faults = plan::mount_faults(&session.stack, observed, false);
-    if faults.is_empty() {
-        return Ok(());
-    }
-    let (mut text, mut commands) = (Vec::new(), Vec::new());
-    for fault in faults {
-        let path = fault.path.display();
-        let (uid, gid) = (fault.user.uid, fault.user.gid);
-        match fault.directory {
-            Directory::Missing => {
-                text.push(format!("{}: {path} does not exist", fault.service));
-                commands.push(format!("sudo install -d -o {uid} -g {gid} {path}"));
-            }
-            Directory::Present { owner, mode } => {
-                text.push(format!(
-                    "{} runs as {uid}:{gid} and cannot write to {path}, which is {}:{} with mode {:04o}",
-                    fault.service, owner.uid, owner.gid, mode & 0o7777,
-                ));
-                commands.push(format!("sudo chown {uid}:{gid} {path}"));
-            }
-        }
-    }
-    let hint = format!(
-        "{}; or say `chown = true` at the mount",
-        commands.join(" && ")
-    );
-    Err(Error::usage(text.join("\n")).with_hint(hint))
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::{
     Global,
+    deploy::bring_up,
     images::BuildMode,
     run::{interrupt_token, run_plan},
     session::{Session, unique_project},
-    up::bring_up,
 };
 use crate::{
     config::Stack,
@@ -15,7 +15,7 @@ use crate::{
     exit::Exit,
     observe::observe,
     output::Printer,
-    plan::{self, DownIntent},
+    plan::{self, DownIntent, Wish},
     verify::{self, Report, Selection, Suite, Verdict},
 };
 
@@ -118,14 +118,7 @@ async fn fresh(session: &Session, selection: &Selection) -> Result<Report, Error
 
 async fn verify_copy(copy: &Session, selection: &Selection) -> Result<Report, Error> {
     let interrupt = interrupt_token();
-    bring_up(
-        copy,
-        BuildMode::Changed,
-        &BTreeMap::new(),
-        false,
-        &interrupt,
-    )
-    .await?;
+    bring_up(copy, BuildMode::Changed, &Wish::default(), &interrupt).await?;
     let mut report = verify_live(copy, selection).await?;
 
     let wanted = verify::wanted(selection, FAST_PATH);
@@ -133,8 +126,11 @@ async fn verify_copy(copy: &Session, selection: &Selection) -> Result<Report, Er
         // One more replica, now that the schema is complete: it must not ask for the lock.
         let service = &migrations.service;
         let count = copy.stack.services[service].replicas + 1;
-        let counts = BTreeMap::from([(service.clone(), count)]);
-        bring_up(copy, BuildMode::Never, &counts, false, &interrupt).await?;
+        let wish = Wish {
+            replicas: BTreeMap::from([(service.clone(), count)]),
+            ..Wish::default()
+        };
+        bring_up(copy, BuildMode::Never, &wish, &interrupt).await?;
         let only = Selection {
             suites: Vec::new(),
             ids: vec![FAST_PATH.to_owned()],

@@ -1,9 +1,15 @@
 //! Where the values of variables come from: the process's environment, then `.env`.
 
-use std::{collections::BTreeMap, env, fmt, io, path::PathBuf};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    env, fmt, io,
+    path::PathBuf,
+};
 
 use super::{
     dotenv::Entry,
+    origin::Recorded,
     secrets::{is_secret_name, url_passwords},
 };
 
@@ -60,6 +66,8 @@ impl fmt::Debug for Environment {
 pub(super) struct Variables {
     by_name: BTreeMap<String, Variable>,
     listed: Vec<String>,
+    /// What was asked for, set or not.
+    asked: RefCell<BTreeSet<String>>,
 }
 
 pub(super) struct Variable {
@@ -73,6 +81,7 @@ impl Variables {
         let mut variables = Self {
             by_name: BTreeMap::new(),
             listed,
+            asked: RefCell::default(),
         };
         for (name, value) in &environment.variables {
             variables.insert(name, value, &[]);
@@ -85,8 +94,43 @@ impl Variables {
         variables
     }
 
+    /// What an earlier reading was given: its recorded values, its secrets as they are now.
+    pub(super) fn replayed(
+        recorded: &BTreeMap<String, Recorded>,
+        now: &Self,
+        listed: Vec<String>,
+    ) -> Self {
+        let variable = |(name, recorded): (&String, &Recorded)| {
+            let (value, secret) = match recorded {
+                Recorded::Value(value) => (value.clone(), false),
+                Recorded::Secret => (now.by_name.get(name)?.value.clone(), true),
+                Recorded::Unset => return None,
+            };
+            Some((name.clone(), Variable { value, secret }))
+        };
+        Self {
+            by_name: recorded.iter().filter_map(variable).collect(),
+            listed,
+            asked: RefCell::default(),
+        }
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&Variable> {
+        self.asked.borrow_mut().insert(name.to_owned());
         self.by_name.get(name)
+    }
+
+    /// Every variable that was asked for, secrets by their names alone.
+    pub(super) fn recorded(&self) -> BTreeMap<String, Recorded> {
+        let record = |name: &String| {
+            let recorded = match self.by_name.get(name) {
+                None => Recorded::Unset,
+                Some(_) if self.is_secret(name) => Recorded::Secret,
+                Some(variable) => Recorded::Value(variable.value.clone()),
+            };
+            (name.clone(), recorded)
+        };
+        self.asked.borrow().iter().map(record).collect()
     }
 
     /// Whether a variable of this name is a secret, set or not.

@@ -50,6 +50,24 @@ pub(super) fn resolve(
     }
 }
 
+/// Whether these pieces write a secret out: as the default of one.
+pub(super) fn writes_secret_out(pieces: &[Piece], variables: &Variables) -> bool {
+    fn any(pieces: &[Piece], variables: &Variables, secret: bool) -> bool {
+        pieces.iter().any(|piece| match piece {
+            Piece::Literal(text) => secret && !text.is_empty(),
+            Piece::Reference(Reference {
+                name, otherwise, ..
+            }) => match otherwise {
+                Otherwise::Default(default) => {
+                    any(default, variables, secret || variables.is_secret(name))
+                }
+                Otherwise::Required | Otherwise::Message(_) => false,
+            },
+        })
+    }
+    any(pieces, variables, false)
+}
+
 struct Resolver<'a> {
     variables: &'a Variables,
     late: bool,

@@ -12,6 +12,7 @@ mod fault;
 mod files;
 mod grammar;
 mod interpolate;
+mod origin;
 mod read;
 mod secrets;
 mod show;
@@ -39,6 +40,7 @@ pub(crate) use check::user_of;
 pub(crate) use environment::Caller;
 pub(crate) use environment::Environment;
 pub(crate) use fault::ConfigErrors;
+pub(crate) use origin::{Origin, Secrets};
 pub(crate) use show::show;
 pub(crate) use stack::*;
 pub(crate) use text::Text;
@@ -126,26 +128,35 @@ fn read(
     };
     let variables = Variables::new(environment, &entries, listed_secrets(document.get_ref()));
     let mut pass = inputs.pass(&variables, environment);
+    let stack = walk(document, &mut pass);
+    pass.check_files(look);
+    let origin = Origin::of(inputs, environment, &variables, &pass);
+    faults.extend(pass.finish());
+    match stack {
+        Some(stack) if faults.is_empty() => Ok(Stack {
+            origin: Arc::new(origin),
+            ..stack
+        }),
+        _ => Err(ConfigErrors::new(faults)),
+    }
+}
+
+/// The stack of a document, checked as a whole; what is wrong with it is noted in the pass.
+fn walk(document: Spanned<DeTable<'_>>, pass: &mut Pass<'_>) -> Option<Stack> {
     let top = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
     let draft = tables::file().read(
         &Node {
             value: &top,
             place: Place::default(),
         },
-        &mut pass,
+        pass,
     );
-    let stack = draft.map(|mut stack| {
-        inputs.root().clone_into(&mut stack.root);
+    draft.map(|mut stack| {
+        pass.root.clone_into(&mut stack.root);
         stack.image_prefix.clone_from(&stack.project);
-        check::check(&mut stack, &mut pass);
+        check::check(&mut stack, pass);
         stack
-    });
-    pass.check_files(look);
-    faults.extend(pass.finish());
-    match stack {
-        Some(stack) if faults.is_empty() => Ok(stack),
-        _ => Err(ConfigErrors::new(faults)),
-    }
+    })
 }
 
 /// Names under `[secrets]`. They are needed before the rest is read, for what they make secret.

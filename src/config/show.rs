@@ -18,7 +18,7 @@ use super::{
         Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Migrations, Mount,
         MountSource, Probe, Resources, Service, Stack, Verify,
     },
-    tables::{RESTARTS, SOURCES},
+    tables::{RESTARTS, SOURCES, UPDATE_ORDERS},
     text::Text,
 };
 
@@ -37,7 +37,13 @@ pub(crate) fn show(stack: &Stack) -> String {
             )])
         },
     );
-    let deploy = table([("ready_timeout", duration(stack.deploy.ready_timeout))]);
+    let deploy = table([
+        ("ready_timeout", duration(stack.deploy.ready_timeout)),
+        ("soak", duration(stack.deploy.soak)),
+        ("drain_timeout", duration(stack.deploy.drain_timeout)),
+        ("max_surge", stack.deploy.max_surge.and_then(integer)),
+        ("keep_releases", integer(stack.deploy.keep_releases)),
+    ]);
     keys([
         ("project", text(stack.project.as_str())),
         ("bases", bases(&stack.bases)),
@@ -116,6 +122,12 @@ fn service(service: &Service) -> Option<Value> {
             unless_empty(healthcheck(&service.healthcheck)),
         ),
         ("restart", word(RESTARTS, &service.restart)),
+        (
+            "update_order",
+            service
+                .update_order
+                .and_then(|order| word(UPDATE_ORDERS, &order)),
+        ),
         ("stop_grace_period", duration(service.stop_grace_period)),
         ("stop_signal", service.stop_signal.as_deref().and_then(text)),
         ("resources", unless_empty(resources(&service.resources))),
@@ -220,6 +232,10 @@ fn edge(edge: &Edge) -> Option<Value> {
         ("file", text(&edge.file)),
         ("test", list(&edge.test, |word| text(word))),
         ("reload_signal", text(&edge.reload_signal)),
+        (
+            "draining_process",
+            edge.draining_process.as_deref().and_then(text),
+        ),
         (
             "generation",
             endpoint(edge.generation.port, &edge.generation.path),

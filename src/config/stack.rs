@@ -3,16 +3,18 @@
 //! Whoever holds a [`Stack`] may rely on it: every reference leads somewhere, the dependency graph
 //! has no cycle, and no two services want one host port. It does no I/O.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{grammar::show_duration, text::Text};
+use super::{grammar::show_duration, origin::Origin, text::Text};
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(
+            Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+        )]
         #[serde(transparent)]
         pub(crate) struct $name(String);
 
@@ -62,6 +64,9 @@ pub(crate) struct Stack {
     /// Directory of `sysndd.toml`; relative paths in the file are relative to it.
     #[serde(skip)]
     pub(crate) root: PathBuf,
+    /// What it was read from: enough to read it again.
+    #[serde(skip)]
+    pub(crate) origin: Arc<Origin>,
     pub(crate) bases: Bases,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
     pub(crate) deploy: Deploy,
@@ -72,6 +77,50 @@ pub(crate) struct Stack {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) migrations: Option<Migrations>,
     pub(crate) verify: Verify,
+}
+
+impl Stack {
+    /// How a service is replaced: by its own word, else start-first, unless two generations of it
+    /// cannot run at a time.
+    pub(crate) fn update_order(&self, service: &Service) -> UpdateOrder {
+        if let Some(order) = service.update_order {
+            return order;
+        }
+        let port = service.ports.iter().any(|port| port.host != 0);
+        if port || self.owns_data(service) {
+            UpdateOrder::StopFirst
+        } else {
+            UpdateOrder::StartFirst
+        }
+    }
+
+    /// Whether it is what keeps data, like a database: replacing it is never done in passing.
+    pub(crate) fn is_exclusive(&self, service: &Service) -> bool {
+        self.owns_data(service) && self.update_order(service) == UpdateOrder::StopFirst
+    }
+
+    /// A single replica that alone writes to a named volume. The edge and its upstream are made
+    /// for running beside each other.
+    fn owns_data(&self, service: &Service) -> bool {
+        let in_front = self
+            .edge
+            .as_ref()
+            .is_some_and(|edge| edge.service == service.name || edge.upstream == service.name);
+        let alone = |volume: &VolumeName| {
+            let source = MountSource::Volume(volume.clone());
+            self.services
+                .values()
+                .filter(|other| other.volumes.iter().any(|mount| mount.source == source))
+                .count()
+                == 1
+        };
+        !in_front
+            && service.replicas == 1
+            && service.volumes.iter().any(|mount| match &mount.source {
+                MountSource::Volume(volume) => !mount.read_only && alone(volume),
+                MountSource::Bind(_) => false,
+            })
+    }
 }
 
 /// `[bases]`: images that others are built on or run from.
@@ -113,6 +162,27 @@ pub(crate) struct Deploy {
     /// From a container's start to ready; longer is a failed deploy.
     #[serde(serialize_with = "as_text")]
     pub(crate) ready_timeout: Duration,
+    /// How long new replicas must stay ready before old ones end.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) soak: Duration,
+    /// How long requests may take to finish at replicas that left the upstream list.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) drain_timeout: Duration,
+    /// Replicas that may run beside those wanted; absent for all at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_surge: Option<u32>,
+    /// Releases that are remembered.
+    pub(crate) keep_releases: u32,
+}
+
+/// How a changed service is replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum UpdateOrder {
+    /// New replicas run beside the old ones until these end.
+    StartFirst,
+    /// The old ones end before the new ones start.
+    StopFirst,
 }
 
 /// One entry of `[services]`.
@@ -132,6 +202,9 @@ pub(crate) struct Service {
     pub(crate) depends_on: Vec<ServiceName>,
     pub(crate) healthcheck: Healthcheck,
     pub(crate) restart: Restart,
+    /// Absent: see [`Stack::update_order`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) update_order: Option<UpdateOrder>,
     #[serde(serialize_with = "as_text")]
     pub(crate) stop_grace_period: Duration,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -316,6 +389,9 @@ pub(crate) struct Edge {
     /// Run inside the edge before a reload; anything but exit 0 keeps the old list.
     pub(crate) test: Vec<String>,
     pub(crate) reload_signal: String,
+    /// Part of the title of processes that only finish what they began under an older list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) draining_process: Option<String>,
     /// Answers with the generation number of the list that is in force.
     pub(crate) generation: Endpoint,
 }

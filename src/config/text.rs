@@ -73,6 +73,13 @@ impl Text {
         self.parts.iter().any(masked)
     }
 
+    /// Whether a secret is written out in it.
+    pub(super) fn has_hidden(&self) -> bool {
+        self.parts
+            .iter()
+            .any(|part| matches!(part, Part::Hidden(_)))
+    }
+
     /// The pieces it is made of.
     pub(super) fn into_parts(self) -> Vec<Part> {
         self.parts

@@ -1,5 +1,7 @@
 //! Files into and out of a container or its volumes, also of one that never started.
 
+use std::collections::BTreeMap;
+
 use bollard::query_parameters::{
     DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
@@ -50,30 +52,46 @@ impl Engine {
 
     /// One file of `container`; `None` when it does not exist.
     pub(crate) async fn read_file(&self, container: &str, path: &str) -> Result<Option<Vec<u8>>> {
-        let doing = || format!("reading {path} of {container}");
+        let archive = match self.archive(container, path).await {
+            Ok(archive) => archive,
+            Err(error) if error.is_not_found() => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        unpack_first(&archive).map_err(|error| unreadable(container, path, &error))
+    }
+
+    /// All files below a directory of `container`, by their paths below it.
+    pub(crate) async fn read_tree(
+        &self,
+        container: &str,
+        directory: &str,
+    ) -> Result<BTreeMap<String, Vec<u8>>> {
+        let archive = self.archive(container, directory).await?;
+        unpack_all(&archive).map_err(|error| unreadable(container, directory, &error))
+    }
+
+    async fn archive(&self, container: &str, path: &str) -> Result<Vec<u8>> {
         let options = DownloadFromContainerOptionsBuilder::new()
             .path(path)
             .build();
-        let archive: Vec<bytes::Bytes> = match self
+        let pieces: Vec<bytes::Bytes> = self
             .api
             .download_from_container(container, Some(options))
             .try_collect()
             .await
-        {
-            Ok(pieces) => pieces,
-            Err(error) => {
-                let error = EngineError::new(doing(), error);
-                return if error.is_not_found() {
-                    Ok(None)
-                } else {
-                    Err(error)
-                };
-            }
-        };
-        unpack_first(&archive.concat()).map_err(|error| EngineError::Other {
-            doing: doing(),
-            cause: error.to_string(),
-        })
+            .map_err(|error| EngineError::new(reading(container, path), error))?;
+        Ok(pieces.concat())
+    }
+}
+
+fn reading(container: &str, path: &str) -> String {
+    format!("reading {path} of {container}")
+}
+
+fn unreadable(container: &str, path: &str, error: &std::io::Error) -> EngineError {
+    EngineError::Other {
+        doing: reading(container, path),
+        cause: error.to_string(),
     }
 }
 
@@ -124,4 +142,24 @@ fn unpack_first(archive: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
     let mut content = Vec::new();
     std::io::Read::read_to_end(&mut entry?, &mut content)?;
     Ok(Some(content))
+}
+
+/// Files by their paths below the archive's one directory.
+fn unpack_all(archive: &[u8]) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
+    let mut files = BTreeMap::new();
+    for entry in tar::Archive::new(archive).entries()? {
+        let mut entry = entry?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let path = entry.path()?.to_string_lossy().into_owned();
+        let Some((_, path)) = path.split_once('/') else {
+            continue;
+        };
+        let path = path.to_owned();
+        let mut content = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut content)?;
+        files.insert(path, content);
+    }
+    Ok(files)
 }

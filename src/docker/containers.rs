@@ -13,7 +13,7 @@ use bollard::{
     },
     query_parameters::{
         CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
-        RemoveContainerOptionsBuilder, StopContainerOptionsBuilder,
+        RemoveContainerOptionsBuilder, StopContainerOptionsBuilder, TopOptionsBuilder,
     },
 };
 use chrono::{DateTime, Utc};
@@ -186,6 +186,23 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Titles of the processes that run in a container.
+    pub(crate) async fn process_titles(&self, container: &str) -> Result<Vec<String>> {
+        let options = TopOptionsBuilder::new().ps_args("-eo pid,args").build();
+        let top = self
+            .api
+            .top_processes(container, Some(options))
+            .await
+            .map_err(|error| {
+                EngineError::new(format!("listing the processes of {container}"), error)
+            })?;
+        let rows = top.processes.unwrap_or_default();
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| row.into_iter().next_back())
+            .collect())
     }
 
     pub(crate) async fn signal(&self, container: &str, signal: &str) -> Result<()> {

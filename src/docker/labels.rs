@@ -14,3 +14,14 @@ pub(crate) const RUN: &str = "dev.sysndd.run";
 pub(crate) const CONFIG_HASH: &str = "dev.sysndd.config-hash";
 /// Short-lived containers that hold nothing: preparing a volume, a probe.
 pub(crate) const HELPER: &str = "dev.sysndd.helper";
+/// Value of [`HELPER`]: mounts the state volume for a command that reads or writes it.
+pub(crate) const HELPER_STATE: &str = "state";
+/// Value of [`HELPER`]: the deploy lock. The labels below say who holds it, and for what.
+pub(crate) const HELPER_LOCK: &str = "lock";
+pub(crate) const LOCK_USER: &str = "dev.sysndd.lock.user";
+pub(crate) const LOCK_HOST: &str = "dev.sysndd.lock.host";
+pub(crate) const LOCK_PID: &str = "dev.sysndd.lock.pid";
+/// RFC 3339, by the holder's clock.
+pub(crate) const LOCK_SINCE: &str = "dev.sysndd.lock.since";
+/// The command, as the holder typed it.
+pub(crate) const LOCK_DOING: &str = "dev.sysndd.lock.doing";

@@ -4,17 +4,20 @@
 //! read and tested without knowing the engine's API. It decides nothing.
 
 mod archive;
+mod attach;
 mod connect;
 mod containers;
 mod error;
 mod events;
 mod exec;
+mod helpers;
 mod images;
 pub(crate) mod labels;
 mod logs;
 mod resources;
 
 pub(crate) use archive::ArchiveEntry;
+pub(crate) use attach::Attached;
 pub(crate) use connect::{EngineInfo, Location};
 pub(crate) use containers::{
     ContainerSpec, ContainerState, HealthcheckSpec, InspectedContainer, MountSpec, MountSpecSource,
@@ -23,6 +26,7 @@ pub(crate) use containers::{
 pub(crate) use error::EngineError;
 pub(crate) use events::ContainerEvent;
 pub(crate) use exec::ExecOutput;
+pub(crate) use helpers::{HelperSpec, ListedContainer};
 pub(crate) use images::*;
 pub(crate) use logs::{LogLine, LogQuery, LogStream};
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use sysndd_protocol::ReplicaName;
 use tera::{Context, Tera};
 
 use crate::{
@@ -16,6 +17,8 @@ use crate::{
 /// nginx takes a new list within milliseconds; longer means that it ignored the signal.
 const IN_FORCE_WITHIN: Duration = Duration::from_secs(10);
 const ASK_AGAIN: Duration = Duration::from_millis(20);
+/// Listing processes costs the engine more than a request costs the edge.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Docker's own DNS server, inside every user-defined network.
 const RESOLVER: &str = "127.0.0.11";
 
@@ -106,22 +109,14 @@ pub(crate) async fn reload(
     generation: u64,
 ) -> Result<(), EdgeError> {
     let container = &replica.container;
-    let path = format!("{}/{}", directory(stack, edge), edge.file);
-    let before = engine.read_file(container, &path).await?;
+    let before = read(engine, stack, edge, container).await?;
     write(engine, stack, edge, container, content).await?;
 
     let test: Vec<&str> = edge.test.iter().map(String::as_str).collect();
     let tested = engine.exec(container, &test).await?;
     if !tested.success() {
         if let Some(before) = before {
-            write(
-                engine,
-                stack,
-                edge,
-                container,
-                &String::from_utf8_lossy(&before),
-            )
-            .await?;
+            write(engine, stack, edge, container, &before).await?;
         }
         return Err(EdgeError::Refused(tested.text()));
     }
@@ -142,6 +137,40 @@ pub(crate) async fn reload(
         }
         tokio::time::sleep(ASK_AGAIN).await;
     }
+}
+
+/// Waits until no process of the edge finishes requests under an older list, at most `timeout`.
+/// What is not finished then is cut off with its replica; the operator gave it that long.
+pub(crate) async fn drain(
+    engine: &Engine,
+    edge: &Edge,
+    replica: &ReplicaName,
+    timeout: Duration,
+) -> Result<(), EngineError> {
+    let Some(draining) = &edge.draining_process else {
+        return Ok(());
+    };
+    let deadline = tokio::time::Instant::now() + timeout;
+    loop {
+        let titles = engine.process_titles(replica.as_str()).await?;
+        let over = tokio::time::Instant::now() >= deadline;
+        if over || !titles.iter().any(|title| title.contains(draining)) {
+            return Ok(());
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+/// The list as it stands in the edge's volume.
+pub(crate) async fn read(
+    engine: &Engine,
+    stack: &Stack,
+    edge: &Edge,
+    container: &str,
+) -> Result<Option<String>, EngineError> {
+    let path = format!("{}/{}", directory(stack, edge), edge.file);
+    let content = engine.read_file(container, &path).await?;
+    Ok(content.map(|content| String::from_utf8_lossy(&content).into_owned()))
 }
 
 /// Generation of the list that the edge serves by; `None` when it does not say.

@@ -19,6 +19,8 @@ use crate::{
 
 /// Between two probes of one replica.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// Between two looks at a replica that soaks.
+const SOAK_LOOK: Duration = Duration::from_millis(200);
 /// A "die" may come before we listen; so the engine is asked now and then.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How much of a failing replica's output is shown.
@@ -28,11 +30,20 @@ const LAST_LINES: usize = 20;
 #[derive(Debug)]
 pub(crate) struct ReplicaFailure {
     pub(crate) replica: ReplicaName,
+    pub(crate) stage: Stage,
     pub(crate) reason: NotReady,
     /// What it last answered.
     pub(crate) last_answer: Option<String>,
     /// Its last output, oldest first.
     pub(crate) last_lines: Vec<LogLine>,
+}
+
+/// What was waited for when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Starting,
+    /// It was ready and is watched for a while.
+    Soaking,
 }
 
 /// How it failed.
@@ -43,29 +54,32 @@ pub(crate) enum NotReady {
         out_of_memory: bool,
     },
     TimedOut(Duration),
+    /// It was ready, and then was not for two looks in a row.
+    Relapsed,
     Engine(String),
 }
 
 impl fmt::Display for ReplicaFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ", self.replica)?;
+        let when = match self.stage {
+            Stage::Starting => "before it was ready",
+            Stage::Soaking => "soon after it was ready",
+        };
         match &self.reason {
             NotReady::Ended {
                 out_of_memory: true,
                 ..
-            } => {
-                write!(f, "ran out of memory before it was ready")?;
-            }
+            } => write!(f, "ran out of memory {when}")?,
             NotReady::Ended {
                 exit_code: Some(code),
                 ..
-            } => {
-                write!(f, "ended with exit code {code} before it was ready")?;
-            }
+            } => write!(f, "ended with exit code {code} {when}")?,
             NotReady::Ended {
                 exit_code: None, ..
-            } => write!(f, "ended before it was ready")?,
+            } => write!(f, "ended {when}")?,
             NotReady::TimedOut(after) => write!(f, "was not ready within {}s", after.as_secs())?,
+            NotReady::Relapsed => write!(f, "was ready and is not any more")?,
             NotReady::Engine(cause) => write!(f, "could not be watched: {cause}")?,
         }
         if let Some(answer) = &self.last_answer {
@@ -126,7 +140,7 @@ pub(super) async fn await_ready(
     limit: Duration,
 ) -> Result<(), ReplicaFailure> {
     let mut last_answer = None;
-    let reason = match wait(
+    let waited = wait(
         engine,
         prober,
         watcher,
@@ -134,12 +148,96 @@ pub(super) async fn await_ready(
         name,
         limit,
         &mut last_answer,
-    )
-    .await
-    {
-        Ok(()) => return Ok(()),
-        Err(reason) => reason,
-    };
+    );
+    match waited.await {
+        Ok(()) => Ok(()),
+        Err(reason) => Err(failure(engine, name, Stage::Starting, reason, last_answer).await),
+    }
+}
+
+/// Returns when the replica stayed ready for `soak`; fails when it ends, is restarted, or is not
+/// ready twice in a row.
+pub(super) async fn await_stable(
+    engine: &Engine,
+    prober: &Prober,
+    watcher: &Watcher,
+    service: &Service,
+    name: &ReplicaName,
+    soak: Duration,
+) -> Result<(), ReplicaFailure> {
+    let mut last_answer = None;
+    let watched = watch(
+        engine,
+        prober,
+        watcher,
+        service,
+        name,
+        soak,
+        &mut last_answer,
+    );
+    match watched.await {
+        Ok(()) => Ok(()),
+        Err(reason) => Err(failure(engine, name, Stage::Soaking, reason, last_answer).await),
+    }
+}
+
+async fn watch(
+    engine: &Engine,
+    prober: &Prober,
+    watcher: &Watcher,
+    service: &Service,
+    name: &ReplicaName,
+    soak: Duration,
+    last_answer: &mut Option<String>,
+) -> Result<(), NotReady> {
+    let deadline = Instant::now() + soak;
+    let mut events = watcher.events.subscribe();
+    let first = alive(engine, name).await?;
+    let mut misses = 0;
+    loop {
+        let over = Instant::now() >= deadline;
+        match prober.readiness(service, &first).await {
+            Readiness::Ready | Readiness::Unknown => misses = 0,
+            Readiness::NotReady(reason) => {
+                *last_answer = Some(reason);
+                misses += 1;
+            }
+        }
+        if misses > 1 {
+            return Err(NotReady::Relapsed);
+        }
+        if over && misses == 0 {
+            // The engine may have restarted it between two looks.
+            let last = alive(engine, name).await?;
+            if last.started_at == first.started_at {
+                return Ok(());
+            }
+            return Err(ended(engine, name, None).await);
+        }
+        let pause = SOAK_LOOK.min(soak);
+        tokio::select! {
+            () = sleep(pause) => {}
+            exit_code = died(&mut events, name) => return Err(ended(engine, name, exit_code).await),
+        }
+    }
+}
+
+/// How a replica ended. A restarted one has no exit code any more: the event's is the right one.
+async fn ended(engine: &Engine, name: &ReplicaName, exit_code: Option<i64>) -> NotReady {
+    let ended = inspect_replica(engine, name).await.ok();
+    NotReady::Ended {
+        exit_code: exit_code.or(ended.as_ref().and_then(|replica| replica.exit_code)),
+        out_of_memory: ended.is_some_and(|replica| replica.oom_killed),
+    }
+}
+
+async fn failure(
+    engine: &Engine,
+    name: &ReplicaName,
+    stage: Stage,
+    reason: NotReady,
+    last_answer: Option<String>,
+) -> ReplicaFailure {
     let query = LogQuery {
         tail: Some(LAST_LINES),
         ..LogQuery::default()
@@ -149,12 +247,13 @@ pub(super) async fn await_ready(
         .filter_map(|line| std::future::ready(line.ok()))
         .collect()
         .await;
-    Err(ReplicaFailure {
+    ReplicaFailure {
         replica: name.clone(),
+        stage,
         reason,
         last_answer,
         last_lines,
-    })
+    }
 }
 
 async fn wait(
@@ -186,12 +285,8 @@ async fn wait(
             () = sleep(ASK_AGAIN) => {}
             exit_code = died(&mut events, name) => {
                 // The engine may restart it, but a replica that falls over at its start is not
-                // ready. A restarted one has no exit code any more: the event's is the right one.
-                let ended = inspect_replica(engine, name).await.ok();
-                return Err(NotReady::Ended {
-                    exit_code: exit_code.or(ended.as_ref().and_then(|replica| replica.exit_code)),
-                    out_of_memory: ended.is_some_and(|replica| replica.oom_killed),
-                });
+                // ready.
+                return Err(ended(engine, name, exit_code).await);
             }
         }
     }

@@ -5,7 +5,7 @@ mod await_ready;
 mod run;
 mod startup;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use sysndd_protocol::{ReplicaName, StartupEvent};
 
@@ -44,5 +44,5 @@ pub(crate) struct Failure {
     pub(crate) operation: Option<OpId>,
     pub(crate) error: ExecuteError,
     /// Operations that succeeded.
-    pub(crate) done: usize,
+    pub(crate) done: BTreeSet<OpId>,
 }

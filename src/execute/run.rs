@@ -1,7 +1,11 @@
 //! The scheduler: starts each operation as soon as those before it are done.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
+use sysndd_protocol::ReplicaName;
 use tokio::{sync::mpsc::UnboundedSender, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -32,7 +36,7 @@ struct Workshop {
     halt: CancellationToken,
 }
 
-/// Runs `plan`. The answer is the number of operations, all done.
+/// Runs `plan` to its end, or until an operation fails and those beside it have ended.
 pub(crate) async fn execute(
     engine: &Engine,
     prober: &Prober,
@@ -41,7 +45,7 @@ pub(crate) async fn execute(
     plan: &Plan,
     progress: UnboundedSender<Progress>,
     interrupt: &CancellationToken,
-) -> Result<usize, Failure> {
+) -> Result<(), Failure> {
     let workshop = Arc::new(Workshop {
         engine: engine.clone(),
         prober: prober.clone(),
@@ -58,7 +62,7 @@ pub(crate) async fn execute(
         .map(|operation| (operation.id, operation.after.len()))
         .collect();
     let mut running = JoinSet::new();
-    let mut done = 0;
+    let mut done = BTreeSet::new();
     let mut failed: Option<(OpId, ExecuteError)> = None;
 
     let launch = |running: &mut JoinSet<_>, operation: &Operation| {
@@ -105,7 +109,7 @@ pub(crate) async fn execute(
             }
             continue;
         }
-        done += 1;
+        done.insert(id);
         if workshop.halt.is_cancelled() {
             continue;
         }
@@ -127,12 +131,12 @@ pub(crate) async fn execute(
             error,
             done,
         }),
-        None if done < plan.operations.len() => Err(Failure {
+        None if done.len() < plan.operations.len() => Err(Failure {
             operation: None,
             error: ExecuteError::Interrupted,
             done,
         }),
-        None => Ok(done),
+        None => Ok(()),
     }
 }
 
@@ -181,32 +185,23 @@ impl Workshop {
                     ) => ready.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
             }
-            Action::WriteUpstream {
-                edge: replica,
-                list,
+            Action::AwaitStable {
+                service,
+                replica,
+                soak,
             } => {
-                let config = self.edge();
-                let content = edge::render(config, &self.edge_template, list)?;
-                edge::write(engine, &self.stack, config, replica.as_str(), &content).await?;
+                let service = &self.stack.services[service];
+                tokio::select! {
+                    () = self.halt.cancelled() => return Err(ExecuteError::Interrupted),
+                    stable = await_ready::await_stable(
+                        engine, &self.prober, &self.watcher, service, replica, *soak,
+                    ) => stable.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
+                }
             }
-            Action::ReloadEdge {
-                edge: replica,
-                list,
-            } => {
-                let config = self.edge();
-                let content = edge::render(config, &self.edge_template, list)?;
-                let replica = await_ready::look(engine, replica).await?;
-                edge::reload(
-                    engine,
-                    &self.prober,
-                    &self.stack,
-                    config,
-                    &replica,
-                    &content,
-                    list.generation,
-                )
-                .await?;
-            }
+            Action::WriteUpstream { .. }
+            | Action::ReloadEdge { .. }
+            | Action::RestoreUpstream { .. }
+            | Action::DrainEdge { .. } => self.at_edge(action).await?,
             Action::StopContainer { replica, grace } => {
                 engine.stop(replica.as_str(), *grace).await?;
             }
@@ -214,6 +209,50 @@ impl Workshop {
             Action::RemoveNetwork { name } => engine.remove_network(name).await?,
             Action::RemoveVolume { name } => engine.remove_volume(name).await?,
         }
+        Ok(())
+    }
+
+    /// What concerns the upstream list.
+    async fn at_edge(&self, action: &Action) -> Result<(), ExecuteError> {
+        let (engine, config) = (&self.engine, self.edge());
+        match action {
+            Action::WriteUpstream { edge, list } => {
+                let content = edge::render(config, &self.edge_template, list)?;
+                edge::write(engine, &self.stack, config, edge.as_str(), &content).await?;
+            }
+            Action::ReloadEdge { edge, list } => {
+                let content = edge::render(config, &self.edge_template, list)?;
+                self.put_in_force(edge, &content, list.generation).await?;
+            }
+            Action::RestoreUpstream { edge, list } => {
+                self.put_in_force(edge, &list.content, list.generation)
+                    .await?;
+            }
+            Action::DrainEdge { edge, timeout } => {
+                edge::drain(engine, config, edge, *timeout).await?;
+            }
+            other => unreachable!("{} does not concern the edge", other.verb()),
+        }
+        Ok(())
+    }
+
+    async fn put_in_force(
+        &self,
+        edge: &ReplicaName,
+        content: &str,
+        generation: u64,
+    ) -> Result<(), ExecuteError> {
+        let replica = await_ready::look(&self.engine, edge).await?;
+        edge::reload(
+            &self.engine,
+            &self.prober,
+            &self.stack,
+            self.edge(),
+            &replica,
+            content,
+            generation,
+        )
+        .await?;
         Ok(())
     }
 

@@ -200,7 +200,7 @@ pub(crate) async fn resolve(
 }
 
 /// Those of `names` that are here already; nothing is pulled or made.
-pub(super) async fn present(
+pub(crate) async fn present(
     engine: &Engine,
     bases: &Bases,
     root: &Path,

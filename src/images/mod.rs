@@ -19,6 +19,7 @@ mod toolchain;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bases::present as present_bases;
 pub(crate) use bases::{BaseError, BaseEvent, BaseRefs, Origin, missing_tools, needed, resolve};
 pub(crate) use build::{BuiltImage, Outcome, ServiceBuild, build_service};
 pub(crate) use lookup::{newest, present};

@@ -24,6 +24,7 @@ use crate::{
     },
     edge,
     probe::{Prober, Readiness},
+    release,
 };
 
 /// A project, as the engine has it.
@@ -31,7 +32,7 @@ use crate::{
 pub(crate) struct Observed {
     /// Networks of the project, by the engine's name.
     pub(crate) networks: BTreeSet<String>,
-    /// Volumes of the project, by the engine's name.
+    /// Volumes of the project, by the engine's name; that of its state is none of a plan's business.
     pub(crate) volumes: BTreeSet<String>,
     /// Replicas of all services, by service and number.
     pub(crate) replicas: Vec<Replica>,
@@ -114,6 +115,14 @@ impl Replica {
         Some(format!("{host}:{}", port.host))
     }
 
+    /// Whether it has to be stopped before it is gone.
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(
+            self.state,
+            ContainerState::Running | ContainerState::Restarting | ContainerState::Paused
+        )
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.is_running() && matches!(self.readiness, Readiness::Ready)
     }
@@ -153,7 +162,11 @@ pub(crate) async fn observe(
 
     let mut observed = Observed {
         networks: networks.into_iter().map(|network| network.name).collect(),
-        volumes: volumes.into_iter().map(|volume| volume.name).collect(),
+        volumes: volumes
+            .into_iter()
+            .map(|volume| volume.name)
+            .filter(|name| *name != release::volume_name(project))
+            .collect(),
         ..Observed::default()
     };
     for container in containers {
@@ -161,6 +174,8 @@ pub(crate) async fn observe(
             // It was removed between the list and the look.
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error),
+            // The deploy lock and the ways to the state are in use, and looked after elsewhere.
+            Ok(container) if is_of_release(&container) => {}
             Ok(container) => {
                 let name = container.name.clone();
                 match replica(container) {
@@ -235,6 +250,11 @@ pub(crate) async fn inspect_replica(
         doing: format!("inspecting {name}"),
         cause: "its labels are not those of a replica".into(),
     })
+}
+
+fn is_of_release(container: &InspectedContainer) -> bool {
+    let helper = container.labels.get(labels::HELPER).map(String::as_str);
+    matches!(helper, Some(labels::HELPER_LOCK | labels::HELPER_STATE))
 }
 
 /// `None` when the labels of a replica are not all there.

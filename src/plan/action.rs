@@ -1,10 +1,11 @@
 //! The vocabulary of plans.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
+use super::undo::ListBefore;
 use crate::{
     config::{Owner, ProjectName, ServiceName},
     docker::ContainerSpec,
@@ -19,12 +20,42 @@ pub(crate) struct Plan {
     pub(crate) operations: Vec<Operation>,
     /// What the operator should know beforehand, e.g. that there will be a gap.
     pub(crate) notes: Vec<String>,
+    /// Services that keep data and would be replaced without the operator's leave.
+    pub(crate) refused: Vec<ServiceName>,
+    /// The first of the operations that end what is old; until then everything can be undone.
+    pub(crate) retire_from: Option<OpId>,
 }
 
 impl Plan {
     pub(crate) fn is_empty(&self) -> bool {
         self.operations.is_empty()
     }
+
+    /// Whether all that is new was made and proven, so that going on is the way and not back.
+    pub(crate) fn is_proven(&self, done: &BTreeSet<OpId>) -> bool {
+        let Some(retire_from) = self.retire_from else {
+            return false;
+        };
+        (0..retire_from.0).all(|index| done.contains(&OpId(index)))
+    }
+}
+
+/// Leaves out of every `after` what the rest of it waits for anyway.
+pub(super) fn without_detours(mut operations: Vec<Operation>) -> Vec<Operation> {
+    let mut ancestors: Vec<BTreeSet<OpId>> = Vec::with_capacity(operations.len());
+    for operation in &mut operations {
+        let indirect: BTreeSet<OpId> = operation
+            .after
+            .iter()
+            .flat_map(|id| &ancestors[id.0])
+            .copied()
+            .collect();
+        let mut all = indirect.clone();
+        all.extend(&operation.after);
+        ancestors.push(all);
+        operation.after.retain(|id| !indirect.contains(id));
+    }
+    operations
 }
 
 /// Index of an operation in its plan.
@@ -77,6 +108,12 @@ pub(crate) enum Action {
         replica: ReplicaName,
         timeout: Duration,
     },
+    /// Sees that the replica stays ready for a while.
+    AwaitStable {
+        service: ServiceName,
+        replica: ReplicaName,
+        soak: Duration,
+    },
     /// Writes the upstream list into the edge's volume.
     WriteUpstream {
         edge: ReplicaName,
@@ -86,6 +123,16 @@ pub(crate) enum Action {
     ReloadEdge {
         edge: ReplicaName,
         list: Upstream,
+    },
+    /// Puts a list into force again that was so before.
+    RestoreUpstream {
+        edge: ReplicaName,
+        list: ListBefore,
+    },
+    /// Waits until nothing is answered by an older list any more.
+    DrainEdge {
+        edge: ReplicaName,
+        timeout: Duration,
     },
     StopContainer {
         replica: ReplicaName,
@@ -124,9 +171,13 @@ impl Action {
             Self::CreateContainer(spec) => &spec.name,
             Self::StartContainer { replica }
             | Self::AwaitReady { replica, .. }
+            | Self::AwaitStable { replica, .. }
             | Self::StopContainer { replica, .. }
             | Self::RemoveContainer { replica } => replica.as_str(),
-            Self::WriteUpstream { edge, .. } | Self::ReloadEdge { edge, .. } => edge.as_str(),
+            Self::WriteUpstream { edge, .. }
+            | Self::ReloadEdge { edge, .. }
+            | Self::RestoreUpstream { edge, .. }
+            | Self::DrainEdge { edge, .. } => edge.as_str(),
         }
     }
 
@@ -141,8 +192,11 @@ impl Action {
             Self::CreateContainer(_) => "create",
             Self::StartContainer { .. } => "start",
             Self::AwaitReady { .. } => "await ready",
+            Self::AwaitStable { .. } => "soak",
             Self::WriteUpstream { .. } => "write upstream list",
             Self::ReloadEdge { .. } => "reload",
+            Self::RestoreUpstream { .. } => "restore upstream list",
+            Self::DrainEdge { .. } => "drain",
             Self::StopContainer { .. } => "stop",
             Self::RemoveContainer { .. } => "remove",
             Self::RemoveNetwork { .. } => "remove network",

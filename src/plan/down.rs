@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// For a service that is no longer in the stack: nobody says how long it may take.
-const UNKNOWN_GRACE: Duration = Duration::from_secs(30);
+pub(super) const UNKNOWN_GRACE: Duration = Duration::from_secs(30);
 
 /// How much to take away.
 #[derive(Debug, Clone, Copy, Default)]
@@ -111,5 +111,7 @@ pub(crate) fn down(stack: &Stack, observed: &Observed, intent: DownIntent) -> Pl
         release: None,
         operations,
         notes: Vec::new(),
+        refused: Vec::new(),
+        retire_from: None,
     }
 }

@@ -7,6 +7,7 @@ mod mounts;
 mod order;
 mod spec;
 mod text;
+mod undo;
 mod up;
 
 #[cfg(test)]
@@ -16,4 +17,5 @@ pub(crate) use action::{Action, OpId, Operation, Plan, Upstream};
 pub(crate) use down::{DownIntent, down};
 pub(crate) use mounts::mount_faults;
 pub(crate) use spec::image_name;
-pub(crate) use up::{Images, ResolvedImage, UpIntent, up};
+pub(crate) use undo::{Before, ListBefore, undo};
+pub(crate) use up::{Images, ResolvedImage, UpIntent, Wish, up};

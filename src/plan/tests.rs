@@ -84,8 +84,7 @@ impl Situation {
             now: DateTime::parse_from_rfc3339("2026-11-20T10:00:00Z")
                 .unwrap()
                 .to_utc(),
-            replicas: BTreeMap::new(),
-            force: false,
+            wish: Wish::default(),
             edge_template: String::new(),
         };
         Self {
@@ -192,9 +191,13 @@ fn a_changed_service_is_recreated_and_the_edge_follows() {
 #[test]
 fn surplus_replicas_leave_the_upstream_list_before_they_end() {
     let mut situation = Situation::new(STACK);
-    situation.intent.replicas.insert(ServiceName::new("api"), 4);
+    situation
+        .intent
+        .wish
+        .replicas
+        .insert(ServiceName::new("api"), 4);
     situation.carry_out();
-    situation.intent.replicas.clear();
+    situation.intent.wish.replicas.clear();
     insta::assert_snapshot!(situation.text());
 }
 
@@ -203,7 +206,11 @@ fn more_replicas_join_the_release_that_runs() {
     let mut situation = Situation::new(STACK);
     situation.carry_out();
     let release = situation.observed.release().cloned();
-    situation.intent.replicas.insert(ServiceName::new("api"), 3);
+    situation
+        .intent
+        .wish
+        .replicas
+        .insert(ServiceName::new("api"), 3);
     assert_eq!(situation.plan().release, release);
     insta::assert_snapshot!(situation.text());
 }
@@ -267,7 +274,7 @@ fn force_makes_a_new_release_of_the_same() {
     let mut situation = Situation::new(STACK);
     situation.carry_out();
     let before = situation.observed.release().cloned();
-    situation.intent.force = true;
+    situation.intent.wish.force = true;
     let plan = situation.plan();
     assert!(
         plan.release > before,
@@ -374,4 +381,162 @@ fn a_directory_that_the_user_cannot_write_to_is_a_fault_unless_it_may_be_given()
         mount_faults(&situation.stack, &situation.observed, false),
         []
     );
+}
+
+/// The stack with a hand-over of the port, so that the edge can run twice; requests are drained.
+fn without_port() -> String {
+    STACK
+        .replace("ports = [\"8080:8080\"]\n", "")
+        .replace("reload_signal", "draining_process = \"old\"\nreload_signal")
+}
+
+fn new_image(situation: &mut Situation, service: &str) {
+    let image = ResolvedImage::Present(format!("sha256:new-{service}"));
+    situation.images.insert(ServiceName::new(service), image);
+}
+
+#[test]
+fn old_and_new_of_all_services_run_side_by_side_until_all_new_is_proven() {
+    let mut situation = Situation::new(&without_port());
+    situation.carry_out();
+    new_image(&mut situation, "api");
+    new_image(&mut situation, "web");
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn bounded_surge_replaces_in_batches_and_removes_only_at_the_end() {
+    let text = format!(
+        "{}\n[deploy]\nmax_surge = 1\nsoak = \"0s\"\n",
+        without_port()
+    );
+    let mut situation = Situation::new(&text);
+    situation.carry_out();
+    new_image(&mut situation, "api");
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn a_published_port_makes_a_short_gap() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    new_image(&mut situation, "web");
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn what_keeps_data_is_only_replaced_with_leave() {
+    let text = STACK
+        .replace("[volumes.data]", "[volumes.data]\n[volumes.db]")
+        .replace(
+            "image = \"db:1\"",
+            "image = \"db:1\"\nvolumes = [\"db:/var/lib\"]",
+        );
+    let mut situation = Situation::new(&text);
+    situation.carry_out();
+    let db = ServiceName::new("db");
+    situation.intent.wish.force = true;
+    assert_eq!(
+        situation.plan().refused,
+        [],
+        "force does not mean the database"
+    );
+    situation.intent.wish.force = false;
+    new_image(&mut situation, "db");
+    assert_eq!(situation.plan().refused, std::slice::from_ref(&db));
+    situation.intent.wish.allow_recreate.insert(db);
+    insta::assert_snapshot!(situation.text());
+}
+
+/// What is there when a run of `plan` failed after its first `done` operations.
+fn failed_after(situation: &mut Situation, done: usize) -> Before {
+    let list = situation
+        .observed
+        .edge_generation
+        .map(|generation| ListBefore {
+            generation,
+            content: "before".into(),
+        });
+    let before = Before::new(&situation.observed, list);
+    let plan = situation.plan();
+    for operation in plan.operations.into_iter().take(done) {
+        let replicas = &mut situation.observed.replicas;
+        match operation.action {
+            Action::CreateContainer(spec) => {
+                let mut replica = replica(&spec);
+                replica.state = ContainerState::Created;
+                replicas.push(replica);
+            }
+            Action::StartContainer { replica } => {
+                state(replicas, &replica, ContainerState::Running);
+            }
+            Action::StopContainer { replica, .. } => {
+                state(replicas, &replica, ContainerState::Exited);
+            }
+            Action::ReloadEdge { list, .. } => {
+                situation.observed.edge_generation = Some(list.generation);
+            }
+            _ => {}
+        }
+    }
+    before
+}
+
+fn state(replicas: &mut [Replica], name: &ReplicaName, state: ContainerState) {
+    let replica = replicas.iter_mut().find(|replica| replica.name == *name);
+    replica.expect("planned on what is there").state = state;
+}
+
+fn way_back(situation: &Situation, before: &Before) -> String {
+    let mut text = undo(&situation.stack, before, &situation.observed).to_string();
+    let releases: BTreeSet<&ReleaseId> = situation
+        .observed
+        .replicas
+        .iter()
+        .map(|replica| &replica.release)
+        .collect();
+    for (index, release) in releases.into_iter().enumerate() {
+        text = text.replace(release.as_str(), &format!("r{}", index + 1));
+    }
+    text
+}
+
+#[test]
+fn the_way_back_before_the_switch_only_takes_the_new_ones_away() {
+    let mut situation = Situation::new(&without_port());
+    situation.carry_out();
+    new_image(&mut situation, "api");
+    let before = failed_after(&mut situation, 4);
+    insta::assert_snapshot!(way_back(&situation, &before));
+}
+
+#[test]
+fn the_way_back_from_within_a_bounded_surge_starts_what_was_stopped_and_restores_the_list() {
+    let text = format!(
+        "{}\n[deploy]\nmax_surge = 1\nsoak = \"0s\"\n",
+        without_port()
+    );
+    let mut situation = Situation::new(&text);
+    situation.carry_out();
+    new_image(&mut situation, "api");
+    let before = failed_after(&mut situation, 8);
+    insta::assert_snapshot!(way_back(&situation, &before));
+}
+
+#[test]
+fn the_way_back_from_a_stop_first_service_makes_room_for_the_old_one() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    new_image(&mut situation, "web");
+    let before = failed_after(&mut situation, 4);
+    insta::assert_snapshot!(way_back(&situation, &before));
+}
+
+#[test]
+fn nothing_done_needs_no_way_back() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    new_image(&mut situation, "web");
+    let before = failed_after(&mut situation, 0);
+    assert!(undo(&situation.stack, &before, &situation.observed).is_empty());
 }

@@ -19,6 +19,12 @@ impl fmt::Display for Plan {
         for operation in &self.operations {
             writeln!(f, "{:>width$}  {}", operation.id.0 + 1, Line(operation))?;
         }
+        for service in &self.refused {
+            writeln!(
+                f,
+                "refused: {service} keeps data; replace it with --allow-recreate {service}"
+            )?;
+        }
         for note in &self.notes {
             writeln!(f, "note: {note}")?;
         }
@@ -44,6 +50,10 @@ impl fmt::Display for Line<'_> {
             Action::WriteUpstream { list, .. } => {
                 write!(f, " of {} servers", list.servers.len())?;
             }
+            Action::AwaitStable { soak, .. } => {
+                write!(f, " for {}s", soak.as_secs_f64())?;
+            }
+            Action::DrainEdge { timeout, .. } => write!(f, " within {}s", timeout.as_secs())?,
             Action::StopContainer { grace, .. } => write!(f, " within {}s", grace.as_secs())?,
             _ => {}
         }
@@ -58,12 +68,13 @@ impl fmt::Display for Line<'_> {
 
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut plan = serializer.serialize_struct("Plan", 5)?;
+        let mut plan = serializer.serialize_struct("Plan", 6)?;
         plan.serialize_field("schema", "sysndd-deploy/plan/1")?;
         plan.serialize_field("project", &self.project)?;
         plan.serialize_field("release", &self.release)?;
         plan.serialize_field("operations", &self.operations)?;
         plan.serialize_field("notes", &self.notes)?;
+        plan.serialize_field("refused", &self.refused)?;
         plan.end()
     }
 }

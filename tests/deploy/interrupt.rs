@@ -54,7 +54,7 @@ async fn an_interrupted_up_says_what_stands_and_can_be_finished() {
         let answer = running.end().await;
         assert_eq!(answer.code, Some(130), "{answer}");
         answer.says(&[
-            "interrupted: ",
+            "error: interrupted\n",
             " operations were done; now: api 0/4 ready, db ",
             "run the same command again",
         ]);

@@ -16,4 +16,5 @@ mod isolated;
 mod logs;
 mod owner;
 mod quickstart;
+mod replace;
 mod scale;

@@ -33,6 +33,8 @@ pub(in crate::config) struct Pass<'a> {
     references: Vec<(Kind, String, Place)>,
     needed: Vec<(Needed, Place)>,
     missing: BTreeMap<String, Vec<Missing>>,
+    /// Values in which a secret is written out.
+    hidden: BTreeMap<Place, Range<usize>>,
 }
 
 /// What a name in the file may refer to.
@@ -96,6 +98,7 @@ impl<'a> Pass<'a> {
             references: Vec::new(),
             needed: Vec::new(),
             missing: BTreeMap::new(),
+            hidden: BTreeMap::new(),
         }
     }
 
@@ -134,6 +137,16 @@ impl<'a> Pass<'a> {
             spans.key.clone().unwrap_or_else(|| spans.value.clone())
         });
         self.fault(span, message, Some(hint.into()));
+    }
+
+    /// Remembers that a secret is written out in the value at a place.
+    pub(in crate::config) fn hide(&mut self, place: &Place, value: Range<usize>) {
+        self.hidden.insert(place.clone(), value);
+    }
+
+    /// Values in which a secret is written out.
+    pub(in crate::config) fn hidden(&self) -> &BTreeMap<Place, Range<usize>> {
+        &self.hidden
     }
 
     /// Whether something was written at a place.
@@ -219,6 +232,7 @@ impl<'a> Pass<'a> {
     pub(super) fn interpolate(
         &mut self,
         text: &str,
+        place: &Place,
         span: &Range<usize>,
         late: bool,
     ) -> Option<Text> {
@@ -241,6 +255,9 @@ impl<'a> Pass<'a> {
                 return None;
             }
         };
+        if interpolate::writes_secret_out(&pieces, self.variables) {
+            self.hide(place, span.clone());
+        }
         match interpolate::resolve(&pieces, self.variables, late) {
             Ok(text) => Some(text),
             Err(unresolved) => {

@@ -38,6 +38,15 @@ impl Place {
         Self(steps)
     }
 
+    /// The keys on the way, the number of an item as text.
+    pub(in crate::config) fn steps(&self) -> Vec<String> {
+        let text = |step: &Step| match step {
+            Step::Key(key) => key.clone(),
+            Step::Index(index) => index.to_string(),
+        };
+        self.0.iter().map(text).collect()
+    }
+
     /// Whether it is the top of the file.
     pub(in crate::config) fn is_root(&self) -> bool {
         self.0.is_empty()

@@ -10,7 +10,7 @@ use super::{
     shape::{Node, Shape},
 };
 use crate::config::{
-    secrets::hide_url_passwords,
+    secrets::{hide_all, hide_url_passwords, is_secret_name},
     suggest::{list, suggest},
     text::{MASK, Text},
 };
@@ -82,13 +82,19 @@ impl Shape for Words {
 
     fn read(&self, node: &Node<'_>, pass: &mut Pass<'_>) -> Option<Text> {
         let text = match node.value.get_ref() {
-            DeValue::String(text) => pass.interpolate(text, &node.span(), self.late)?,
+            DeValue::String(text) => {
+                pass.interpolate(text, &node.place, &node.span(), self.late)?
+            }
             DeValue::Integer(integer) if self.any => Text::literal(integer.to_string()),
             DeValue::Float(float) if self.any => Text::literal(float.to_string()),
             DeValue::Boolean(switch) if self.any => Text::literal(switch.to_string()),
             _ => return node.expected("text in quotes", pass),
         };
         let text = hide_url_passwords(text);
+        let by_name = is_secret_name(node.place.last_key()) && hide_all(text.clone()).has_hidden();
+        if text.has_hidden() || by_name {
+            pass.hide(&node.place, node.span());
+        }
         if text.holds_mask() {
             pass.fault_at(
                 &node.place,

@@ -41,6 +41,11 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         list(plain()),
     );
     let reload_signal = t.required("reload_signal", "Makes the edge read the list.", signal());
+    let draining_process = t.optional(
+        "draining_process",
+        "Part of the title of processes that only finish what they began under an older list; replicas that left it end when there is none. Default: not waited for.",
+        plain(),
+    );
     let generation = t.required(
         "generation",
         "Answers with the number of the list that is in force: { port, path }.",
@@ -72,6 +77,7 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         file: file?,
         test: test?,
         reload_signal: reload_signal?,
+        draining_process,
         generation: generation?,
     })
 }

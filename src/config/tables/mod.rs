@@ -13,9 +13,9 @@ mod service;
 mod verify;
 
 pub(super) use bases::SOURCES;
-pub(super) use service::RESTARTS;
+pub(super) use service::{RESTARTS, UPDATE_ORDERS};
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use serde_json::json;
 
@@ -31,6 +31,11 @@ use super::{
 
 /// From a container's start to ready, when the file does not say.
 const READY_TIMEOUT: Duration = Duration::from_mins(2);
+/// Long enough to see a replica that falls over with its first requests to the database.
+const SOAK: Duration = Duration::from_secs(2);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+const KEEP_RELEASES: u32 = 5;
+const MAX_RELEASES: u64 = 1000;
 /// Below this a secret can be guessed.
 const MIN_SECRET: u64 = 16;
 const MAX_SECRET: u64 = 256;
@@ -87,11 +92,10 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         project: project.unwrap_or_else(|| ProjectName::new("")),
         image_prefix: ProjectName::new(""),
         root: PathBuf::new(),
+        origin: Arc::default(),
         bases: bases.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),
-        deploy: deploy.unwrap_or(Deploy {
-            ready_timeout: READY_TIMEOUT,
-        }),
+        deploy: deploy.unwrap_or_default(),
         services: keyed(services.unwrap_or_default(), ServiceName::new),
         volumes: keyed(volumes.unwrap_or_default(), VolumeName::new),
         edge,
@@ -120,8 +124,45 @@ fn deploy(t: &mut Table<'_, '_>) -> Deploy {
         "From a container's start to ready; longer is a failed deploy. Default: 120s.",
         duration(),
     );
+    let soak = t.optional(
+        "soak",
+        "How long new replicas must stay ready before old ones end. Default: 2s.",
+        duration(),
+    );
+    let drain_timeout = t.optional(
+        "drain_timeout",
+        "How long requests may take to finish at replicas that left the upstream list. Default: 30s.",
+        duration(),
+    );
+    let max_surge = t.optional(
+        "max_surge",
+        "Replicas that may run beside those wanted. Default: all at once.",
+        integer(1..=service::MAX_REPLICAS.into()),
+    );
+    let keep_releases = t.optional(
+        "keep_releases",
+        "Releases that are remembered, with their images. Default: 5.",
+        integer(1..=MAX_RELEASES),
+    );
+    let default = Deploy::default();
     Deploy {
-        ready_timeout: ready_timeout.unwrap_or(READY_TIMEOUT),
+        ready_timeout: ready_timeout.unwrap_or(default.ready_timeout),
+        soak: soak.unwrap_or(default.soak),
+        drain_timeout: drain_timeout.unwrap_or(default.drain_timeout),
+        max_surge,
+        keep_releases: keep_releases.unwrap_or(default.keep_releases),
+    }
+}
+
+impl Default for Deploy {
+    fn default() -> Self {
+        Self {
+            ready_timeout: READY_TIMEOUT,
+            soak: SOAK,
+            drain_timeout: DRAIN_TIMEOUT,
+            max_surge: None,
+            keep_releases: KEEP_RELEASES,
+        }
     }
 }
 

@@ -12,13 +12,13 @@ use crate::config::{
         parsed, plain, table, text, then,
     },
     secrets::{hide_all, is_secret_name},
-    stack::{ImageSource, Port, Resources, Restart, Service, ServiceName},
+    stack::{ImageSource, Port, Resources, Restart, Service, ServiceName, UpdateOrder},
     suggest,
     text::Text,
 };
 
 /// More would not fit into the names of containers, which end in two digits.
-const MAX_REPLICAS: u32 = 99;
+pub(super) const MAX_REPLICAS: u32 = 99;
 
 /// Between the signal to stop and the kill, when the file does not say; as in Compose.
 const STOP_GRACE_PERIOD: Duration = Duration::from_secs(10);
@@ -31,6 +31,13 @@ pub(in crate::config) const RESTARTS: &[(&str, Restart)] = &[
     ("unless-stopped", Restart::UnlessStopped),
 ];
 
+/// As they are written.
+pub(in crate::config) const UPDATE_ORDERS: &[(&str, UpdateOrder)] = &[
+    ("start-first", UpdateOrder::StartFirst),
+    ("stop-first", UpdateOrder::StopFirst),
+];
+
+#[expect(clippy::too_many_lines, reason = "a list of keys, each on its own")]
 pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
     let image = image(t);
     let replicas = t.optional(
@@ -65,6 +72,11 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
         "restart",
         "What follows an exit. Default: no.",
         choice(RESTARTS),
+    );
+    let update_order = t.optional(
+        "update_order",
+        "Whether new replicas start before or after the old ones stop. Default: start-first, but stop-first with a fixed host port, and for a single replica with a volume of its own.",
+        choice(UPDATE_ORDERS),
     );
     let stop_grace_period = t.optional(
         "stop_grace_period",
@@ -118,6 +130,7 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
         depends_on: depends_on.unwrap_or_default(),
         healthcheck: healthcheck.unwrap_or_default(),
         restart: restart.unwrap_or(Restart::No),
+        update_order,
         stop_grace_period: stop_grace_period.unwrap_or(STOP_GRACE_PERIOD),
         stop_signal,
         resources: resources.unwrap_or_default(),

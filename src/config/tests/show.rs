@@ -18,6 +18,10 @@ DB_PASSWORD = { length = 24 }
 
 [deploy]
 ready_timeout = "1m30s"
+soak = "3s"
+drain_timeout = "20s"
+max_surge = 2
+keep_releases = 9
 
 [volumes.data]
 owner = "1:2"
@@ -35,6 +39,7 @@ command = ["serve", "--price=$$5"]
 volumes = ["data:/data:ro", "./files:/files", { source = "/srv/x", target = "/x", read_only = false, chown = true }]
 depends_on = ["db"]
 restart = "on-failure"
+update_order = "stop-first"
 stop_grace_period = "90s"
 stop_signal = "SIGRTMIN+3"
 user = 1000
@@ -79,6 +84,7 @@ volume = "list"
 file = "list.conf"
 test = ["nginx", "-t"]
 reload_signal = "SIGHUP"
+draining_process = "old worker"
 generation = { port = 81, path = "/generation" }
 
 [migrations]

@@ -5,6 +5,7 @@ mod call;
 mod deployment;
 mod edge;
 mod engine;
+mod load;
 mod report;
 mod stack_file;
 
@@ -12,6 +13,7 @@ pub(crate) use call::{Answer, Call, program};
 pub(crate) use deployment::Deployment;
 pub(crate) use edge::{ask_each, get, replicas_behind};
 pub(crate) use engine::Engine;
+pub(crate) use load::Load;
 pub(crate) use report::Report;
 pub(crate) use stack_file::{StackFile, root};
 

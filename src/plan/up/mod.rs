@@ -1,0 +1,233 @@
+//! Bringing a stack to what `sysndd.toml` says, in two halves: first all that is new is made, and
+//! proven; then all that is old ends. Up to the second half everything can be undone.
+
+mod edge;
+mod ground;
+mod service;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+use sysndd_protocol::{ReleaseId, ReplicaName};
+
+use super::{
+    action::{Action, OpId, Operation, Plan, without_detours},
+    order::start_order,
+    spec::{ContainerTemplate, hex},
+};
+use crate::{
+    config::{Service, ServiceName, Stack},
+    docker::ContainerSpec,
+    observe::{Observed, Replica},
+};
+
+/// The image of every service.
+pub(crate) type Images = BTreeMap<ServiceName, ResolvedImage>;
+
+/// An image, or the promise of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ResolvedImage {
+    /// It is there, under this ID.
+    Present(String),
+    /// It has to be built or pulled first; only plans that are shown may hold this.
+    Missing { cause: String },
+}
+
+impl ResolvedImage {
+    fn id(&self) -> &str {
+        match self {
+            Self::Present(id) => id,
+            Self::Missing { .. } => "to be built",
+        }
+    }
+}
+
+/// What the operator asked for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wish {
+    /// Counts that replace those of the stack.
+    pub(crate) replicas: BTreeMap<ServiceName, u32>,
+    /// A new release even when nothing changed.
+    pub(crate) force: bool,
+    /// Services with data of their own that may be replaced.
+    pub(crate) allow_recreate: BTreeSet<ServiceName>,
+}
+
+/// What a plan is made for, beside the stack.
+#[derive(Debug, Clone)]
+pub(crate) struct UpIntent {
+    /// For the release's ID.
+    pub(crate) now: DateTime<Utc>,
+    pub(crate) wish: Wish,
+    /// Text of the edge's template: a changed template is a changed list.
+    pub(crate) edge_template: String,
+}
+
+/// Compares the stack with what is there.
+pub(crate) fn up(stack: &Stack, images: &Images, observed: &Observed, intent: &UpIntent) -> Plan {
+    let mut planner = Planner::new(stack, images, observed, intent);
+    planner.remove_leftovers();
+    planner.network_and_volumes();
+    for name in start_order(stack) {
+        planner.service(&stack.services[name]);
+    }
+    planner.retire_from = Some(OpId(planner.operations.len()));
+    planner.retire();
+    planner.finish()
+}
+
+struct Planner<'a> {
+    stack: &'a Stack,
+    observed: &'a Observed,
+    intent: &'a UpIntent,
+    templates: BTreeMap<&'a ServiceName, ContainerTemplate<'a>>,
+    release: ReleaseId,
+    operations: Vec<Operation>,
+    notes: Vec<String>,
+    /// What every new container needs: the network, its volumes.
+    ground: BTreeMap<&'a ServiceName, Vec<OpId>>,
+    /// Operations after which a service is ready.
+    ready: BTreeMap<&'a ServiceName, Vec<OpId>>,
+    /// Replicas of a service when the plan is done.
+    members: BTreeMap<&'a ServiceName, Vec<ReplicaName>>,
+    /// Replicas that do not stay; they end when all that is new is proven.
+    leaving: Vec<Leaving<'a>>,
+    /// What must have gone well before that.
+    proven: Vec<OpId>,
+    /// Generation of the list that is in force after the operations so far.
+    in_force: Option<u64>,
+    /// Services with data of their own that would be replaced without leave.
+    refused: BTreeSet<ServiceName>,
+    /// The first operation that ends something old for good.
+    retire_from: Option<OpId>,
+    creates: bool,
+    /// Removals of what an interrupted run left.
+    leftovers: Vec<OpId>,
+}
+
+/// A replica on its way out.
+struct Leaving<'a> {
+    replica: &'a Replica,
+    cause: String,
+    /// It was stopped in between already.
+    stopped: Option<OpId>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(
+        stack: &'a Stack,
+        images: &'a Images,
+        observed: &'a Observed,
+        intent: &'a UpIntent,
+    ) -> Self {
+        let templates: BTreeMap<&ServiceName, ContainerTemplate> = stack
+            .services
+            .iter()
+            .map(|(name, service)| {
+                (
+                    name,
+                    ContainerTemplate::new(stack, service, images[name].id()),
+                )
+            })
+            .collect();
+        let mut planner = Self {
+            stack,
+            observed,
+            intent,
+            release: ReleaseId::new(""),
+            templates,
+            operations: Vec::new(),
+            notes: Vec::new(),
+            ground: BTreeMap::new(),
+            ready: BTreeMap::new(),
+            members: BTreeMap::new(),
+            leaving: Vec::new(),
+            proven: Vec::new(),
+            in_force: observed.edge_generation,
+            refused: BTreeSet::new(),
+            retire_from: None,
+            creates: false,
+            leftovers: Vec::new(),
+        };
+        planner.release = planner.choose_release();
+        for (name, image) in images {
+            if let ResolvedImage::Missing { cause } = image {
+                let build = planner.push(
+                    vec![],
+                    Action::BuildImage {
+                        service: name.clone(),
+                    },
+                    cause.clone(),
+                );
+                let key = planner.key(name);
+                planner.ground.entry(key).or_default().push(build);
+            }
+        }
+        planner
+    }
+
+    /// A stack whose services are all as they were keeps its release; anything else makes a new one.
+    fn choose_release(&self) -> ReleaseId {
+        let unchanged = !self.intent.wish.force
+            && self.templates.iter().all(|(name, template)| {
+                let mut replicas = self.observed.replicas_of(name).peekable();
+                replicas.peek().is_some()
+                    && replicas.all(|replica| replica.config_hash == template.hash())
+            });
+        if let (true, Some(current)) = (unchanged, self.observed.release()) {
+            return current.clone();
+        }
+        let mut digest = Sha256::new();
+        for template in self.templates.values() {
+            digest.update(template.hash());
+        }
+        let digest = hex(&digest.finalize()[..3]);
+        ReleaseId::new(format!(
+            "r{}-{digest}",
+            self.intent.now.format("%Y%m%d-%H%M%S")
+        ))
+    }
+
+    /// Tells containers of this run from those of others with the same release.
+    fn run_id(&self) -> String {
+        self.intent.now.format("%Y%m%d-%H%M%S%.3f").to_string()
+    }
+
+    fn key(&self, name: &ServiceName) -> &'a ServiceName {
+        &self.stack.services[name].name
+    }
+
+    fn push(&mut self, after: Vec<OpId>, action: Action, cause: impl Into<String>) -> OpId {
+        let id = OpId(self.operations.len());
+        let mut after = after;
+        after.sort_unstable();
+        after.dedup();
+        self.operations.push(Operation {
+            id,
+            after,
+            action,
+            cause: cause.into(),
+        });
+        id
+    }
+
+    fn spec_of(&self, service: &Service, number: u32) -> ContainerSpec {
+        self.templates[&service.name].instantiate(&self.release, &self.run_id(), number)
+    }
+
+    fn name_of(&self, service: &Service, number: u32) -> ReplicaName {
+        ReplicaName::new(self.spec_of(service, number).name)
+    }
+
+    fn finish(self) -> Plan {
+        Plan {
+            project: self.stack.project.clone(),
+            release: self.creates.then_some(self.release),
+            operations: without_detours(self.operations),
+            notes: self.notes,
+            refused: self.refused.into_iter().collect(),
+            retire_from: self.retire_from,
+        }
+    }
+}

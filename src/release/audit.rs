@@ -1,0 +1,92 @@
+//! Who did what to which release, with which result: records that are only ever added.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sysndd_protocol::ReleaseId;
+
+use super::{
+    state::{RunId, State},
+    store::{Store, StoreError},
+    who::Who,
+};
+
+/// The shape of the file.
+pub(super) const SCHEMA: &str = "sysndd-deploy/audit/1";
+
+/// One deed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct AuditRecord {
+    pub(crate) schema: String,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) by: Who,
+    /// As the operator would type it.
+    pub(crate) command: String,
+    pub(crate) release: Option<ReleaseId>,
+    /// Where its journal is, when it has one.
+    pub(crate) run: Option<RunId>,
+    pub(crate) result: AuditResult,
+    /// The operator's, where one is asked for; else the cause of a failure.
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AuditResult {
+    Done,
+    Failed,
+    Undone,
+    Refused,
+    Interrupted,
+}
+
+impl AuditResult {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Undone => "undone",
+            Self::Refused => "refused",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl AuditRecord {
+    /// A deed of this process, now.
+    pub(crate) fn now(command: impl Into<String>, result: AuditResult) -> Self {
+        Self {
+            schema: SCHEMA.to_owned(),
+            at: Utc::now(),
+            by: Who::of_process(),
+            command: command.into(),
+            release: None,
+            run: None,
+            result,
+            reason: None,
+        }
+    }
+}
+
+/// Adds a record under the lock.
+pub(super) async fn add(
+    store: &Store,
+    state: &State,
+    record: &AuditRecord,
+) -> Result<(), StoreError> {
+    let number = state.next_audit;
+    store.put(&format!("audit/{number:06}.json"), record).await
+}
+
+/// Adds a record without the lock: the time in its name keeps it apart from what the lock's holder
+/// writes in the same moment.
+pub(crate) async fn add_unlocked(
+    store: &Store,
+    state: &State,
+    record: &AuditRecord,
+) -> Result<(), StoreError> {
+    let number = state.next_audit;
+    let time = record.at.format("%Y%m%dT%H%M%S%.6f");
+    store
+        .put(&format!("audit/{number:06}-{time}.json"), record)
+        .await
+}

@@ -1,0 +1,297 @@
+//! What the records say about releases: which runs, which failed, what a rollback goes to, what may
+//! be dropped, which run was cut off. Pure.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use sysndd_protocol::ReleaseId;
+
+use super::{
+    journal::{Begin, JournalEntry, Outcome, Phase, PlannedOperation},
+    manifest::Manifest,
+    state::{Run, RunId, State},
+    who::Who,
+};
+
+/// Runs whose journal is kept, beside those of the releases that are.
+const KEPT_RUNS: usize = 20;
+
+/// Where a release stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Status {
+    /// What the project is now.
+    Running,
+    /// It was brought up once.
+    Previous,
+    /// It was not brought up to the end; what was done stands.
+    Failed,
+    /// It was not brought up to the end, and taken back.
+    Undone,
+    /// Its run was cut off, or goes on.
+    Unfinished,
+}
+
+impl Status {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Previous => "previous",
+            Self::Failed => "failed",
+            Self::Undone => "undone",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// A release in the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry<'a> {
+    pub(crate) manifest: &'a Manifest,
+    pub(crate) status: Status,
+    /// What the last `verify` said.
+    pub(crate) verified: Option<bool>,
+    /// Why it was not brought up.
+    pub(crate) cause: Option<&'a str>,
+}
+
+/// All releases that were begun, the newest first. `up` says whether anything of the project is
+/// there at the engine: then the newest complete release is the one that runs.
+pub(crate) fn releases(state: &State, up: bool) -> Vec<Entry<'_>> {
+    let running = state.newest().map(|manifest| &manifest.id).filter(|_| up);
+    let complete = state.releases.values().map(|manifest| Entry {
+        manifest,
+        status: if Some(&manifest.id) == running {
+            Status::Running
+        } else {
+            Status::Previous
+        },
+        verified: state.verdict(&manifest.id).map(|verdict| verdict.pass),
+        cause: None,
+    });
+    let mut entries: Vec<Entry> = complete.collect();
+    for run in state.runs.values().rev() {
+        let Some(manifest) = run.begin().and_then(|begin| begin.manifest.as_ref()) else {
+            continue;
+        };
+        if entries.iter().any(|entry| entry.manifest.id == manifest.id) {
+            continue;
+        }
+        entries.push(Entry {
+            manifest,
+            status: match run.end().map(|end| &end.outcome) {
+                None => Status::Unfinished,
+                Some(Outcome::Undone | Outcome::UndoneBy(_)) => Status::Undone,
+                Some(_) => Status::Failed,
+            },
+            verified: None,
+            cause: run.end().and_then(|end| end.message.as_deref()),
+        });
+    }
+    entries.sort_by(|a, b| b.manifest.id.cmp(&a.manifest.id));
+    entries
+}
+
+/// What a rollback goes to when it is not told: the newest release before `running` that was
+/// verified, passed, and is another than what runs.
+pub(crate) fn rollback_target<'a>(state: &'a State, running: &ReleaseId) -> Option<&'a Manifest> {
+    let current = state.manifest(running);
+    state.releases.values().rev().find(|candidate| {
+        candidate.id < *running
+            && state
+                .verdict(&candidate.id)
+                .is_some_and(|verdict| verdict.pass)
+            && current.is_none_or(|current| !candidate.is_same_as(current))
+    })
+}
+
+/// What may go.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Retention {
+    pub(crate) releases: Vec<ReleaseId>,
+    pub(crate) runs: Vec<RunId>,
+    /// IDs of images that only dropped releases used.
+    pub(crate) images: BTreeSet<String>,
+}
+
+impl Retention {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.releases.is_empty() && self.runs.is_empty()
+    }
+
+    /// Their paths on the state volume.
+    pub(crate) fn paths(&self) -> Vec<String> {
+        let of_release = self.releases.iter().flat_map(|release| {
+            [
+                format!("releases/{release}.json"),
+                format!("reports/{release}"),
+            ]
+        });
+        let runs = self.runs.iter().map(|run| format!("runs/{run}"));
+        of_release.chain(runs).collect()
+    }
+}
+
+/// What is beyond the newest `keep` releases: never the newest, which runs, nor what a rollback
+/// would go to. The audit is kept for ever.
+pub(crate) fn retention(state: &State, keep: usize) -> Retention {
+    let Some(running) = state.newest().map(|manifest| &manifest.id) else {
+        return Retention::default();
+    };
+    let target = rollback_target(state, running).map(|manifest| &manifest.id);
+    let mut kept: BTreeSet<&ReleaseId> = state.releases.keys().rev().take(keep.max(1)).collect();
+    kept.extend(target);
+    let (stay, go): (Vec<&Manifest>, Vec<&Manifest>) = state
+        .releases
+        .values()
+        .partition(|manifest| kept.contains(&manifest.id));
+    let newest: BTreeSet<&RunId> = state.runs.keys().rev().take(KEPT_RUNS).collect();
+    let is_of_kept = |run: &Run| {
+        run.begin()
+            .is_some_and(|begin| begin.to.as_ref().is_some_and(|to| kept.contains(to)))
+    };
+    let runs: Vec<&RunId> = state
+        .runs
+        .iter()
+        .filter(|(id, run)| !newest.contains(id) && !is_of_kept(run) && run.end().is_some())
+        .map(|(id, _)| id)
+        .collect();
+    // A failed release has its images from its run's first record.
+    let attempted = |of_dropped: bool| {
+        state
+            .runs
+            .iter()
+            .filter(move |(id, _)| newest.contains(id) != of_dropped)
+            .filter_map(|(_, run)| run.begin()?.manifest.as_ref())
+    };
+    let used: BTreeSet<String> = stay
+        .iter()
+        .copied()
+        .chain(attempted(false))
+        .flat_map(|manifest| manifest.images().into_values())
+        .collect();
+    let images = go
+        .iter()
+        .flat_map(|manifest| manifest.images().into_values())
+        .filter(|image| !used.contains(image))
+        .collect();
+    Retention {
+        releases: go.iter().map(|manifest| manifest.id.clone()).collect(),
+        runs: runs.into_iter().cloned().collect(),
+        images,
+    }
+}
+
+/// A run that was cut off: it began, has no end, and nobody holds the lock for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct InterruptedRun {
+    pub(crate) run: RunId,
+    pub(crate) command: String,
+    pub(crate) by: Who,
+    pub(crate) began: DateTime<Utc>,
+    /// Time of its last record.
+    pub(crate) last: DateTime<Utc>,
+    pub(crate) from: Option<ReleaseId>,
+    pub(crate) to: Option<ReleaseId>,
+    /// The release that it was to make.
+    pub(crate) manifest: Option<Manifest>,
+    pub(crate) done: Vec<PlannedOperation>,
+    /// Begun, and not known to be done.
+    pub(crate) under_way: Vec<PlannedOperation>,
+    pub(crate) not_begun: Vec<PlannedOperation>,
+    /// What it said of itself last: that it was undoing, for example.
+    pub(crate) note: Option<String>,
+    /// Older runs that were cut off too, and never dealt with.
+    pub(crate) older: Vec<RunId>,
+}
+
+/// The newest run that was cut off. `live` is the run that holds the lock, if any does.
+pub(crate) fn interrupted(state: &State, live: Option<&RunId>) -> Option<InterruptedRun> {
+    let mut open = state
+        .runs
+        .iter()
+        .rev()
+        .filter(|(id, run)| run.end().is_none() && Some(*id) != live)
+        // A run whose first record is damaged did nothing: that one is written before all else.
+        .filter_map(|(_, run)| Some((run, run.begin()?)));
+    let (run, begin) = open.next()?;
+    let mut found = told(run, begin);
+    found.older = open.map(|(_, begin)| begin.run.clone()).collect();
+    Some(found)
+}
+
+fn told(run: &Run, begin: &Begin) -> InterruptedRun {
+    let (mut started, mut done) = (BTreeSet::new(), BTreeSet::new());
+    let (mut last, mut note) = (begin.at, None);
+    for entry in &run.entries {
+        match entry {
+            JournalEntry::Operation(operation) => {
+                last = last.max(operation.at);
+                match operation.phase {
+                    Phase::Started => started.insert(operation.id),
+                    Phase::Done { .. } => done.insert(operation.id),
+                    Phase::Failed { .. } => false,
+                };
+            }
+            JournalEntry::Startup { event, .. } => last = last.max(event.ts),
+            JournalEntry::Note { at, text } => {
+                last = last.max(*at);
+                note = Some(text.clone());
+            }
+            JournalEntry::Begin(_) | JournalEntry::End(_) => {}
+        }
+    }
+    let of = |wanted: &dyn Fn(usize) -> bool| {
+        let operations = begin.operations.iter();
+        operations
+            .filter(|operation| wanted(operation.id))
+            .cloned()
+            .collect()
+    };
+    InterruptedRun {
+        run: begin.run.clone(),
+        command: begin.command.clone(),
+        by: begin.by.clone(),
+        began: begin.at,
+        last,
+        from: begin.from.clone(),
+        to: begin.to.clone(),
+        manifest: begin.manifest.clone(),
+        done: of(&|id| done.contains(&id)),
+        under_way: of(&|id| started.contains(&id) && !done.contains(&id)),
+        not_begun: of(&|id| !started.contains(&id) && !done.contains(&id)),
+        note,
+        older: Vec::new(),
+    }
+}
+
+impl InterruptedRun {
+    /// For people: which run, by whom, how far.
+    pub(crate) fn explain(&self) -> String {
+        let total = self.done.len() + self.under_way.len() + self.not_begun.len();
+        let mut text = format!(
+            "`{}` of {} was cut off: begun {}, last heard of {}, {} of {total} operations done",
+            self.command,
+            self.by,
+            self.began.format("%Y-%m-%d %H:%M:%S UTC"),
+            self.last.format("%H:%M:%S"),
+            self.done.len(),
+        );
+        if !self.under_way.is_empty() {
+            let under_way: Vec<String> = self
+                .under_way
+                .iter()
+                .map(|operation| format!("{} {}", operation.action, operation.subject))
+                .collect();
+            text.push_str(&format!("; under way: {}", under_way.join(", ")));
+        }
+        if let Some(note) = &self.note {
+            text.push_str(&format!("; it was {note}"));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,396 @@
+//! The deploy lock: one operator at a time changes a project.
+//!
+//! It is a container with a fixed name, so that the engine itself refuses a second one. It reads from
+//! the client that holds it and ends, and is removed by the engine, when it hears nothing: at once
+//! when that client dies, after [`PATIENCE_S`] when the link to it is lost. Nothing has to be
+//! cleaned up, and no clock is compared.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use futures::StreamExt as _;
+use serde::Serialize;
+use tokio::{
+    io::AsyncWriteExt as _,
+    sync::{oneshot, watch},
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use super::{state::RunId, who::Who};
+use crate::{
+    config::ProjectName,
+    docker::{
+        Attached, ContainerState, Engine, EngineError, HelperSpec, InspectedContainer, labels,
+    },
+};
+
+/// The lock ends when it has heard nothing for so long; seconds.
+const PATIENCE_S: u64 = 15;
+/// Between two signs of life.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+/// Each sign of life is answered. Without an answer for so long, the holder no longer counts on the
+/// lock: well before another could have it.
+const SILENCE: Duration = Duration::from_secs(12);
+/// From the start of the lock's container to its first answer.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+/// How long a lock that was let go, or whose holder died, may take to disappear.
+const GOING: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// A lock that was created and not started for so long belongs to nobody; seconds.
+const NEVER_STARTED_S: i64 = 15;
+
+/// Says `held` once, then answers each line. `bash` can wait with a time-out; where there is none,
+/// `timeout` does it for a plain shell.
+fn script() -> String {
+    format!(
+        "echo held; \
+         if command -v bash >/dev/null 2>&1; then \
+         exec bash -c 'while read -r -t {PATIENCE_S} _; do echo held; done'; \
+         fi; \
+         while timeout {PATIENCE_S} sh -c 'read -r _'; do echo held; done"
+    )
+}
+
+/// Who holds a lock, and for what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Holder {
+    #[serde(flatten)]
+    pub(crate) who: Who,
+    /// By the holder's clock.
+    pub(crate) since: DateTime<Utc>,
+    /// The command, as the holder typed it.
+    pub(crate) doing: String,
+    pub(crate) run: RunId,
+    /// ID of the lock's container.
+    pub(crate) container: String,
+}
+
+/// `ana@laptop, since 10:15:02 UTC, up --replicas 4`
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            who, since, doing, ..
+        } = self;
+        write!(
+            f,
+            "{who} (process {}), since {}, for `{doing}`",
+            who.pid,
+            since.format("%Y-%m-%d %H:%M:%S UTC")
+        )
+    }
+}
+
+/// Why there is no lock.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LockError {
+    #[error("{project} is locked by {holder}")]
+    Held {
+        project: ProjectName,
+        holder: Box<Holder>,
+    },
+    #[error("a container {0} is there that is no deploy lock")]
+    Foreign(String),
+    #[error("the deploy lock did not answer: {0}")]
+    Silent(String),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// What can be said of a project's lock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum LockStatus {
+    Free,
+    Held(Holder),
+    /// Nobody holds it, but its container is there: it goes by itself, or with the next command.
+    Ending(Holder),
+}
+
+/// Name of the lock's container.
+pub(crate) fn lock_name(project: &ProjectName) -> String {
+    format!("{project}-lock")
+}
+
+/// A held lock. It is let go by [`Lock::release`], and at the latest when the process ends.
+pub(crate) struct Lock {
+    engine: Engine,
+    container: String,
+    held: watch::Receiver<bool>,
+    /// Tells the keeper to let go.
+    let_go: oneshot::Sender<()>,
+    keeper: JoinHandle<()>,
+}
+
+impl Lock {
+    /// Takes the lock of `project`, with `image` for its container, or says who has it.
+    pub(crate) async fn take(
+        engine: &Engine,
+        project: &ProjectName,
+        image: &str,
+        doing: &str,
+        run: &RunId,
+    ) -> Result<Self, LockError> {
+        let container = create(engine, project, image, doing, run).await?;
+        match start(engine, &container).await {
+            Ok(attached) => Ok(Self::keep(engine, container, attached)),
+            Err(error) => {
+                // The cause is what the operator needs; a leftover is dealt with by the next.
+                let _ = engine.remove(&container).await;
+                Err(error)
+            }
+        }
+    }
+
+    fn keep(engine: &Engine, container: String, attached: Attached) -> Self {
+        let (tell, held) = watch::channel(true);
+        let (let_go, gone) = oneshot::channel();
+        let keeper = tokio::spawn(keep(attached, tell, gone));
+        Self {
+            engine: engine.clone(),
+            container,
+            held,
+            let_go,
+            keeper,
+        }
+    }
+
+    /// Whether it is still ours, as far as is known now.
+    pub(crate) fn is_held(&self) -> bool {
+        *self.held.borrow()
+    }
+
+    /// Turns false when the lock is lost; before each operation is the time to look.
+    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+        self.held.clone()
+    }
+
+    /// Lets go, and waits until the next one can have it.
+    pub(crate) async fn release(self) -> Result<(), LockError> {
+        let _ = self.let_go.send(());
+        // A keeper that ended before has nothing more to do.
+        let _ = self.keeper.await;
+        let began = Instant::now();
+        loop {
+            match self.engine.inspect(&self.container).await {
+                Err(error) if error.is_not_found() => return Ok(()),
+                Err(error) => return Err(error.into()),
+                Ok(_) if began.elapsed() > GOING => {
+                    return Ok(self.engine.remove(&self.container).await?);
+                }
+                Ok(_) => sleep(LOOK_AGAIN).await,
+            }
+        }
+    }
+}
+
+/// Creates the lock's container, once nobody has it.
+async fn create(
+    engine: &Engine,
+    project: &ProjectName,
+    image: &str,
+    doing: &str,
+    run: &RunId,
+) -> Result<String, LockError> {
+    let name = lock_name(project);
+    let who = Who::of_process();
+    let script = script();
+    let spec = HelperSpec {
+        name: &name,
+        image,
+        labels: BTreeMap::from([
+            (labels::PROJECT, project.to_string()),
+            (labels::HELPER, labels::HELPER_LOCK.to_owned()),
+            (labels::RUN, run.to_string()),
+            (labels::LOCK_USER, who.user),
+            (labels::LOCK_HOST, who.host),
+            (labels::LOCK_PID, who.pid.to_string()),
+            (labels::LOCK_SINCE, Utc::now().to_rfc3339()),
+            (labels::LOCK_DOING, doing.to_owned()),
+        ]),
+        command: &["sh", "-c", &script],
+        volume: None,
+        stdin: true,
+        auto_remove: true,
+    };
+    let began = Instant::now();
+    loop {
+        let error = match engine.create_helper(&spec).await {
+            Ok(container) => return Ok(container),
+            Err(error) => error,
+        };
+        if !matches!(error, EngineError::Api { status: 409, .. }) {
+            return Err(error.into());
+        }
+        let Some(found) = look(engine, &name).await? else {
+            continue;
+        };
+        let Some(holder) = holder(&found) else {
+            return Err(LockError::Foreign(name));
+        };
+        match found.state {
+            ContainerState::Created => {
+                let age = found.created.map(|at| engine_age(engine, at));
+                let age = match age {
+                    Some(age) => age.await?,
+                    None => 0,
+                };
+                if age > NEVER_STARTED_S {
+                    // By its ID: by now the name may be that of another's lock.
+                    engine.remove(&found.id).await?;
+                    continue;
+                }
+            }
+            ContainerState::Exited | ContainerState::Dead | ContainerState::Removing => {
+                if began.elapsed() > GOING {
+                    engine.remove(&found.id).await?;
+                } else {
+                    sleep(LOOK_AGAIN).await;
+                }
+                continue;
+            }
+            ContainerState::Running | ContainerState::Restarting | ContainerState::Paused => {}
+        }
+        // A holder that was killed a moment ago is gone in another moment.
+        if began.elapsed() < Duration::from_millis(500) {
+            sleep(LOOK_AGAIN).await;
+            continue;
+        }
+        return Err(LockError::Held {
+            project: project.clone(),
+            holder: Box::new(holder),
+        });
+    }
+}
+
+async fn engine_age(engine: &Engine, created: DateTime<Utc>) -> Result<i64, EngineError> {
+    Ok((engine.time().await? - created).num_seconds())
+}
+
+async fn look(engine: &Engine, name: &str) -> Result<Option<InspectedContainer>, EngineError> {
+    match engine.inspect(name).await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `None` when the labels are not those of a lock.
+fn holder(container: &InspectedContainer) -> Option<Holder> {
+    let label = |key: &str| container.labels.get(key);
+    if label(labels::HELPER).map(String::as_str) != Some(labels::HELPER_LOCK) {
+        return None;
+    }
+    Some(Holder {
+        who: Who {
+            user: label(labels::LOCK_USER)?.clone(),
+            host: label(labels::LOCK_HOST)?.clone(),
+            pid: label(labels::LOCK_PID)?.parse().ok()?,
+        },
+        since: DateTime::parse_from_rfc3339(label(labels::LOCK_SINCE)?)
+            .ok()?
+            .to_utc(),
+        doing: label(labels::LOCK_DOING)?.clone(),
+        run: RunId::new(label(labels::RUN)?.clone()),
+        container: container.id.clone(),
+    })
+}
+
+/// Attaches, starts, and waits for the first answer: from then on the lock lives by our breath.
+async fn start(engine: &Engine, container: &str) -> Result<Attached, LockError> {
+    let mut attached = engine.attach(container).await?;
+    engine.start(container).await?;
+    match timeout(FIRST_ANSWER, attached.output.next()).await {
+        Ok(Some(Ok(answer))) if answer.starts_with(b"held") => Ok(attached),
+        Ok(Some(Ok(other))) => Err(LockError::Silent(
+            String::from_utf8_lossy(&other).trim().to_owned(),
+        )),
+        Ok(Some(Err(error))) => Err(error.into()),
+        Ok(None) => Err(LockError::Silent("it ended at once".to_owned())),
+        Err(_) => Err(LockError::Silent(format!(
+            "nothing within {FIRST_ANSWER:?}"
+        ))),
+    }
+}
+
+/// Gives signs of life until told to let go, and tells when the lock is lost.
+async fn keep(attached: Attached, tell: watch::Sender<bool>, mut let_go: oneshot::Receiver<()>) {
+    let Attached {
+        mut input,
+        mut output,
+    } = attached;
+    let mut beat = interval(HEARTBEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut answered = Instant::now();
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut let_go => break,
+            answer = output.next() => match answer {
+                Some(Ok(_)) => answered = Instant::now(),
+                Some(Err(_)) | None => break,
+            },
+            _ = beat.tick() => {
+                let sign = async {
+                    input.write_all(b".\n").await?;
+                    input.flush().await
+                };
+                let sent = timeout(HEARTBEAT, sign).await;
+                if !matches!(sent, Ok(Ok(()))) || answered.elapsed() > SILENCE {
+                    break;
+                }
+            }
+        }
+    }
+    let _ = tell.send(false);
+    let _ = timeout(HEARTBEAT, input.shutdown()).await;
+}
+
+/// Who holds the lock of `project` now.
+pub(crate) async fn lock_status(
+    engine: &Engine,
+    project: &ProjectName,
+) -> Result<LockStatus, LockError> {
+    let name = lock_name(project);
+    let Some(found) = look(engine, &name).await? else {
+        return Ok(LockStatus::Free);
+    };
+    let holder = holder(&found).ok_or(LockError::Foreign(name))?;
+    Ok(match found.state {
+        ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => {
+            LockStatus::Held(holder)
+        }
+        ContainerState::Created => {
+            let age = match found.created {
+                Some(created) => engine_age(engine, created).await?,
+                None => 0,
+            };
+            if age > NEVER_STARTED_S {
+                LockStatus::Ending(holder)
+            } else {
+                LockStatus::Held(holder)
+            }
+        }
+        ContainerState::Exited | ContainerState::Dead | ContainerState::Removing => {
+            LockStatus::Ending(holder)
+        }
+    })
+}
+
+/// Takes the lock away from whoever holds it; who that was. Its holder begins no further operation
+/// once it notices, which is before its next one.
+pub(crate) async fn release_by_force(
+    engine: &Engine,
+    project: &ProjectName,
+) -> Result<Option<Holder>, LockError> {
+    match lock_status(engine, project).await? {
+        LockStatus::Free => Ok(None),
+        LockStatus::Held(holder) | LockStatus::Ending(holder) => {
+            engine.remove(&holder.container).await?;
+            Ok(Some(holder))
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What outlives a command: releases, runs, verdicts and the audit, kept with the engine in the
+//! volume `‹project›-state`, and the lock that lets one operator at a time change a project.
+//!
+//! `state`, `history` and `diff` are pure; `store` and `lock` talk to the engine and decide nothing;
+//! [`Turn`] is what a command that changes something holds from its beginning to its end. No value
+//! of a secret is ever written here.
+
+mod audit;
+mod diff;
+mod history;
+mod journal;
+mod lock;
+mod manifest;
+mod state;
+mod store;
+mod turn;
+mod who;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use audit::{AuditRecord, AuditResult};
+pub(crate) use diff::{Change, diff};
+pub(crate) use history::{
+    Entry, InterruptedRun, Retention, Status, interrupted, releases, retention, rollback_target,
+};
+pub(crate) use journal::{Begin, End, Journal, JournalEntry, Outcome, Phase, PlannedOperation};
+pub(crate) use lock::{Holder, Lock, LockError, LockStatus, lock_status, release_by_force};
+pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, RestorePoint, ServiceRecord, Why};
+pub(crate) use state::{Damaged, Run, RunId, State, Verdict};
+pub(crate) use store::{
+    Store, StoreError, add_to_audit, erase, helper_image, read_state, volume_name,
+};
+pub(crate) use turn::{Turn, TurnError};
+pub(crate) use who::{Revision, Who};

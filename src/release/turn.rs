@@ -1,0 +1,274 @@
+//! What a command that changes a project holds from its beginning to its end: the deploy lock, the
+//! state, and the journal of what it does.
+//!
+//! `take` → look at [`Turn::state`] and [`Turn::interrupted`], observe, plan → [`Turn::begin`] →
+//! execute, noting in the journal, asking [`Turn::held`] before each operation → [`Turn::complete`]
+//! when a release stands → [`Turn::end`].
+
+use chrono::Utc;
+use serde_json::Value as Json;
+use sysndd_protocol::ReleaseId;
+use tokio::sync::watch;
+
+use super::{
+    audit::{self, AuditRecord, AuditResult},
+    history::{self, InterruptedRun, Retention},
+    journal::{self, Begin, End, Journal, JournalEntry, Outcome, PlannedOperation},
+    lock::{Lock, LockError},
+    manifest::Manifest,
+    state::{REPORT_SCHEMA, RunId, State, Verdict},
+    store::{Store, StoreError},
+    who::Who,
+};
+use crate::{config::Stack, docker::Engine, plan::Plan};
+
+/// Why a command cannot have its turn, or cannot record what it did.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TurnError {
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the journal could not be written: {0}")]
+    Journal(String),
+}
+
+/// A command's turn.
+pub(crate) struct Turn {
+    lock: Lock,
+    store: Store,
+    state: State,
+    run: RunId,
+    command: String,
+    journal: Option<Journal>,
+    /// The release that the command is about.
+    release: Option<ReleaseId>,
+}
+
+impl Turn {
+    /// Takes the lock, with `image` for its container, and reads the state. `command` is what the
+    /// operator typed, without the program's name.
+    ///
+    /// # Errors
+    /// [`LockError::Held`], when it is another's turn.
+    pub(crate) async fn take(
+        engine: &Engine,
+        stack: &Stack,
+        image: &str,
+        command: &str,
+    ) -> Result<Self, TurnError> {
+        let run = RunId::at(Utc::now());
+        let lock = Lock::take(engine, &stack.project, image, command, &run).await?;
+        let opened = async {
+            let store = Store::open(engine, &stack.project, image, Some(&run)).await?;
+            let state = store.load().await;
+            if state.is_err() {
+                store.close().await?;
+            }
+            state.map(|state| (store, state))
+        };
+        match opened.await {
+            Ok((store, state)) => Ok(Self {
+                lock,
+                store,
+                state,
+                run,
+                command: command.to_owned(),
+                journal: None,
+                release: None,
+            }),
+            Err(error) => {
+                // The first error is the one to tell.
+                let _ = lock.release().await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// What was recorded when the turn began.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// This run: the label of the containers that it creates.
+    pub(crate) fn run(&self) -> &RunId {
+        &self.run
+    }
+
+    /// A run before this one that was cut off, and never dealt with.
+    pub(crate) fn interrupted(&self) -> Option<InterruptedRun> {
+        history::interrupted(&self.state, Some(&self.run))
+    }
+
+    /// Turns false when the lock is lost: then no further operation may begin.
+    pub(crate) fn held(&self) -> watch::Receiver<bool> {
+        self.lock.watch()
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.lock.is_held()
+    }
+
+    /// Records what is about to be done, before it is. `manifest` is the release that comes of it, if
+    /// one does: with it a later command can finish what this one could not.
+    pub(crate) async fn begin(
+        &mut self,
+        plan: &Plan,
+        from: Option<ReleaseId>,
+        manifest: Option<&Manifest>,
+    ) -> Result<Journal, TurnError> {
+        self.release = manifest.map(|manifest| manifest.id.clone());
+        let begin = Begin {
+            run: self.run.clone(),
+            command: self.command.clone(),
+            by: Who::of_process(),
+            at: Utc::now(),
+            from,
+            to: self.release.clone(),
+            operations: PlannedOperation::of(plan),
+            manifest: manifest.cloned(),
+        };
+        let journal = Journal::begin(&self.store, begin).await?;
+        self.journal = Some(journal.clone());
+        Ok(journal)
+    }
+
+    /// Records that a release stands. From here on it is the one that runs.
+    pub(crate) async fn complete(&mut self, manifest: Manifest) -> Result<(), TurnError> {
+        self.flush().await?;
+        self.store
+            .put(&format!("releases/{}.json", manifest.id), &manifest)
+            .await?;
+        self.release = Some(manifest.id.clone());
+        self.state.releases.insert(manifest.id.clone(), manifest);
+        Ok(())
+    }
+
+    /// Puts a report beside a release, as `verify --format json` prints it.
+    pub(crate) async fn verdict(
+        &mut self,
+        release: &ReleaseId,
+        pass: bool,
+        report: Json,
+    ) -> Result<(), TurnError> {
+        let verdict = Verdict {
+            schema: REPORT_SCHEMA.to_owned(),
+            at: Utc::now(),
+            by: Who::of_process(),
+            pass,
+            report,
+        };
+        let next = self.state.next_report.entry(release.clone()).or_insert(1);
+        let path = format!("reports/{release}/{next:04}-verify.json");
+        self.store.put(&path, &verdict).await?;
+        *next += 1;
+        self.state
+            .verdicts
+            .entry(release.clone())
+            .or_default()
+            .push(verdict);
+        Ok(())
+    }
+
+    /// Records that a run that was cut off is dealt with: it and those before it were finished or
+    /// undone by this one.
+    pub(crate) async fn close_interrupted(
+        &mut self,
+        interrupted: &InterruptedRun,
+        finished: bool,
+    ) -> Result<(), TurnError> {
+        let runs = std::iter::once(&interrupted.run).chain(&interrupted.older);
+        for id in runs {
+            let by = self.run.clone();
+            let end = JournalEntry::End(End {
+                at: Utc::now(),
+                outcome: if finished {
+                    Outcome::FinishedBy(by)
+                } else {
+                    Outcome::UndoneBy(by)
+                },
+                message: None,
+            });
+            let run = self.state.runs.entry(id.clone()).or_default();
+            journal::write(&self.store, id, run.next, vec![end.clone()]).await?;
+            run.next += 1;
+            run.entries.push(end);
+        }
+        Ok(())
+    }
+
+    /// What is beyond the newest `keep` releases.
+    pub(crate) fn beyond(&self, keep: usize) -> Retention {
+        history::retention(&self.state, keep)
+    }
+
+    /// Removes the records of what is beyond. Its images are for the caller to remove.
+    pub(crate) async fn forget(&mut self, retention: &Retention) -> Result<(), TurnError> {
+        self.store.remove(&retention.paths()).await?;
+        for release in &retention.releases {
+            self.state.releases.remove(release);
+            self.state.verdicts.remove(release);
+        }
+        for run in &retention.runs {
+            self.state.runs.remove(run);
+        }
+        Ok(())
+    }
+
+    /// Records how it ended, adds to the audit, and gives the turn to the next. The lock is let go
+    /// also when a record cannot be written.
+    pub(crate) async fn end(
+        mut self,
+        outcome: Outcome,
+        reason: Option<String>,
+    ) -> Result<(), TurnError> {
+        let recorded = self.record_end(outcome, reason).await;
+        self.let_go().await.and(recorded)
+    }
+
+    /// Gives the turn to the next without a word: nothing was to be done.
+    pub(crate) async fn leave(self) -> Result<(), TurnError> {
+        self.let_go().await
+    }
+
+    async fn let_go(self) -> Result<(), TurnError> {
+        let closed = self.store.close().await;
+        self.lock.release().await?;
+        Ok(closed?)
+    }
+
+    async fn record_end(
+        &mut self,
+        outcome: Outcome,
+        reason: Option<String>,
+    ) -> Result<(), TurnError> {
+        let result = match outcome {
+            Outcome::Done | Outcome::FinishedBy(_) => AuditResult::Done,
+            Outcome::Undone | Outcome::UndoneBy(_) => AuditResult::Undone,
+            Outcome::Failed => AuditResult::Failed,
+            Outcome::Interrupted => AuditResult::Interrupted,
+        };
+        if let Some(journal) = &self.journal {
+            journal.note(JournalEntry::End(End {
+                at: Utc::now(),
+                outcome,
+                message: reason.clone(),
+            }));
+        }
+        self.flush().await?;
+        let record = AuditRecord {
+            release: self.release.clone(),
+            run: self.journal.as_ref().map(|journal| journal.run().clone()),
+            reason,
+            ..AuditRecord::now(self.command.clone(), result)
+        };
+        Ok(audit::add(&self.store, &self.state, &record).await?)
+    }
+
+    async fn flush(&self) -> Result<(), TurnError> {
+        match &self.journal {
+            Some(journal) => journal.flush().await.map_err(TurnError::Journal),
+            None => Ok(()),
+        }
+    }
+}
