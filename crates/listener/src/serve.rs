@@ -120,6 +120,7 @@ fn can_pass(error: &io::Error) -> bool {
 
 fn leave_companion(holder: UnixStream) -> io::Result<()> {
     Command::new(MYSELF)
+        .arg0("listener")
         .args(["watch", "--pid", &process::id().to_string()])
         .stdin(OwnedFd::from(holder))
         .stdout(Stdio::null())

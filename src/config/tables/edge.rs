@@ -65,7 +65,11 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         && entrance == upstream
     {
         let message = format!("`{entrance}` cannot be entrance and upstream");
-        t.fault("entrance", message, "name the service that publishes the edge's port");
+        t.fault(
+            "entrance",
+            message,
+            "name the service that publishes the edge's port",
+        );
     }
     Some(Edge {
         service: service?,
