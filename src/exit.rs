@@ -18,6 +18,8 @@ pub(crate) enum Exit {
     DeployFailed = 4,
     /// Someone else holds the deploy lock.
     LockHeld = 5,
+    /// A rollback that cannot be done safely.
+    RollbackRefused = 6,
     /// `plan --exit-code`: something would change.
     ChangesPending = 10,
     /// Ctrl-C or a termination signal.

@@ -8,13 +8,15 @@ use super::{
     Global,
     run::{interrupt_token, run_plan},
     session::Session,
+    typed,
 };
 use crate::{
     error::Error,
     exit::Exit,
-    observe::observe,
+    observe::{Observed, observe},
     output::{Printer, seconds},
-    plan::{self, DownIntent},
+    plan::{self, Before, DownIntent, Plan},
+    release::{self, Outcome, Turn},
 };
 
 /// Stop and remove the stack: dependents first, each with its grace period.
@@ -46,7 +48,12 @@ impl Down {
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
         }
-        run_plan(&session, &plan, "", &interrupt_token()).await?;
+        if !plan.is_empty() {
+            self.take_down(&session, &plan, &observed).await?;
+        }
+        if self.volumes {
+            release::erase(&session.engine, &session.stack.project).await?;
+        }
         let report = json!({
             "schema": "sysndd-deploy/down/1",
             "project": session.stack.project,
@@ -71,5 +78,34 @@ impl Down {
             ));
         }
         Ok(Exit::Done)
+    }
+
+    async fn take_down(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        observed: &Observed,
+    ) -> Result<(), Error> {
+        let (engine, stack) = (&session.engine, &session.stack);
+        // Without an image there is no lock; then nothing runs that could be in another's hands.
+        let mut turn = match release::helper_image(engine, stack).await {
+            Ok(image) => Some(Turn::take(engine, stack, &image, &typed()).await?),
+            Err(_) => None,
+        };
+        if let Some(turn) = &mut turn {
+            let from = turn.state().newest().map(|manifest| manifest.id.clone());
+            turn.begin(plan, &Before::new(observed, None), from, None)
+                .await?;
+        }
+        let done = run_plan(session, plan, "", &interrupt_token()).await;
+        if let Some(turn) = turn {
+            let outcome = match &done {
+                Ok(()) => Outcome::Done,
+                Err(error) if error.exit == Exit::Interrupted => Outcome::Interrupted,
+                Err(_) => Outcome::Failed,
+            };
+            turn.end(outcome, None).await?;
+        }
+        done
     }
 }

@@ -70,8 +70,10 @@ pub(super) async fn preview(session: &Session, wish: &Wish) -> Result<Plan, Erro
     let observed = session.observe().await?;
     let intent = UpIntent {
         now: Utc::now(),
+        run: String::new(),
         wish: wish.clone(),
         edge_template: edge_template(&session.stack)?,
+        resume: None,
     };
     let found = present
         .into_iter()

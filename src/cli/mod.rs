@@ -13,6 +13,7 @@ mod logs;
 mod plan;
 mod quickstart;
 mod releases;
+mod rollback;
 mod run;
 mod session;
 mod status;
@@ -109,6 +110,8 @@ enum Command {
     Quickstart(quickstart::Quickstart),
     /// Bring the stack to what sysndd.toml says
     Up(up::Up),
+    /// Bring an earlier release back
+    Rollback(rollback::Rollback),
     /// Show what `up` would do
     Plan(plan::PlanCommand),
     /// Prove that the deployment is right
@@ -133,6 +136,12 @@ enum Command {
     Config(config::Config),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+}
+
+/// The command as it was typed, for the records.
+fn typed() -> String {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    words.join(" ")
 }
 
 /// Parses, runs, prints what went wrong.
@@ -179,6 +188,7 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {
         Command::Build(command) => command.run(&global, printer).await,
         Command::Doctor(command) => command.run(&global, printer).await,
         Command::Up(command) => command.run(&global, printer).await,
+        Command::Rollback(command) => command.run(&global, printer).await,
         Command::Plan(command) => command.run(&global, printer).await,
         Command::Verify(command) => command.run(&global, printer).await,
         Command::Status(command) => command.run(&global, printer).await,

@@ -9,11 +9,10 @@ use serde_json::json;
 
 use super::{
     Global,
-    deploy::bring_up,
-    images::BuildMode,
+    deploy::{Order, deploy},
     run::{interrupt_token, what_stands},
     session::{self, Session},
-    verify::verify_live,
+    verify::verify_and_record,
 };
 use crate::{
     config::{self, SecretSpec},
@@ -23,7 +22,6 @@ use crate::{
     host,
     observe::observe,
     output::{Printer, seconds},
-    plan::Wish,
     verify::{Selection, Verdict},
 };
 
@@ -43,14 +41,9 @@ impl Quickstart {
         let stack = session::load(global)?;
         let mut session = Session::on_engine(global, printer, stack, engine);
         session.may_install = true;
-        let done = bring_up(
-            &session,
-            BuildMode::Changed,
-            &Wish::default(),
-            &interrupt_token(),
-        )
-        .await?;
-        let report = verify_live(&session, &Selection::default()).await?;
+        let order = Order::up("quickstart");
+        let done = deploy(&session, &order, &interrupt_token()).await?;
+        let report = verify_and_record(&session, &Selection::default()).await?;
         let observed = session.observe().await?;
         let url = session.url(&observed);
 

@@ -1,6 +1,6 @@
 //! Running a plan in front of the operator: live lines, Ctrl-C, what stands afterwards.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
 
 use sysndd_protocol::{Event, ReplicaName, StartupEvent};
 use tokio::{
@@ -17,6 +17,7 @@ use crate::{
     observe::Observed,
     output::{Board, seconds},
     plan::{Action, OpId, Plan},
+    release::{Journal, JournalEntry},
 };
 
 /// A token that Ctrl-C and SIGTERM cancel. A second one ends the process at once.
@@ -38,6 +39,57 @@ pub(super) fn interrupt_token() -> CancellationToken {
     token
 }
 
+/// What is kept of a run while it is shown.
+#[derive(Default)]
+pub(super) struct Record {
+    journal: Option<Journal>,
+    migration_head: Mutex<Option<String>>,
+}
+
+impl Record {
+    pub(super) fn new(journal: &Journal) -> Self {
+        Self {
+            journal: Some(journal.clone()),
+            ..Self::default()
+        }
+    }
+
+    /// Nothing is kept.
+    pub(super) fn none() -> Self {
+        Self::default()
+    }
+
+    /// The newest migration that a replica spoke of.
+    pub(super) fn migration_head(&self) -> Option<String> {
+        self.migration_head.lock().ok()?.clone()
+    }
+
+    pub(super) fn say(&self, text: &str) {
+        if let Some(journal) = &self.journal {
+            journal.say(text);
+        }
+    }
+
+    fn take(&self, progress: &Progress) {
+        if let Some(journal) = &self.journal {
+            journal.note(JournalEntry::of(progress));
+        }
+        let Progress::Startup(_, event) = progress else {
+            return;
+        };
+        let head = match &event.event {
+            Event::MigrationFastPath { head } => head.clone(),
+            Event::MigrationApplied { file, .. } => Some(file.clone()),
+            _ => None,
+        };
+        if let (Some(head), Ok(mut newest)) = (head, self.migration_head.lock())
+            && newest.as_ref().is_none_or(|newest| *newest < head)
+        {
+            *newest = Some(head);
+        }
+    }
+}
+
 /// Runs `plan` to its end, showing it; a failure is told with what stands.
 pub(super) async fn run_plan(
     session: &Session,
@@ -45,7 +97,7 @@ pub(super) async fn run_plan(
     edge_template: &str,
     interrupt: &CancellationToken,
 ) -> Result<(), Error> {
-    match carry_out(session, plan, edge_template, interrupt).await {
+    match carry_out(session, plan, edge_template, interrupt, &Record::none()).await {
         Ok(()) => Ok(()),
         Err(failure) => {
             let stands = stands(session).await;
@@ -62,6 +114,7 @@ pub(super) async fn carry_out(
     plan: &Plan,
     edge_template: &str,
     interrupt: &CancellationToken,
+    record: &Record,
 ) -> Result<(), Failure> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let execution = execute::execute(
@@ -82,11 +135,15 @@ pub(super) async fn carry_out(
     let result = loop {
         tokio::select! {
             biased;
-            Some(progress) = receiver.recv() => show.progress(progress),
+            Some(progress) = receiver.recv() => {
+                record.take(&progress);
+                show.progress(progress);
+            }
             result = &mut execution => break result,
         }
     };
     while let Ok(progress) = receiver.try_recv() {
+        record.take(&progress);
         show.progress(progress);
     }
     show.board.close();

@@ -1,21 +1,23 @@
 //! `up`: bring the stack to what `sysndd.toml` says.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use super::{
     Global,
-    deploy::bring_up,
+    deploy::{ImageSource, Order, deploy},
     images::{self, BuildMode},
     run::interrupt_token,
     session::Session,
     status::{self, StatusReport},
+    typed,
 };
 use crate::{
     error::Error,
     exit::Exit,
     output::{Printer, seconds},
+    plan::Plan,
 };
 
 /// Bring the stack to what sysndd.toml says.
@@ -42,6 +44,9 @@ pub(super) struct Up {
     /// A service that keeps data (a database) may be replaced if it changed
     #[arg(long, value_name = "SERVICE")]
     allow_recreate: Vec<String>,
+    /// What is recorded with the release: why, or what is new
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -49,13 +54,15 @@ pub(super) struct Up {
 
 /// What `up` did.
 #[derive(Debug, Serialize)]
-struct UpReport {
+pub(super) struct UpReport {
     schema: &'static str,
     changed: bool,
     operations: usize,
     duration_ms: u128,
     #[serde(flatten)]
     status: StatusReport,
+    #[serde(skip)]
+    took: Duration,
 }
 
 impl Up {
@@ -74,22 +81,36 @@ impl Up {
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
         }
-        let done = bring_up(&session, mode, &wish, &interrupt).await?;
-        let observed = session.observe().await?;
-        let report = UpReport {
-            schema: "sysndd-deploy/up/1",
-            changed: !done.is_empty(),
-            operations: done.operations.len(),
-            duration_ms: began.elapsed().as_millis(),
-            status: status::report(&session, &observed),
+        let order = Order {
+            images: ImageSource::Here(mode),
+            wish,
+            message: self.message,
+            ..Order::up(&typed())
         };
-        printer.data(&report, || report.human(began.elapsed()));
+        let done = deploy(&session, &order, &interrupt).await?;
+        UpReport::new(&session, &done, began).await?.print(printer);
         Ok(Exit::Done)
     }
 }
 
 impl UpReport {
-    fn human(&self, elapsed: std::time::Duration) -> String {
+    pub(super) async fn new(session: &Session, plan: &Plan, began: Instant) -> Result<Self, Error> {
+        let observed = session.observe().await?;
+        Ok(Self {
+            schema: "sysndd-deploy/up/1",
+            changed: !plan.is_empty(),
+            operations: plan.operations.len(),
+            duration_ms: began.elapsed().as_millis(),
+            status: status::report(session, &observed),
+            took: began.elapsed(),
+        })
+    }
+
+    pub(super) fn print(&self, printer: Printer) {
+        printer.data(self, || self.human());
+    }
+
+    fn human(&self) -> String {
         let release = self
             .status
             .release
@@ -104,7 +125,7 @@ impl UpReport {
             "{} {release} {what}: {} in {}\n",
             self.status.project,
             self.status.summary(),
-            seconds(elapsed)
+            seconds(self.took)
         );
         if let Some(url) = &self.status.url {
             text.push_str(&format!("{url}\n"));

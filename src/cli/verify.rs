@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use sysndd_protocol::ReleaseId;
+
 use super::{
     Global,
-    deploy::bring_up,
+    deploy::{ImageSource, Order, deploy},
     images::BuildMode,
     run::{interrupt_token, run_plan},
     session::{Session, unique_project},
@@ -16,6 +18,7 @@ use crate::{
     observe::observe,
     output::Printer,
     plan::{self, DownIntent, Wish},
+    release::{self, LockError, Turn, TurnError},
     verify::{self, Report, Selection, Suite, Verdict},
 };
 
@@ -67,7 +70,7 @@ impl Verify {
         let report = if self.fresh {
             fresh(&session, &selection).await?
         } else {
-            verify_live(&session, &selection).await?
+            verify_and_record(&session, &selection).await?
         };
         printer.data(&report, || report.human());
         Ok(if report.verdict == Verdict::Pass {
@@ -87,6 +90,44 @@ impl Verify {
         }
         Ok(stack)
     }
+}
+
+/// A whole verification becomes part of the release's record; one of some checks does not.
+pub(super) async fn verify_and_record(
+    session: &Session,
+    selection: &Selection,
+) -> Result<Report, Error> {
+    let report = verify_live(session, selection).await?;
+    let whole = selection.suites.is_empty() && selection.ids.is_empty();
+    if let (true, Some(release)) = (whole, &report.release) {
+        record(session, release, &report).await?;
+    }
+    Ok(report)
+}
+
+async fn record(session: &Session, release: &ReleaseId, report: &Report) -> Result<(), Error> {
+    let (engine, stack) = (&session.engine, &session.stack);
+    let image = release::helper_image(engine, stack).await?;
+    let mut turn = match Turn::take(engine, stack, &image, "verify").await {
+        Err(TurnError::Lock(held @ LockError::Held { .. })) => {
+            session
+                .printer
+                .note(format!("the verdict is not recorded: {held}"));
+            return Ok(());
+        }
+        turn => turn?,
+    };
+    // What was started before releases were recorded has no record to add to.
+    let recorded = if turn.state().releases.contains_key(release) {
+        let pass = report.verdict == Verdict::Pass;
+        let json =
+            serde_json::to_value(report).map_err(|error| Error::deploy(error.to_string()))?;
+        turn.verdict(release, pass, json).await
+    } else {
+        Ok(())
+    };
+    turn.leave().await?;
+    Ok(recorded?)
 }
 
 /// All selected checks on the stack as it stands.
@@ -118,7 +159,8 @@ async fn fresh(session: &Session, selection: &Selection) -> Result<Report, Error
 
 async fn verify_copy(copy: &Session, selection: &Selection) -> Result<Report, Error> {
     let interrupt = interrupt_token();
-    bring_up(copy, BuildMode::Changed, &Wish::default(), &interrupt).await?;
+    let order = Order::up("verify --fresh");
+    deploy(copy, &order, &interrupt).await?;
     let mut report = verify_live(copy, selection).await?;
 
     let wanted = verify::wanted(selection, FAST_PATH);
@@ -126,11 +168,15 @@ async fn verify_copy(copy: &Session, selection: &Selection) -> Result<Report, Er
         // One more replica, now that the schema is complete: it must not ask for the lock.
         let service = &migrations.service;
         let count = copy.stack.services[service].replicas + 1;
-        let wish = Wish {
-            replicas: BTreeMap::from([(service.clone(), count)]),
-            ..Wish::default()
+        let order = Order {
+            images: ImageSource::Here(BuildMode::Never),
+            wish: Wish {
+                replicas: BTreeMap::from([(service.clone(), count)]),
+                ..Wish::default()
+            },
+            ..order
         };
-        bring_up(copy, BuildMode::Never, &wish, &interrupt).await?;
+        deploy(copy, &order, &interrupt).await?;
         let only = Selection {
             suites: Vec::new(),
             ids: vec![FAST_PATH.to_owned()],
@@ -148,7 +194,8 @@ async fn remove(copy: &Session) -> Result<(), Error> {
         service.stop_grace_period = std::time::Duration::ZERO;
     }
     let plan = plan::down(&stack, &observed, DownIntent { volumes: true });
-    run_plan(copy, &plan, "", &tokio_util::sync::CancellationToken::new()).await
+    run_plan(copy, &plan, "", &tokio_util::sync::CancellationToken::new()).await?;
+    Ok(release::erase(&copy.engine, &copy.stack.project).await?)
 }
 
 /// A copy that shares nothing with the original but its images.

@@ -218,6 +218,3 @@ fn span_at(document: &Spanned<DeTable<'_>>, place: &[String]) -> Option<std::ops
     }
     Some(value.span())
 }
-
-#[cfg(test)]
-mod tests;

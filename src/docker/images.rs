@@ -277,7 +277,6 @@ impl Engine {
 
     /// Removes a name of an image, and the image with its last name; an image that is not there
     /// is fine. Containers that use it make this an error.
-    #[cfg(test)]
     pub(crate) async fn remove_image(&self, reference: &str) -> Result<(), EngineError> {
         let options = bollard::query_parameters::RemoveImageOptionsBuilder::default().build();
         match self.api.remove_image(reference, Some(options), None).await {

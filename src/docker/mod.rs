@@ -26,7 +26,7 @@ pub(crate) use containers::{
 pub(crate) use error::EngineError;
 pub(crate) use events::ContainerEvent;
 pub(crate) use exec::ExecOutput;
-pub(crate) use helpers::{HelperSpec, ListedContainer};
+pub(crate) use helpers::HelperSpec;
 pub(crate) use images::*;
 pub(crate) use logs::{LogLine, LogQuery, LogStream};
 

@@ -18,4 +18,4 @@ pub(crate) use down::{DownIntent, down};
 pub(crate) use mounts::mount_faults;
 pub(crate) use spec::image_name;
 pub(crate) use undo::{Before, ListBefore, undo};
-pub(crate) use up::{Images, ResolvedImage, UpIntent, Wish, up};
+pub(crate) use up::{Images, ResolvedImage, UpIntent, Wish, config_hashes, up};

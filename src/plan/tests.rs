@@ -84,8 +84,10 @@ impl Situation {
             now: DateTime::parse_from_rfc3339("2026-11-20T10:00:00Z")
                 .unwrap()
                 .to_utc(),
+            run: "run".to_owned(),
             wish: Wish::default(),
             edge_template: String::new(),
+            resume: None,
         };
         Self {
             stack,

@@ -6,7 +6,7 @@ use sysndd_protocol::ReleaseId;
 
 use super::{
     state::{RunId, State},
-    store::{Store, StoreError},
+    store::{Record, StoreError},
     who::Who,
 };
 
@@ -67,26 +67,16 @@ impl AuditRecord {
     }
 }
 
-/// Adds a record under the lock.
-pub(super) async fn add(
-    store: &Store,
-    state: &State,
-    record: &AuditRecord,
-) -> Result<(), StoreError> {
+/// The file of a record that is added under the lock.
+pub(super) fn locked(state: &State, record: &AuditRecord) -> Result<Record, StoreError> {
     let number = state.next_audit;
-    store.put(&format!("audit/{number:06}.json"), record).await
+    Record::new(format!("audit/{number:06}.json"), record)
 }
 
-/// Adds a record without the lock: the time in its name keeps it apart from what the lock's holder
-/// writes in the same moment.
-pub(crate) async fn add_unlocked(
-    store: &Store,
-    state: &State,
-    record: &AuditRecord,
-) -> Result<(), StoreError> {
+/// The file of a record that is added without the lock: the time in its name keeps it apart from
+/// what the lock's holder writes in the same moment.
+pub(super) fn unlocked(state: &State, record: &AuditRecord) -> Result<Record, StoreError> {
     let number = state.next_audit;
     let time = record.at.format("%Y%m%dT%H%M%S%.6f");
-    store
-        .put(&format!("audit/{number:06}-{time}.json"), record)
-        .await
+    Record::new(format!("audit/{number:06}-{time}.json"), record)
 }

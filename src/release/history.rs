@@ -13,6 +13,7 @@ use super::{
     state::{Run, RunId, State},
     who::Who,
 };
+use crate::plan::Before;
 
 /// Runs whose journal is kept, beside those of the releases that are.
 const KEPT_RUNS: usize = 20;
@@ -200,6 +201,10 @@ pub(crate) struct InterruptedRun {
     /// Begun, and not known to be done.
     pub(crate) under_way: Vec<PlannedOperation>,
     pub(crate) not_begun: Vec<PlannedOperation>,
+    /// What was there when it began.
+    pub(crate) before: Before,
+    /// Whether all that was new was proven: only old things were left to end.
+    pub(crate) proven: bool,
     /// What it said of itself last: that it was undoing, for example.
     pub(crate) note: Option<String>,
     /// Older runs that were cut off too, and never dealt with.
@@ -261,6 +266,10 @@ fn told(run: &Run, begin: &Begin) -> InterruptedRun {
         done: of(&|id| done.contains(&id)),
         under_way: of(&|id| started.contains(&id) && !done.contains(&id)),
         not_begun: of(&|id| !started.contains(&id) && !done.contains(&id)),
+        before: begin.before.clone(),
+        proven: begin
+            .retire_from
+            .is_some_and(|retire_from| (0..retire_from).all(|id| done.contains(&id))),
         note,
         older: Vec::new(),
     }

@@ -13,12 +13,12 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     manifest::Manifest,
     state::RunId,
-    store::{Store, StoreError},
+    store::{Record, Store, StoreError},
     who::Who,
 };
 use crate::{
     execute::Progress,
-    plan::{OpId, Plan},
+    plan::{Before, OpId, Plan},
 };
 
 /// The shape of a file of the journal.
@@ -61,6 +61,10 @@ pub(crate) struct Begin {
     pub(crate) from: Option<ReleaseId>,
     pub(crate) to: Option<ReleaseId>,
     pub(crate) operations: Vec<PlannedOperation>,
+    /// The first operation that ends what is old: when those before it are done, the way is forward.
+    pub(crate) retire_from: Option<usize>,
+    /// What was there before, to go back to.
+    pub(crate) before: Before,
     /// The release that it was to make, so that a later command can finish it.
     pub(crate) manifest: Option<Manifest>,
 }
@@ -169,14 +173,18 @@ pub(crate) struct Journal {
 enum Message {
     Entry(JournalEntry),
     /// Answered when all that came before is written.
-    Flush(oneshot::Sender<Result<(), String>>),
+    Flush(oneshot::Sender<Flushed>),
 }
+
+/// Number of the next file, or the first that could not be written.
+type Flushed = Result<u32, String>;
 
 impl Journal {
     /// Begins: the first record is written when this returns.
     pub(super) async fn begin(store: &Store, begin: Begin) -> Result<Self, StoreError> {
         let run = begin.run.clone();
-        write(store, &run, 0, vec![JournalEntry::Begin(Box::new(begin))]).await?;
+        let first = file(&run, 0, vec![JournalEntry::Begin(Box::new(begin))])?;
+        store.put(&[first]).await?;
         let (sender, receiver) = mpsc::unbounded_channel();
         tokio::spawn(keep(store.clone(), run.clone(), receiver));
         Ok(Self { run, sender })
@@ -205,9 +213,15 @@ impl Journal {
     /// # Errors
     /// The first record that could not be written.
     pub(crate) async fn flush(&self) -> Result<(), String> {
+        self.next().await.map(drop)
+    }
+
+    /// Waits until all that was noted is written; the answer is the number of the next file.
+    pub(super) async fn next(&self) -> Flushed {
         let (done, answer) = oneshot::channel();
         let _ = self.sender.send(Message::Flush(done));
-        answer.await.unwrap_or(Ok(()))
+        let ended = |_| Err("its keeper ended".to_owned());
+        answer.await.unwrap_or_else(ended)
     }
 }
 
@@ -225,7 +239,8 @@ async fn keep(store: Store, run: RunId, mut receiver: mpsc::UnboundedReceiver<Me
             }
         }
         if !entries.is_empty() {
-            let written = write(&store, &run, number, entries).await;
+            let written = async { store.put(&[file(&run, number, entries)?]).await };
+            let written = written.await;
             if let Err(error) = written {
                 tracing::warn!(%error, %run, number, "a record of the journal is lost");
                 fault = fault.and(Err(error.to_string()));
@@ -233,23 +248,20 @@ async fn keep(store: Store, run: RunId, mut receiver: mpsc::UnboundedReceiver<Me
             number += 1;
         }
         for done in asking {
-            let _ = done.send(fault.clone());
+            let _ = done.send(fault.clone().map(|()| number));
         }
     }
 }
 
-/// Writes one file.
-pub(super) async fn write(
-    store: &Store,
+/// One file of a run.
+pub(super) fn file(
     run: &RunId,
     number: u32,
     entries: Vec<JournalEntry>,
-) -> Result<(), StoreError> {
+) -> Result<Record, StoreError> {
     let record = RunRecord {
         schema: SCHEMA.to_owned(),
         entries,
     };
-    store
-        .put(&format!("runs/{run}/{number:04}.json"), &record)
-        .await
+    Record::new(format!("runs/{run}/{number:04}.json"), &record)
 }

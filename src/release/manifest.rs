@@ -166,3 +166,6 @@ impl Manifest {
         self.services == other.services && self.files == other.files
     }
 }
+
+#[cfg(test)]
+mod tests;

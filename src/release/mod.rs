@@ -17,19 +17,17 @@ mod turn;
 mod who;
 
 #[cfg(test)]
+mod fixture;
+#[cfg(test)]
 mod tests;
 
 pub(crate) use audit::{AuditRecord, AuditResult};
 pub(crate) use diff::{Change, diff};
-pub(crate) use history::{
-    Entry, InterruptedRun, Retention, Status, interrupted, releases, retention, rollback_target,
-};
-pub(crate) use journal::{Begin, End, Journal, JournalEntry, Outcome, Phase, PlannedOperation};
-pub(crate) use lock::{Holder, Lock, LockError, LockStatus, lock_status, release_by_force};
-pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, RestorePoint, ServiceRecord, Why};
-pub(crate) use state::{Damaged, Run, RunId, State, Verdict};
-pub(crate) use store::{
-    Store, StoreError, add_to_audit, erase, helper_image, read_state, volume_name,
-};
+pub(crate) use history::{Entry, Status, interrupted, releases, rollback_target};
+pub(crate) use journal::{Journal, JournalEntry, Outcome};
+pub(crate) use lock::{Holder, LockError, LockStatus, lock_status, release_by_force};
+pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, ServiceRecord, Why};
+pub(crate) use state::{Damaged, State, Verdict};
+pub(crate) use store::{StoreError, add_to_audit, erase, helper_image, read_state, volume_name};
 pub(crate) use turn::{Turn, TurnError};
 pub(crate) use who::{Revision, Who};

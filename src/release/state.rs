@@ -199,3 +199,6 @@ fn number(file: &str) -> Result<u32, String> {
         .and_then(|digits| digits.parse().ok())
         .ok_or_else(|| "its name does not begin with a number".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,35 @@ pub(crate) fn volume_name(project: &ProjectName) -> String {
     format!("{project}-state")
 }
 
+/// A record to be written.
+pub(super) struct Record {
+    /// Below the volume's root.
+    path: String,
+    content: Vec<u8>,
+}
+
+impl Record {
+    pub(super) fn new(path: String, record: &impl Serialize) -> Result<Self, StoreError> {
+        match serde_json::to_vec(record) {
+            Ok(content) => Ok(Self { path, content }),
+            Err(error) => Err(StoreError::Json {
+                path,
+                cause: error.to_string(),
+            }),
+        }
+    }
+
+    fn entry(&self) -> ArchiveEntry<'_> {
+        ArchiveEntry::File {
+            path: &self.path,
+            content: &self.content,
+            mode: 0o600,
+            uid: 0,
+            gid: 0,
+        }
+    }
+}
+
 /// A way to the state volume. Cheap to clone; whoever opened it closes it.
 #[derive(Clone)]
 pub(crate) struct Store {
@@ -67,8 +96,8 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Makes the volume when it is missing, and the helper. `run` is the run that holds the deploy
-    /// lock; helpers of other such runs are left over, since there is only one lock.
+    /// Makes the volume when it is missing, and the helper. `run` is the run that the helper belongs
+    /// to; without one it is for a command that only looks.
     pub(crate) async fn open(
         engine: &Engine,
         project: &ProjectName,
@@ -99,21 +128,17 @@ impl Store {
             auto_remove: false,
         };
         let helper = engine.create_helper(&spec).await?;
-        let store = Self {
+        Ok(Self {
             engine: engine.clone(),
             project: project.clone(),
             image: image.to_owned(),
             helper,
-        };
-        if let Err(error) = store.sweep(run).await {
-            store.close().await?;
-            return Err(error);
-        }
-        Ok(store)
+        })
     }
 
-    /// Removes helpers that killed commands left.
-    async fn sweep(&self, run: Option<&RunId>) -> Result<(), StoreError> {
+    /// Removes helpers that killed commands left. `run` is the run that holds the deploy lock:
+    /// helpers of other such runs are left over, since there is only one lock.
+    pub(super) async fn sweep(&self, run: Option<&RunId>) -> Result<(), StoreError> {
         let helpers = helpers(&self.project);
         let helpers = self.engine.containers_with(&helpers).await?;
         // Only the engine's clock is asked: ours may be another.
@@ -140,28 +165,11 @@ impl Store {
         Ok(State::read(&files))
     }
 
-    /// Writes a new record at a path below the volume's root.
-    pub(crate) async fn put(&self, path: &str, record: &impl Serialize) -> Result<(), StoreError> {
-        let mut content = serde_json::to_vec(record).map_err(|error| StoreError::Json {
-            path: path.to_owned(),
-            cause: error.to_string(),
-        })?;
-        content.push(b'\n');
-        self.put_bytes(path, &content).await
-    }
-
-    pub(super) async fn put_bytes(&self, path: &str, content: &[u8]) -> Result<(), StoreError> {
-        let file = ArchiveEntry::File {
-            path,
-            content,
-            mode: 0o600,
-            uid: 0,
-            gid: 0,
-        };
-        Ok(self
-            .engine
-            .put_archive(&self.helper, MOUNT, &[file])
-            .await?)
+    /// Writes new records. An upload takes the engine tens of milliseconds, however much is in it:
+    /// what comes together is best written together.
+    pub(super) async fn put(&self, records: &[Record]) -> Result<(), StoreError> {
+        let files: Vec<ArchiveEntry> = records.iter().map(Record::entry).collect();
+        Ok(self.engine.put_archive(&self.helper, MOUNT, &files).await?)
     }
 
     /// Removes files and directories by their paths below the volume's root. An archive cannot take
@@ -214,9 +222,9 @@ pub(crate) async fn read_state(engine: &Engine, stack: &Stack) -> Result<State, 
     }
     let image = helper_image(engine, stack).await?;
     let store = Store::open(engine, &stack.project, &image, None).await?;
-    let state = store.load().await;
+    let state = tokio::try_join!(store.load(), store.sweep(None));
     store.close().await?;
-    state
+    state.map(|(state, ())| state)
 }
 
 /// Adds a record to the audit without the lock.
@@ -227,7 +235,10 @@ pub(crate) async fn add_to_audit(
 ) -> Result<(), StoreError> {
     let image = helper_image(engine, stack).await?;
     let store = Store::open(engine, &stack.project, &image, None).await?;
-    let added = async { audit::add_unlocked(&store, &store.load().await?, record).await };
+    let added = async {
+        let record = audit::unlocked(&store.load().await?, record)?;
+        store.put(&[record]).await
+    };
     let added = added.await;
     store.close().await?;
     added

@@ -17,10 +17,14 @@ use super::{
     lock::{Lock, LockError},
     manifest::Manifest,
     state::{REPORT_SCHEMA, RunId, State, Verdict},
-    store::{Store, StoreError},
+    store::{Record, Store, StoreError},
     who::Who,
 };
-use crate::{config::Stack, docker::Engine, plan::Plan};
+use crate::{
+    config::Stack,
+    docker::Engine,
+    plan::{Before, Plan},
+};
 
 /// Why a command cannot have its turn, or cannot record what it did.
 #[derive(Debug, thiserror::Error)]
@@ -58,17 +62,19 @@ impl Turn {
         command: &str,
     ) -> Result<Self, TurnError> {
         let run = RunId::at(Utc::now());
-        let lock = Lock::take(engine, &stack.project, image, command, &run).await?;
-        let opened = async {
-            let store = Store::open(engine, &stack.project, image, Some(&run)).await?;
-            let state = store.load().await;
-            if state.is_err() {
-                store.close().await?;
+        let project = &stack.project;
+        let lock = Lock::take(engine, project, image, command, &run).await?;
+        // Not before the lock is ours: its holder removes what others have open.
+        let store = match Store::open(engine, project, image, Some(&run)).await {
+            Ok(store) => store,
+            Err(error) => {
+                // The first error is the one to tell, whatever becomes of the tidying up.
+                let _ = lock.release().await;
+                return Err(error.into());
             }
-            state.map(|state| (store, state))
         };
-        match opened.await {
-            Ok((store, state)) => Ok(Self {
+        match tokio::try_join!(store.load(), store.sweep(Some(&run))) {
+            Ok((state, ())) => Ok(Self {
                 lock,
                 store,
                 state,
@@ -78,8 +84,7 @@ impl Turn {
                 release: None,
             }),
             Err(error) => {
-                // The first error is the one to tell.
-                let _ = lock.release().await;
+                let _ = tokio::join!(store.close(), lock.release());
                 Err(error.into())
             }
         }
@@ -114,6 +119,7 @@ impl Turn {
     pub(crate) async fn begin(
         &mut self,
         plan: &Plan,
+        before: &Before,
         from: Option<ReleaseId>,
         manifest: Option<&Manifest>,
     ) -> Result<Journal, TurnError> {
@@ -126,6 +132,8 @@ impl Turn {
             from,
             to: self.release.clone(),
             operations: PlannedOperation::of(plan),
+            retire_from: plan.retire_from.map(|id| id.0),
+            before: before.clone(),
             manifest: manifest.cloned(),
         };
         let journal = Journal::begin(&self.store, begin).await?;
@@ -135,10 +143,11 @@ impl Turn {
 
     /// Records that a release stands. From here on it is the one that runs.
     pub(crate) async fn complete(&mut self, manifest: Manifest) -> Result<(), TurnError> {
-        self.flush().await?;
-        self.store
-            .put(&format!("releases/{}.json", manifest.id), &manifest)
-            .await?;
+        if let Some(journal) = &self.journal {
+            journal.flush().await.map_err(TurnError::Journal)?;
+        }
+        let path = format!("releases/{}.json", manifest.id);
+        self.store.put(&[Record::new(path, &manifest)?]).await?;
         self.release = Some(manifest.id.clone());
         self.state.releases.insert(manifest.id.clone(), manifest);
         Ok(())
@@ -160,7 +169,7 @@ impl Turn {
         };
         let next = self.state.next_report.entry(release.clone()).or_insert(1);
         let path = format!("reports/{release}/{next:04}-verify.json");
-        self.store.put(&path, &verdict).await?;
+        self.store.put(&[Record::new(path, &verdict)?]).await?;
         *next += 1;
         self.state
             .verdicts
@@ -177,8 +186,8 @@ impl Turn {
         interrupted: &InterruptedRun,
         finished: bool,
     ) -> Result<(), TurnError> {
-        let runs = std::iter::once(&interrupted.run).chain(&interrupted.older);
-        for id in runs {
+        let mut records = Vec::new();
+        for id in std::iter::once(&interrupted.run).chain(&interrupted.older) {
             let by = self.run.clone();
             let end = JournalEntry::End(End {
                 at: Utc::now(),
@@ -190,11 +199,11 @@ impl Turn {
                 message: None,
             });
             let run = self.state.runs.entry(id.clone()).or_default();
-            journal::write(&self.store, id, run.next, vec![end.clone()]).await?;
+            records.push(journal::file(id, run.next, vec![end.clone()])?);
             run.next += 1;
             run.entries.push(end);
         }
-        Ok(())
+        Ok(self.store.put(&records).await?)
     }
 
     /// What is beyond the newest `keep` releases.
@@ -232,9 +241,9 @@ impl Turn {
     }
 
     async fn let_go(self) -> Result<(), TurnError> {
-        let closed = self.store.close().await;
-        self.lock.release().await?;
-        Ok(closed?)
+        let (closed, released) = tokio::join!(self.store.close(), self.lock.release());
+        closed?;
+        Ok(released?)
     }
 
     async fn record_end(
@@ -248,27 +257,23 @@ impl Turn {
             Outcome::Failed => AuditResult::Failed,
             Outcome::Interrupted => AuditResult::Interrupted,
         };
+        let mut records = Vec::new();
         if let Some(journal) = &self.journal {
-            journal.note(JournalEntry::End(End {
+            let number = journal.next().await.map_err(TurnError::Journal)?;
+            let end = JournalEntry::End(End {
                 at: Utc::now(),
                 outcome,
                 message: reason.clone(),
-            }));
+            });
+            records.push(journal::file(&self.run, number, vec![end])?);
         }
-        self.flush().await?;
         let record = AuditRecord {
             release: self.release.clone(),
             run: self.journal.as_ref().map(|journal| journal.run().clone()),
             reason,
             ..AuditRecord::now(self.command.clone(), result)
         };
-        Ok(audit::add(&self.store, &self.state, &record).await?)
-    }
-
-    async fn flush(&self) -> Result<(), TurnError> {
-        match &self.journal {
-            Some(journal) => journal.flush().await.map_err(TurnError::Journal),
-            None => Ok(()),
-        }
+        records.push(audit::locked(&self.state, &record)?);
+        Ok(self.store.put(&records).await?)
     }
 }

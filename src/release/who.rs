@@ -19,7 +19,7 @@ impl Who {
         let named = ["SUDO_USER", "USER", "LOGNAME"]
             .into_iter()
             .find_map(|name| std::env::var(name).ok().filter(|user| !user.is_empty()));
-        let user = named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+        let user = named.unwrap_or_else(|| user_name(rustix::process::getuid().as_raw()));
         let host = rustix::system::uname()
             .nodename()
             .to_string_lossy()
@@ -30,6 +30,18 @@ impl Who {
             pid: std::process::id(),
         }
     }
+}
+
+/// The name of a user as this machine has it, else its number.
+fn user_name(uid: u32) -> String {
+    let number = uid.to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let found = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    found.unwrap_or_else(|| format!("uid {number}"))
 }
 
 impl fmt::Display for Who {

@@ -36,7 +36,7 @@ pub(crate) enum Source {
     Replica,
 }
 
-pub(super) async fn read(
+pub(crate) async fn read(
     stack: &Stack,
     migrations: &Migrations,
     engine: &Engine,

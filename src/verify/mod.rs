@@ -21,6 +21,7 @@ use serde_json::Value;
 
 pub(crate) use evidence::{Evidence, ReplicaEvidence};
 use ledger::Ledger;
+pub(crate) use ledger::read as read_ledger;
 pub(crate) use report::{CheckReport, Report};
 pub(crate) use timeline::Timeline;
 

@@ -15,7 +15,7 @@ use crate::config::{ProjectName, Stack};
 pub(crate) struct Report {
     schema: &'static str,
     pub(crate) project: ProjectName,
-    release: Option<ReleaseId>,
+    pub(crate) release: Option<ReleaseId>,
     pub(crate) verdict: Verdict,
     duration_ms: u128,
     pub(crate) checks: Vec<CheckReport>,

@@ -59,9 +59,24 @@ pub(crate) struct Wish {
 pub(crate) struct UpIntent {
     /// For the release's ID.
     pub(crate) now: DateTime<Utc>,
+    /// Tells containers of this run from those of others with the same release.
+    pub(crate) run: String,
     pub(crate) wish: Wish,
     /// Text of the edge's template: a changed template is a changed list.
     pub(crate) edge_template: String,
+    /// A release whose run was cut off: when what there is of it is right, it is finished.
+    pub(crate) resume: Option<ReleaseId>,
+}
+
+/// The hash of all that containers of each service would be made with.
+pub(crate) fn config_hashes<'a>(
+    stack: &'a Stack,
+    images: &Images,
+) -> impl Iterator<Item = (&'a ServiceName, String)> {
+    stack.services.iter().map(|(name, service)| {
+        let template = ContainerTemplate::new(stack, service, images[name].id());
+        (name, template.hash().to_owned())
+    })
 }
 
 /// Compares the stack with what is there.
@@ -178,6 +193,26 @@ impl<'a> Planner<'a> {
         if let (true, Some(current)) = (unchanged, self.observed.release()) {
             return current.clone();
         }
+        if let Some(resume) = self
+            .intent
+            .resume
+            .as_ref()
+            .filter(|_| !self.intent.wish.force)
+        {
+            let mut begun = self
+                .observed
+                .replicas
+                .iter()
+                .filter(|replica| replica.release == *resume)
+                .peekable();
+            let right = |replica: &Replica| {
+                let template = self.templates.get(&replica.service);
+                template.is_some_and(|template| template.hash() == replica.config_hash)
+            };
+            if begun.peek().is_some() && begun.all(right) {
+                return resume.clone();
+            }
+        }
         let mut digest = Sha256::new();
         for template in self.templates.values() {
             digest.update(template.hash());
@@ -187,11 +222,6 @@ impl<'a> Planner<'a> {
             "r{}-{digest}",
             self.intent.now.format("%Y%m%d-%H%M%S")
         ))
-    }
-
-    /// Tells containers of this run from those of others with the same release.
-    fn run_id(&self) -> String {
-        self.intent.now.format("%Y%m%d-%H%M%S%.3f").to_string()
     }
 
     fn key(&self, name: &ServiceName) -> &'a ServiceName {
@@ -213,7 +243,7 @@ impl<'a> Planner<'a> {
     }
 
     fn spec_of(&self, service: &Service, number: u32) -> ContainerSpec {
-        self.templates[&service.name].instantiate(&self.release, &self.run_id(), number)
+        self.templates[&service.name].instantiate(&self.release, &self.intent.run, number)
     }
 
     fn name_of(&self, service: &Service, number: u32) -> ReplicaName {

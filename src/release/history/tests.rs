@@ -1,1 +1,182 @@
+use super::*;
+use crate::release::fixture::{self, add, begin, end, image, operation, state};
 
+fn ids<'a>(entries: &[Entry<'a>]) -> Vec<(&'a str, Status)> {
+    entries
+        .iter()
+        .map(|entry| (entry.manifest.id.as_str(), entry.status))
+        .collect()
+}
+
+#[test]
+fn the_newest_complete_release_is_the_one_that_runs() {
+    let state = state([("r1", Some(true)), ("r2", None)]);
+    let up = releases(&state, true);
+    assert_eq!(
+        ids(&up),
+        [("r2", Status::Running), ("r1", Status::Previous)]
+    );
+    assert_eq!((up[0].verified, up[1].verified), (None, Some(true)));
+    let down = releases(&state, false);
+    assert_eq!(down[0].status, Status::Previous);
+}
+
+#[test]
+fn releases_that_never_stood_are_known_by_their_runs() {
+    let mut state = state([("r1", None)]);
+    add(&mut state, begin(1, Some("r2")), vec![end(Outcome::Undone)]);
+    add(&mut state, begin(2, Some("r3")), vec![end(Outcome::Failed)]);
+    add(&mut state, begin(3, Some("r4")), vec![]);
+    add(&mut state, begin(4, Some("r1")), vec![end(Outcome::Done)]);
+    let entries = releases(&state, true);
+    assert_eq!(
+        ids(&entries),
+        [
+            ("r4", Status::Unfinished),
+            ("r3", Status::Failed),
+            ("r2", Status::Undone),
+            ("r1", Status::Running),
+        ]
+    );
+    assert_eq!(entries[1].cause, Some("it never became ready"));
+}
+
+#[test]
+fn a_rollback_goes_to_the_newest_earlier_release_that_passed() {
+    let state = state([
+        ("r1", Some(true)),
+        ("r2", Some(true)),
+        ("r3", Some(false)),
+        ("r4", None),
+        ("r5", Some(true)),
+    ]);
+    let target = |running| {
+        rollback_target(&state, &ReleaseId::new(running)).map(|manifest| manifest.id.as_str())
+    };
+    assert_eq!(target("r5"), Some("r2"));
+    assert_eq!(target("r2"), Some("r1"));
+    assert_eq!(target("r1"), None);
+}
+
+#[test]
+fn a_rollback_does_not_go_to_what_runs_already() {
+    let mut state = state([("r1", Some(true)), ("r2", Some(false)), ("r3", Some(true))]);
+    // The third is the first again.
+    let first = state.releases[&ReleaseId::new("r1")].services.clone();
+    let third = state.releases.get_mut(&ReleaseId::new("r3")).unwrap();
+    third.services = first;
+    assert_eq!(rollback_target(&state, &ReleaseId::new("r3")), None);
+}
+
+#[test]
+fn the_last_verdict_counts() {
+    let mut state = state([("r1", Some(true)), ("r2", Some(true))]);
+    let of_first = state.verdicts.get_mut(&ReleaseId::new("r1")).unwrap();
+    of_first.push(fixture::verdict(false));
+    assert_eq!(rollback_target(&state, &ReleaseId::new("r2")), None);
+}
+
+#[test]
+fn what_is_dropped_takes_its_images_with_it() {
+    let state = state([("r1", None), ("r2", None), ("r3", None), ("r4", None)]);
+    let retention = retention(&state, 2);
+    assert_eq!(
+        retention.releases,
+        [ReleaseId::new("r1"), ReleaseId::new("r2")]
+    );
+    assert_eq!(retention.images, [image("r1"), image("r2")].into());
+    assert_eq!(
+        retention.paths(),
+        [
+            "releases/r1.json",
+            "reports/r1",
+            "releases/r2.json",
+            "reports/r2"
+        ]
+    );
+}
+
+#[test]
+fn an_image_that_a_kept_release_has_too_stays() {
+    let mut state = state([("r1", None), ("r2", None)]);
+    let shared = state.releases[&ReleaseId::new("r1")].services.clone();
+    state
+        .releases
+        .get_mut(&ReleaseId::new("r2"))
+        .unwrap()
+        .services = shared;
+    let retention = retention(&state, 1);
+    assert_eq!(retention.releases, [ReleaseId::new("r1")]);
+    assert!(retention.images.is_empty());
+}
+
+#[test]
+fn the_running_release_and_the_rollback_target_are_never_dropped() {
+    let state = state([
+        ("r1", Some(true)),
+        ("r2", Some(false)),
+        ("r3", None),
+        ("r4", None),
+    ]);
+    for keep in [0, 1] {
+        let dropped = retention(&state, keep).releases;
+        assert_eq!(dropped, [ReleaseId::new("r2"), ReleaseId::new("r3")]);
+    }
+    assert!(retention(&State::default(), 0).is_empty());
+}
+
+#[test]
+fn old_journals_go_but_not_those_of_kept_releases_nor_of_runs_without_an_end() {
+    let mut state = state([("r9", None)]);
+    let of_kept = add(&mut state, begin(0, Some("r9")), vec![end(Outcome::Done)]);
+    let open = add(&mut state, begin(1, None), vec![]);
+    let mut old = Vec::new();
+    for second in 2..=20 {
+        old.push(add(
+            &mut state,
+            begin(second, None),
+            vec![end(Outcome::Done)],
+        ));
+    }
+    for second in 100..120 {
+        add(&mut state, begin(second, None), vec![end(Outcome::Done)]);
+    }
+    let dropped = retention(&state, 5).runs;
+    assert_eq!(dropped, old);
+    assert!(!dropped.contains(&of_kept) && !dropped.contains(&open));
+}
+
+#[test]
+fn a_run_without_an_end_was_cut_off_unless_it_holds_the_lock() {
+    let mut state = state([("r1", None)]);
+    add(&mut state, begin(1, Some("r1")), vec![end(Outcome::Done)]);
+    assert_eq!(interrupted(&state, None), None);
+
+    let rest = vec![
+        operation(0, 2, Phase::Started),
+        operation(0, 3, Phase::Done { ms: 900 }),
+        operation(1, 4, Phase::Started),
+    ];
+    let cut = add(&mut state, begin(2, Some("r2")), rest);
+    assert_eq!(interrupted(&state, Some(&cut)), None);
+
+    let found = interrupted(&state, None).unwrap();
+    assert_eq!(found.run, cut);
+    let names = |operations: &[PlannedOperation]| -> Vec<String> {
+        operations.iter().map(|one| one.action.clone()).collect()
+    };
+    assert_eq!(names(&found.done), ["create"]);
+    assert_eq!(names(&found.under_way), ["start"]);
+    assert_eq!(names(&found.not_begun), ["await ready"]);
+    assert_eq!(found.manifest.as_ref().unwrap().id.as_str(), "r2");
+    insta::assert_snapshot!(found.explain(), @"`up` of ana@laptop was cut off: begun 2026-11-20 10:00:02 UTC, last heard of 10:00:04, 1 of 3 operations done; under way: start app-1");
+}
+
+#[test]
+fn the_newest_of_several_runs_that_were_cut_off_speaks_for_all() {
+    let mut state = State::default();
+    let older = add(&mut state, begin(1, None), vec![]);
+    let newer = add(&mut state, begin(2, None), vec![]);
+    let found = interrupted(&state, None).unwrap();
+    assert_eq!((found.run, found.older), (newer, vec![older]));
+}

@@ -1,0 +1,214 @@
+//! `rollback`: an earlier release again, whole, by the same way as any other.
+
+use std::time::Instant;
+
+use sysndd_migrator::{Compat, LedgerRow};
+use sysndd_protocol::ReleaseId;
+
+use super::{
+    Global,
+    deploy::{ImageSource, Order, deploy, preview},
+    releases::find,
+    run::interrupt_token,
+    session::{self, Session},
+    typed,
+    up::UpReport,
+};
+use crate::{
+    config::{Environment, Secrets},
+    error::Error,
+    exit::Exit,
+    output::Printer,
+    plan::Wish,
+    release::{self, Manifest, State, Why},
+    verify,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  sysndd-deploy rollback                      the newest earlier release that was verified
+  sysndd-deploy rollback r20261119-1015       this one; the beginning of its name is enough
+  sysndd-deploy rollback --plan               what would be done";
+
+/// Bring an earlier release back: its images, its configuration, its replicas; secrets as they are
+/// now. It is recorded as a release of its own.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Rollback {
+    /// A release, or the beginning of its name; by default the newest earlier one that was verified
+    #[arg(value_name = "ID")]
+    id: Option<String>,
+    /// Show the plan and change nothing
+    #[arg(long, alias = "dry-run")]
+    plan: bool,
+    /// Even if the schema has migrations that the earlier release does not work with
+    #[arg(long)]
+    allow_schema_ahead: bool,
+    /// Bring back the backup that was taken before the migration as well
+    #[arg(long)]
+    restore_backup: bool,
+    /// A service that keeps data (a database) may be replaced if it changed
+    #[arg(long, value_name = "SERVICE")]
+    allow_recreate: Vec<String>,
+    /// What is recorded with the release: why
+    #[arg(short, long, value_name = "TEXT")]
+    message: Option<String>,
+}
+
+impl Rollback {
+    pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
+        let began = Instant::now();
+        let now = Session::open(global, printer).await?;
+        let state = release::read_state(&now.engine, &now.stack).await?;
+        let observed = now.observe().await?;
+        let target = self.target(&state, observed.release())?;
+        if self.restore_backup && target.restore_point.is_none() {
+            return Err(
+                refused(format!("no backup was taken before {}", target.id)).with_hint(
+                    "roll back without --restore-backup, or restore a backup by hand first",
+                ),
+            );
+        }
+        self.guard_schema(&now, &observed, target).await?;
+
+        let environment = Environment::of_process()?;
+        let path = session::path(global, &environment)?;
+        let secrets = Secrets::beside(&path, &environment)?;
+        let session = now.with_other_stack(target.stack(&secrets)?);
+        let wish = session.wish(&[], false, &self.allow_recreate)?;
+        let order = Order {
+            command: typed(),
+            images: ImageSource::Recorded(Box::new(target.clone())),
+            wish: Wish {
+                replicas: target.replicas(),
+                ..wish
+            },
+            why: Why::Rollback {
+                to: target.id.clone(),
+            },
+            message: self.message.clone(),
+        };
+        if self.plan {
+            let plan = preview(&session, &order).await?;
+            printer.data(&plan, || plan.to_string());
+            return Ok(Exit::Done);
+        }
+        printer.note(format!("rolling back to {}", target.id));
+        let plan = deploy(&session, &order, &interrupt_token()).await?;
+        UpReport::new(&session, &plan, began).await?.print(printer);
+        Ok(Exit::Done)
+    }
+
+    fn target<'a>(
+        &self,
+        state: &'a State,
+        running: Option<&ReleaseId>,
+    ) -> Result<&'a Manifest, Error> {
+        if let Some(id) = &self.id {
+            return find(state, id);
+        }
+        let running = running
+            .cloned()
+            .or_else(|| state.newest().map(|manifest| manifest.id.clone()))
+            .ok_or_else(|| refused("nothing was released yet"))?;
+        release::rollback_target(state, &running).ok_or_else(|| {
+            refused(format!(
+                "there is no release before {running} that was verified and differs from it"
+            ))
+            .with_hint("`sysndd-deploy releases` lists all; name one to go there all the same")
+        })
+    }
+
+    /// An earlier release must be able to work on the schema as it is.
+    async fn guard_schema(
+        &self,
+        session: &Session,
+        observed: &crate::observe::Observed,
+        target: &Manifest,
+    ) -> Result<(), Error> {
+        let Some(migrations) = &session.stack.migrations else {
+            return Ok(());
+        };
+        let ledger = verify::read_ledger(
+            &session.stack,
+            migrations,
+            &session.engine,
+            &session.prober,
+            observed,
+        );
+        let rows = match ledger.await {
+            Ok(ledger) => ledger.rows,
+            Err(_) if self.allow_schema_ahead => return Ok(()),
+            Err(cause) => {
+                return Err(refused(format!(
+                    "it cannot be told whether {} works on the schema: the ledger cannot be read: {cause}",
+                    target.id
+                ))
+                .with_hint("--allow-schema-ahead goes on without knowing"));
+            }
+        };
+        let ahead = breaking_above(&rows, target.migration_head.as_deref());
+        if ahead.is_empty() {
+            return Ok(());
+        }
+        let files = ahead.join(", ");
+        if self.allow_schema_ahead {
+            session.printer.note(format!(
+                "{} does not work with {files}, which the schema has; --allow-schema-ahead was given",
+                target.id
+            ));
+            return Ok(());
+        }
+        Err(refused(format!(
+            "{} does not work on the schema as it is: {files} came after it and breaks earlier releases",
+            target.id
+        ))
+        .with_hint("roll forward with a new release; or --allow-schema-ahead, if you know better"))
+    }
+}
+
+/// Migrations above `head` that earlier releases do not work with.
+fn breaking_above<'a>(rows: &'a [LedgerRow], head: Option<&str>) -> Vec<&'a str> {
+    let number = |name: &str| -> Option<u64> { name.split('_').next()?.parse().ok() };
+    let head = head.and_then(number);
+    rows.iter()
+        .filter(|row| row.compat == Some(Compat::Breaking))
+        .filter(|row| row.version.or_else(|| number(&row.filename)) > head)
+        .map(|row| row.filename.as_str())
+        .collect()
+}
+
+fn refused(message: impl Into<String>) -> Error {
+    Error::new(Exit::RollbackRefused, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(file: &str, compat: &str) -> LedgerRow {
+        serde_json::from_value(serde_json::json!({
+            "filename": file, "version": null, "checksum": null, "compat": compat,
+            "state": "applied", "applied_by": null, "run_id": null, "release": null,
+            "applied_at": null, "duration_ms": 1, "statements_done": 1, "statements_total": 1,
+            "in_doubt": null, "before_hash": null, "done_hash": null, "error": null,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn only_breaking_migrations_above_the_head_stand_in_the_way() {
+        let rows = [
+            row("008_old.sql", "breaking"),
+            row("009_head.sql", "backward"),
+            row("010_wide.sql", "backward"),
+            row("011_drop.sql", "breaking"),
+        ];
+        assert_eq!(
+            breaking_above(&rows, Some("009_head.sql")),
+            ["011_drop.sql"]
+        );
+        assert_eq!(breaking_above(&rows, Some("011_drop.sql")), [] as [&str; 0]);
+        assert_eq!(breaking_above(&rows, None), ["008_old.sql", "011_drop.sql"]);
+    }
+}
