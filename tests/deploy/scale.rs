@@ -79,5 +79,5 @@ async fn the_edge_sends_to_exactly_the_replicas_that_are_there() {
         .call(&["up", "--replicas", "nothing=3"])
         .ends_with(2)
         .await
-        .says(&["no service nothing", "api, db, web"]);
+        .says(&["no service nothing", "api, db, listener, web"]);
 }
