@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::{
     config::ConfigErrors,
+    database::AccessError,
     docker::EngineError,
     exit::Exit,
     host::EngineSetupError,
@@ -96,6 +97,19 @@ impl From<std::io::Error> for Error {
 impl From<ConfigErrors> for Error {
     fn from(errors: ConfigErrors) -> Self {
         Self::usage(errors.to_string())
+    }
+}
+
+impl From<AccessError> for Error {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Engine(error) => error.into(),
+            other => Self {
+                exit: Exit::CheckFailed,
+                hint: other.hint(),
+                message: other.to_string(),
+            },
+        }
     }
 }
 

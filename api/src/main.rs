@@ -1,7 +1,7 @@
 //! The SysNDD web API: one program, one role per subcommand.
 //!
 //! This file parses, picks the role, and turns its outcome into an exit code; nothing else.
-//! Exit codes: 0 done, 1 failed, 2 usage or configuration.
+//! Exit codes: 0 done, 1 failed, 2 usage or configuration, 10 pending (`migrate plan --exit-code`).
 
 mod config;
 mod data_dir;
@@ -35,7 +35,7 @@ enum Role {
     Serve,
     /// Ask the server on this machine whether it is ready; exit 0 if it is
     Healthcheck(healthcheck::Args),
-    /// Apply or inspect schema migrations without serving
+    /// Apply, inspect, check or write schema migrations without serving
     Migrate(migrate::Args),
 }
 
@@ -50,10 +50,13 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.role {
-            Role::Serve => startup::serve().await.inspect_err(|error| {
-                tracing::error!(error = format!("{error:#}"), "the replica ends");
-            }),
-            Role::Healthcheck(args) => healthcheck::run(args).await,
+            Role::Serve => startup::serve()
+                .await
+                .inspect_err(|error| {
+                    tracing::error!(error = format!("{error:#}"), "the replica ends");
+                })
+                .map(|()| ExitCode::SUCCESS),
+            Role::Healthcheck(args) => healthcheck::run(args).await.map(|()| ExitCode::SUCCESS),
             Role::Migrate(args) => migrate::run(args).await,
         }
     });
@@ -61,7 +64,7 @@ fn main() -> ExitCode {
     // it must not keep the process from ending.
     runtime.shutdown_timeout(Duration::ZERO);
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => fail(&error),
     }
 }

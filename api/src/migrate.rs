@@ -1,22 +1,31 @@
-//! `migrate up|status`: the migrations of a folder against a database, without serving.
+//! `migrate …`: the migrations of a folder against a database, without serving. Needs nothing else
+//! that a server needs, and `lint` and `new` need not even a database.
 
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
-use mysql_async::Conn;
-use sysndd_migrator::{MigrationSet, Settings, Status};
+use sysndd_migrator::cli::{Command, Frame, run as run_shared};
+use sysndd_migrator::{Gaps, LintRules, MigrationSet, Settings};
 
-use crate::config::{DatabaseUrl, Identity, Migrations, Source, Telemetry};
+use crate::config::{DatabaseUrl, Fault, Identity, Migrations, Source, Telemetry};
 use crate::telemetry::{self, Events};
 
-/// Looking takes a few round trips.
-const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
+const EXAMPLES: &str = "\
+Examples:
+  sysndd-api migrate up --dir migrations --database-url mysql://user:password@host:3306/database
+  sysndd-api migrate lint --dir migrations              no database is needed
+  sysndd-api migrate new --dir migrations add a note    writes the next file
+  sysndd-api migrate status --format json
+
+Exit codes: 0 done, 1 failed or something was found, 2 usage or configuration,
+10 something is pending (plan --exit-code)";
 
 /// What to do, with which files, to which database.
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
@@ -27,18 +36,17 @@ pub(crate) struct Args {
     /// this machine can see arguments, so prefer the variable
     #[arg(long, global = true)]
     database_url: Option<String>,
+    /// How answers are printed; `up` always prints events
+    #[arg(long, global = true, value_enum, default_value_t)]
+    format: Format,
 }
 
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Apply what is pending; events go to standard output
     Up,
-    /// Show what is applied, what is pending and who holds the lock
-    Status {
-        /// How to print it
-        #[arg(long, value_enum, default_value_t)]
-        format: Format,
-    },
+    #[command(flatten)]
+    Shared(Command),
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
@@ -49,78 +57,69 @@ enum Format {
 }
 
 /// Runs the chosen action.
-pub(crate) async fn run(args: Args) -> anyhow::Result<()> {
+pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut source = Source::from_process();
     let identity = Identity::read(&mut source);
     let migrations = Migrations::read(&mut source);
-    let telemetry = Telemetry::read(&mut source);
-    let url = match &args.database_url {
-        None => DatabaseUrl::read(&mut source),
+    let dir = args.dir.unwrap_or_else(|| migrations.dir.clone());
+    let settings = Settings {
+        release: identity.release.clone(),
+        wait_budget: migrations.wait,
+        gaps: migrations.gaps.unwrap_or_default(),
+        ..Settings::new(identity.replica.clone())
+    };
+    match args.action {
+        Action::Up => {
+            let telemetry = Telemetry::read(&mut source);
+            let fault = Fault::read(&mut source);
+            let url = database_url(&mut source, args.database_url.as_deref());
+            let url = source.finish(url)?;
+            let set = MigrationSet::load(&dir)?;
+            telemetry::init(telemetry.filter);
+            let events = Events::new(identity).dying_at(fault);
+            sysndd_migrator::migrate(url.opts(), &set, &settings, &events).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Shared(command) => {
+            let database = if command.needs_database() {
+                let url = database_url(&mut source, args.database_url.as_deref());
+                Some(source.finish(url)?.opts())
+            } else {
+                source.finish(Some(()))?;
+                None
+            };
+            let rules = LintRules {
+                gaps: migrations.gaps.unwrap_or(Gaps::Deny),
+                ..LintRules::default()
+            };
+            let frame = Frame {
+                dir: &dir,
+                settings,
+                rules,
+                container: &|_| None,
+            };
+            let answer = run_shared(&command, &frame, database).await?;
+            let text = match args.format {
+                Format::Text => answer.text,
+                Format::Json => format!("{}\n", answer.json),
+            };
+            print(&text)?;
+            Ok(ExitCode::from(answer.end.code()))
+        }
+    }
+}
+
+fn database_url(source: &mut Source, argument: Option<&str>) -> Option<DatabaseUrl> {
+    match argument {
+        None => DatabaseUrl::read(source),
         Some(text) => DatabaseUrl::parse(text)
             .map_err(|fault| source.fault("--database-url", fault))
             .ok(),
-    };
-    let url = source.finish(url)?;
-
-    let dir = args.dir.unwrap_or(migrations.dir);
-    let set = MigrationSet::load(&dir)?;
-    match args.action {
-        Action::Up => {
-            telemetry::init(telemetry.filter);
-            let settings = Settings {
-                release: identity.release.clone(),
-                wait_budget: migrations.wait,
-                ..Settings::new(identity.replica.clone())
-            };
-            sysndd_migrator::migrate(url.opts(), &set, &settings, &Events::new(identity)).await?;
-        }
-        Action::Status { format } => {
-            let status = tokio::time::timeout(STATUS_TIMEOUT, look(&url, &set))
-                .await
-                .with_context(|| format!("{url} did not answer within {STATUS_TIMEOUT:?}"))??;
-            let text = match format {
-                Format::Text => describe(&status),
-                Format::Json => serde_json::to_string(&status)? + "\n",
-            };
-            std::io::stdout()
-                .write_all(text.as_bytes())
-                .context("printing the status")?;
-        }
     }
-    Ok(())
 }
 
-async fn look(url: &DatabaseUrl, set: &MigrationSet) -> anyhow::Result<Status> {
-    let connecting = Conn::new(url.opts()).await;
-    let mut conn = connecting.with_context(|| format!("connecting to {url}"))?;
-    let status = sysndd_migrator::status(&mut conn, set).await?;
-    // All is known; a farewell that fails takes nothing away from it.
-    let _ = conn.disconnect().await;
-    Ok(status)
-}
-
-/// The status for a reader.
-fn describe(status: &Status) -> String {
-    let mut lines = vec![
-        format!("head     {}", status.head.as_deref().unwrap_or("-")),
-        format!("applied  {}", status.applied),
-        format!("pending  {}", status.pending.len()),
-    ];
-    lines.extend(status.pending.iter().map(|file| format!("         {file}")));
-    if !status.ahead.is_empty() {
-        lines.push(format!("ahead    {}", status.ahead.len()));
-        lines.extend(status.ahead.iter().map(|file| format!("         {file}")));
-    }
-    lines.extend(
-        status
-            .problems
-            .iter()
-            .map(|problem| format!("problem  {problem}")),
-    );
-    lines.push(match (&status.lock.held, &status.lock.holder) {
-        (false, _) => "lock     free".to_owned(),
-        (true, Some(holder)) => format!("lock     held by {holder}"),
-        (true, None) => "lock     held".to_owned(),
-    });
-    lines.join("\n") + "\n"
+fn print(text: &str) -> anyhow::Result<()> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("printing the answer")
 }

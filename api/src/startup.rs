@@ -27,7 +27,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     let mut signals = Signals::install().context("installing the signal handlers")?;
     let config = Config::read(Source::from_process())?;
     telemetry::init(config.telemetry.filter.clone());
-    let events = Events::new(config.identity.clone());
+    let events = Events::new(config.identity.clone()).dying_at(config.fault);
     events.info(begin());
     for variable in &config.unknown {
         tracing::warn!(variable, "nothing reads this variable; is it misspelt?");
@@ -147,6 +147,7 @@ fn settings(config: &Config) -> Settings {
         mode: config.migrations.mode,
         release: config.identity.release.clone(),
         wait_budget: config.migrations.wait,
+        gaps: config.migrations.gaps.unwrap_or_default(),
         ..Settings::new(config.identity.replica.clone())
     }
 }

@@ -261,9 +261,8 @@ fn while_held(turn: &Turn, interrupt: &CancellationToken) -> CancellationToken {
     let cancel = token.clone();
     let mut held = turn.held();
     tokio::spawn(async move {
-        let gone = held.wait_for(|held| !held);
         tokio::select! {
-            _ = gone => cancel.cancel(),
+            () = held.lost() => cancel.cancel(),
             () = lost.cancelled() => {}
         }
     });

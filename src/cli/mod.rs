@@ -10,6 +10,7 @@ mod down;
 mod images;
 mod lock;
 mod logs;
+mod migrate;
 mod plan;
 mod quickstart;
 mod releases;
@@ -47,9 +48,10 @@ Examples:
   sysndd-deploy up --replicas 8        bring the stack to what sysndd.toml says, with 8 replicas
   sysndd-deploy verify --suite data    prove that all replicas share their data directory
   sysndd-deploy logs -f api            follow all replicas of one service
+  sysndd-deploy migrate status         what is applied, by whom, and what is pending
 
-Exit codes: 0 done, 1 a check failed, 2 usage or configuration, 3 engine not reachable,
-4 deploy failed, 5 deploy lock held, 10 changes pending (plan --exit-code), 130 interrupted";
+Exit codes: 0 done, 1 a check failed or `migrate` found something, 2 usage or configuration, 3 engine not reachable,
+4 deploy failed, 5 deploy lock held, 10 changes pending (plan --exit-code, migrate plan --exit-code), 130 interrupted";
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
@@ -120,6 +122,8 @@ enum Command {
     Status(status::Status),
     /// Show what the replicas print, together
     Logs(logs::Logs),
+    /// Show, check, write and repair schema migrations
+    Migrate(migrate::Migrate),
     /// List releases; show one; compare two
     Releases(releases::Releases),
     /// Show who did what to which release, with which result
@@ -186,6 +190,7 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {
     match command {
         Command::Quickstart(command) => command.run(&global, printer).await,
         Command::Build(command) => command.run(&global, printer).await,
+        Command::Migrate(command) => command.run(&global, printer).await,
         Command::Doctor(command) => command.run(&global, printer).await,
         Command::Up(command) => command.run(&global, printer).await,
         Command::Rollback(command) => command.run(&global, printer).await,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{Global, ProbeWay};
 use crate::{
-    config::{self, ConfigErrors, Environment, ProjectName, ServiceName, Stack},
+    config::{self, ConfigErrors, Environment, MigrationFiles, ProjectName, ServiceName, Stack},
     docker::Engine,
     error::Error,
     observe::{Observed, observe},
@@ -31,6 +31,19 @@ pub(super) fn load(global: &Global) -> Result<Stack, Error> {
             .map_err(|cause| Error::usage(format!("--project {project}: {cause}")))?;
     }
     Ok(stack)
+}
+
+/// What the stack says about migration files, without anything that needs a secret.
+pub(super) fn migration_files(global: &Global) -> Result<MigrationFiles, Error> {
+    let environment = config::Environment::of_process()?;
+    let path = path(global, &environment)?;
+    config::migration_files(&path, &environment)?.ok_or_else(no_migrations)
+}
+
+/// The stack has no `[migrations]`.
+pub(super) fn no_migrations() -> Error {
+    Error::usage("the stack has no [migrations]")
+        .with_hint("`sysndd-deploy config schema` says what belongs there")
 }
 
 /// The stack, or its faults one by one.

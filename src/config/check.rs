@@ -18,6 +18,9 @@ const MAX_CONTAINER_NAME: usize = 63;
 /// and the dash between the two.
 const CONTAINER_NAME_REST: usize = "-".len() + "-rYYYYMMDD-HHMMSS-xxxxxx-NN".len();
 
+/// Volume of the project that is not the stack's.
+pub(crate) const STATE_VOLUME: &str = "state";
+
 /// Checks a draft, and gives its volumes the owners that follow from the services.
 pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
     pass.check_references();
@@ -25,6 +28,7 @@ pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
     bases_can_be_had(stack, pass);
     no_cycle(stack, pass);
     host_ports_are_free(stack, pass);
+    no_volume_is_ours(stack, pass);
     mounts_do_not_collide(stack, pass);
     edge_can_work(stack, pass);
     own_volumes(stack, pass);
@@ -44,6 +48,19 @@ fn names_fit(stack: &Stack, pass: &mut Pass<'_>) {
                 &of_service(name),
                 format!("`{project}` and `{name}` are {} characters too long together", length - room),
                 format!("containers are called project-service-release-number, which is at most {MAX_CONTAINER_NAME} characters: both names share {room}"),
+            );
+        }
+    }
+}
+
+/// The record of releases has a volume of its own.
+fn no_volume_is_ours(stack: &Stack, pass: &mut Pass<'_>) {
+    for name in stack.volumes.keys() {
+        if name.as_str() == STATE_VOLUME {
+            pass.fault_of(
+                &Place::of(["volumes", STATE_VOLUME]),
+                format!("a volume cannot be called `{STATE_VOLUME}`"),
+                "the record of releases is kept in the volume of that name: choose another",
             );
         }
     }

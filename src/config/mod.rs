@@ -35,7 +35,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-pub(crate) use check::user_of;
+pub(crate) use check::{STATE_VOLUME, user_of};
 #[cfg(test)]
 pub(crate) use environment::Caller;
 pub(crate) use environment::Environment;
@@ -99,6 +99,37 @@ pub(crate) fn missing_secrets(
     let mut secrets = secrets.unwrap_or_default();
     secrets.retain(|name, _| variables.get(name).is_none_or(|set| set.value.is_empty()));
     Ok(secrets)
+}
+
+/// The part of `[migrations]` that concerns the files alone, its directory made absolute; `None`
+/// where the file has no such table. Nothing else of the file is looked at, so that it needs no
+/// secret.
+///
+/// # Errors
+/// What is wrong with that part or with `.env`, or a file that is no TOML.
+pub(crate) fn migration_files(
+    path: &Path,
+    environment: &Environment,
+) -> Result<Option<MigrationFiles>, ConfigErrors> {
+    let inputs = Inputs::open(path, environment)?;
+    let (entries, mut faults) = inputs.dotenv_entries(environment);
+    let document = inputs.document()?;
+    let variables = Variables::new(environment, &entries, listed_secrets(document.get_ref()));
+    let mut pass = inputs.pass(&variables, environment);
+    let files = document.get_ref().get("migrations").and_then(|value| {
+        let place = Place::of(["migrations"]);
+        pass.visit(place.clone(), None, value.span());
+        tables::migration_files().read(&Node { value, place }, &mut pass)
+    });
+    pass.check_files(files::on_disk);
+    faults.extend(pass.finish());
+    if !faults.is_empty() {
+        return Err(ConfigErrors::new(faults));
+    }
+    Ok(files.map(|mut files| {
+        files.dir = inputs.root().join(&files.dir);
+        files
+    }))
 }
 
 /// A project name from the command line.

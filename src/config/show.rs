@@ -18,7 +18,7 @@ use super::{
         Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Migrations, Mount,
         MountSource, Probe, Resources, Service, Stack, Verify,
     },
-    tables::{RESTARTS, SOURCES, UPDATE_ORDERS},
+    tables::{GAPS, RESTARTS, SOURCES, UPDATE_ORDERS},
     text::Text,
 };
 
@@ -246,11 +246,13 @@ fn edge(edge: &Edge) -> Option<Value> {
 fn migrations(migrations: &Migrations) -> Option<Value> {
     table([
         ("service", text(migrations.service.as_str())),
-        ("dir", path(&migrations.dir)),
+        ("dir", path(&migrations.files.dir)),
         ("database", template(&migrations.database)),
+        ("require_engine", boolean(migrations.files.require_engine)),
+        ("require_charset", boolean(migrations.files.require_charset)),
         (
-            "status_command",
-            list(&migrations.status_command, |word| text(word)),
+            "gaps",
+            migrations.files.gaps.and_then(|gaps| word(GAPS, &gaps)),
         ),
     ])
 }

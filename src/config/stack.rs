@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
+use sysndd_migrator::Gaps;
 
 use super::{grammar::show_duration, origin::Origin, text::Text};
 
@@ -413,11 +414,23 @@ pub(crate) struct Endpoint {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Migrations {
     pub(crate) service: ServiceName,
-    pub(crate) dir: PathBuf,
-    /// A `mysql://` URL whose host is a service of the stack.
+    /// A `mysql://` URL whose host is a service of the stack or a host outside of it.
     pub(crate) database: Text,
-    /// Run inside a replica where the database cannot be reached from here.
-    pub(crate) status_command: Vec<String>,
+    #[serde(flatten)]
+    pub(crate) files: MigrationFiles,
+}
+
+/// The part of `[migrations]` that concerns the files alone: no service, no secret.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct MigrationFiles {
+    pub(crate) dir: PathBuf,
+    /// `CREATE TABLE` must name its engine.
+    pub(crate) require_engine: bool,
+    /// `CREATE TABLE` must name its character set.
+    pub(crate) require_charset: bool,
+    /// What to think of numbers that are left out. Absent: `lint` finds them, a start bears them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) gaps: Option<Gaps>,
 }
 
 /// `[verify]`: what the checks expect of this stack.

@@ -15,6 +15,7 @@ mod images;
 pub(crate) mod labels;
 mod logs;
 mod resources;
+mod tunnel;
 
 pub(crate) use archive::ArchiveEntry;
 pub(crate) use attach::Attached;
@@ -29,6 +30,7 @@ pub(crate) use exec::ExecOutput;
 pub(crate) use helpers::HelperSpec;
 pub(crate) use images::*;
 pub(crate) use logs::{LogLine, LogQuery, LogStream};
+pub(crate) use tunnel::Tunnel;
 
 /// A connection to one engine. Cheap to clone.
 #[derive(Clone)]

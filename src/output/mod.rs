@@ -18,6 +18,7 @@ use crate::error::Error;
 pub(crate) enum Format {
     /// For people.
     #[default]
+    #[value(alias = "text")]
     Human,
     /// Exactly one JSON document on stdout; streams print one a line.
     Json,

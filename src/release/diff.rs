@@ -103,7 +103,7 @@ fn collect(value: &Value, key: String, leaves: &mut BTreeMap<(String, String), S
 /// Whether the order of a list is its meaning, as in a command.
 fn is_sequence(key: &str) -> bool {
     let last = key.rsplit('.').next().unwrap_or_default();
-    ["command", "entrypoint", "test", "status_command"].contains(&last)
+    ["command", "entrypoint", "test"].contains(&last)
 }
 
 fn plain(value: &Value) -> String {

@@ -128,7 +128,7 @@ pub(super) fn begin(seconds: i64, to: Option<&str>) -> Begin {
             operation(1, "start"),
             operation(2, "await ready"),
         ],
-        retire_from: None,
+        retire_from: Some(2),
         before: Before::default(),
         manifest: to.map(manifest),
     }

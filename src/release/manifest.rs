@@ -1,5 +1,5 @@
 //! A release as it is recorded: all that is needed to have it again, but for secrets, which are
-//! recorded by name. Pure, but for making one from what is at hand.
+//! recorded by name.
 
 use std::{collections::BTreeMap, path::PathBuf};
 

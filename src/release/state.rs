@@ -12,13 +12,16 @@ use sysndd_protocol::ReleaseId;
 
 use super::{
     audit::AuditRecord,
-    journal::{Begin, End, JournalEntry, RunRecord},
+    journal::{Begin, End, JournalEntry, Phase, RunRecord},
     manifest::Manifest,
     who::Who,
 };
 
 /// The shape of a report's file.
 pub(super) const REPORT_SCHEMA: &str = "sysndd-deploy/verdict/1";
+
+/// As in a plan: the verb of starting a container.
+const START: &str = "start";
 
 /// One run of a command; also label `dev.sysndd.run` of the containers that it creates.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -87,6 +90,38 @@ impl Run {
         self.entries.iter().rev().find_map(|entry| match entry {
             JournalEntry::End(end) => Some(end),
             _ => None,
+        })
+    }
+}
+
+/// A call of the engine, by the clock of who made it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StartCall {
+    pub(crate) requested: DateTime<Utc>,
+    pub(crate) answered: DateTime<Utc>,
+}
+
+impl State {
+    /// When a run asked the engine to start this container.
+    pub(crate) fn start_call(&self, run: &str, container: &str) -> Option<StartCall> {
+        let run = self.runs.get(&RunId::new(run))?;
+        let mut starts = run
+            .begin()?
+            .operations
+            .iter()
+            .filter(|operation| operation.action == START && operation.subject == container);
+        let id = starts.next()?.id;
+        let at = |wanted: fn(&Phase) -> bool| {
+            run.entries.iter().find_map(|entry| match entry {
+                JournalEntry::Operation(entry) if entry.id == id && wanted(&entry.phase) => {
+                    Some(entry.at)
+                }
+                _ => None,
+            })
+        };
+        Some(StartCall {
+            requested: at(|phase| matches!(phase, Phase::Started))?,
+            answered: at(|phase| matches!(phase, Phase::Done { .. }))?,
         })
     }
 }

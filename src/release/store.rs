@@ -10,7 +10,7 @@ use super::{
     state::{RunId, State},
 };
 use crate::{
-    config::{ImageSource, ProjectName, Stack},
+    config::{ImageSource, ProjectName, STATE_VOLUME, Stack},
     docker::{ArchiveEntry, Engine, EngineError, HelperSpec, labels},
     images,
 };
@@ -53,7 +53,7 @@ impl StoreError {
 
 /// The engine's name of the state volume.
 pub(crate) fn volume_name(project: &ProjectName) -> String {
-    format!("{project}-state")
+    format!("{project}-{STATE_VOLUME}")
 }
 
 /// A record to be written.

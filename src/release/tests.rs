@@ -9,6 +9,11 @@ use std::{
 
 use chrono::Utc;
 use futures::FutureExt as _;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, UnixStream},
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     fixture,
@@ -259,7 +264,7 @@ async fn the_lock_is_for_one_and_says_whose_it_is() {
             assert_eq!(holder.who, Who::of_process());
             let status = lock_status(&sandbox.engine, sandbox.project()).await;
             assert_eq!(status.unwrap(), LockStatus::Held(*holder));
-            assert!(lock.is_held());
+            assert!(lock.held().is_held());
 
             lock.release().await.unwrap();
             let status = lock_status(&sandbox.engine, sandbox.project()).await;
@@ -297,16 +302,16 @@ async fn a_lock_that_is_taken_away_is_noticed_by_its_holder() {
         .await
         .run(async |sandbox| {
             let lock = sandbox.lock("up").await.unwrap();
-            let mut held = lock.watch();
+            let mut held = lock.held();
             let taken = release_by_force(&sandbox.engine, sandbox.project()).await;
             assert_eq!(taken.unwrap().unwrap().doing, "up");
-            let lost = tokio::time::timeout(Duration::from_secs(5), held.wait_for(|held| !held));
+            let lost = tokio::time::timeout(Duration::from_secs(5), held.lost());
             assert!(lost.await.is_ok(), "the holder does not notice");
-            assert!(!lock.is_held());
+            assert!(!held.is_held());
             let next = sandbox.lock("rollback").await.unwrap();
             // The first lets go of nothing that is another's.
             lock.release().await.unwrap();
-            assert!(next.is_held());
+            assert!(next.held().is_held());
             next.release().await.unwrap();
         })
         .await;
@@ -435,6 +440,74 @@ async fn a_lock_that_was_created_and_never_started_belongs_to_nobody_after_a_whi
             })
             .await;
             assert!(took > Duration::from_secs(10), "{took:?}");
+        })
+        .await;
+}
+
+/// A way to the engine over TCP that can be made to lose everything without a word.
+struct Link {
+    address: String,
+    dead: CancellationToken,
+}
+
+impl Link {
+    async fn new() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("tcp://{}", listener.local_addr().unwrap());
+        let dead = CancellationToken::new();
+        let is_dead = dead.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let engine = UnixStream::connect("/var/run/docker.sock").await.unwrap();
+                let (from_client, to_client) = client.into_split();
+                let (from_engine, to_engine) = engine.into_split();
+                tokio::spawn(carry(from_client, to_engine, is_dead.clone()));
+                tokio::spawn(carry(from_engine, to_client, is_dead.clone()));
+            }
+        });
+        Self { address, dead }
+    }
+}
+
+async fn carry(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    dead: CancellationToken,
+) {
+    tokio::select! {
+        _ = tokio::io::copy(&mut from, &mut to) => {}
+        () = dead.cancelled() => std::future::pending().await,
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_lost_link_frees_the_lock_and_its_holder_knows_before_anyone_else_has_it() {
+    Sandbox::new()
+        .await
+        .run(async |sandbox| {
+            let link = Link::new().await;
+            let far = Engine::connect(Some(&link.address)).await.unwrap();
+            let (project, run) = (sandbox.project(), RunId::at(Utc::now()));
+            let lock = Lock::take(&far, project, &sandbox.image, "up", &run).await;
+            let lock = lock.unwrap();
+            assert!(lock.held().is_held());
+
+            link.dead.cancel();
+            let began = Instant::now();
+            let mut held = lock.held();
+            let noticed = async {
+                held.lost().await;
+                began.elapsed()
+            };
+            let free = until("the lock is free", async || {
+                let status = lock_status(&sandbox.engine, project).await;
+                status.is_ok_and(|status| status == LockStatus::Free)
+            });
+            let (noticed, free) = tokio::join!(noticed, free);
+            figure(&format!("noticed after {noticed:?}, free after {free:?}"));
+            assert!(noticed < free, "noticed {noticed:?}, free {free:?}");
+            assert!(free < Duration::from_secs(20), "{free:?}");
         })
         .await;
 }

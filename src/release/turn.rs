@@ -8,13 +8,12 @@
 use chrono::Utc;
 use serde_json::Value as Json;
 use sysndd_protocol::ReleaseId;
-use tokio::sync::watch;
 
 use super::{
     audit::{self, AuditRecord, AuditResult},
     history::{self, InterruptedRun, Retention},
     journal::{self, Begin, End, Journal, JournalEntry, Outcome, PlannedOperation},
-    lock::{Lock, LockError},
+    lock::{Held, Lock, LockError},
     manifest::Manifest,
     state::{REPORT_SCHEMA, RunId, State, Verdict},
     store::{Record, Store, StoreError},
@@ -105,13 +104,13 @@ impl Turn {
         history::interrupted(&self.state, Some(&self.run))
     }
 
-    /// Turns false when the lock is lost: then no further operation may begin.
-    pub(crate) fn held(&self) -> watch::Receiver<bool> {
-        self.lock.watch()
+    /// Tells whether the lock is still ours: without it no further operation may begin.
+    pub(crate) fn held(&self) -> Held {
+        self.lock.held()
     }
 
     pub(crate) fn is_held(&self) -> bool {
-        self.lock.is_held()
+        self.lock.held().is_held()
     }
 
     /// Records what is about to be done, before it is. `manifest` is the release that comes of it, if

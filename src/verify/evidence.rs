@@ -1,6 +1,6 @@
 //! What checks look at, gathered once from every replica itself.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, future};
 use sysndd_protocol::{Event, HealthReport, StartupEvent};
 
@@ -10,6 +10,7 @@ use crate::{
     docker::{Engine, LogQuery},
     observe::{EventReader, Observed, Replica},
     probe::Prober,
+    release::{self, StartCall, State},
 };
 
 /// A deployment as it was found.
@@ -24,6 +25,9 @@ pub(crate) struct Evidence {
 /// One replica, in its own words.
 pub(crate) struct ReplicaEvidence {
     pub(crate) replica: Replica,
+    /// How the engine was asked to start it, where the journal of its run tells and it has not been
+    /// started again since.
+    pub(crate) start_call: Option<StartCall>,
     /// Startup events of all its lives, oldest first.
     pub(crate) events: Vec<StartupEvent>,
     /// Its health report; `None` when its service has no HTTP probe or it does not run.
@@ -89,11 +93,13 @@ pub(super) async fn gather(
     prober: &Prober,
     observed: Observed,
 ) -> Evidence {
+    // Without records the replicas' own times must do.
+    let state = release::read_state(engine, stack).await.unwrap_or_default();
     let replicas = future::join_all(
         observed
             .replicas
             .iter()
-            .map(|replica| gather_replica(stack, engine, prober, replica)),
+            .map(|replica| gather_replica(stack, engine, prober, &state, replica)),
     );
     let ledger = async {
         match &stack.migrations {
@@ -111,10 +117,21 @@ pub(super) async fn gather(
     }
 }
 
+/// The engine's clock may differ from that of the journal by as much.
+const CLOCKS: TimeDelta = TimeDelta::seconds(2);
+
+fn start_call(state: &State, replica: &Replica) -> Option<StartCall> {
+    let call = state.start_call(&replica.run, replica.name.as_str())?;
+    let started = replica.started_at?;
+    let of_this_call = call.requested - CLOCKS <= started && started <= call.answered + CLOCKS;
+    of_this_call.then_some(call)
+}
+
 async fn gather_replica(
     stack: &Stack,
     engine: &Engine,
     prober: &Prober,
+    state: &State,
     replica: &Replica,
 ) -> ReplicaEvidence {
     let reader = EventReader::new(stack.services.get(&replica.service));
@@ -126,6 +143,7 @@ async fn gather_replica(
         .collect();
     let (events, health) = future::join(events, ask_health(stack, prober, replica)).await;
     ReplicaEvidence {
+        start_call: start_call(state, replica),
         replica: replica.clone(),
         events,
         health,

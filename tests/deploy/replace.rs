@@ -129,8 +129,11 @@ async fn an_interrupted_release_is_undone() {
     let running = stack.call_by(&file.path(), &["up"]).start();
     eventually("old and new replicas run side by side", async || {
         let containers = stack.engine.containers(&stack.project).await;
-        let running = containers.values().filter(|state| *state == "running");
-        (running.count() == 11).then_some(())
+        let api = format!("{}-api-", stack.project);
+        let running = containers
+            .iter()
+            .filter(|(name, state)| name.starts_with(&api) && *state == "running");
+        (running.count() == 8).then_some(())
     })
     .await;
     running.signal(rustix::process::Signal::INT);

@@ -58,6 +58,8 @@ pub(crate) struct TestDatabase<'a> {
     project: String,
     /// With rights to make databases and users.
     pub(crate) url: String,
+    /// The `mysql` client in the server's own container, as a command that lacks the database's name.
+    pub(crate) client: String,
 }
 
 const DATABASE_STACK: &str = "tests/stacks/mysql.toml";
@@ -71,11 +73,15 @@ impl<'a> TestDatabase<'a> {
             deploy,
             project,
             url: String::new(),
+            client: String::new(),
         };
         let status = database.call(&["up"])?;
-        let Some(port) = published_port(&status) else {
+        let (Some(port), Some(container)) = (published_port(&status), container(&status)) else {
             bail!("the test database publishes no port: {status}");
         };
+        database.client = format!(
+            "docker exec --interactive --env MYSQL_PWD={DATABASE_PASSWORD} {container} mysql --host 127.0.0.1 --user root"
+        );
         database.url = format!("mysql://root:{DATABASE_PASSWORD}@127.0.0.1:{port}");
         Ok(database)
     }
@@ -104,6 +110,11 @@ impl Drop for TestDatabase<'_> {
 fn published_port(status: &Value) -> Option<u64> {
     let replica = status.get("services")?.get(0)?.get("replicas")?.get(0)?;
     replica.get("ports")?.get(0)?.get("host")?.as_u64()
+}
+
+fn container(status: &Value) -> Option<&str> {
+    let replica = status.get("services")?.get(0)?.get("replicas")?.get(0)?;
+    replica.get("container")?.as_str()
 }
 
 /// Whether `docker compose` can be measured against.

@@ -117,7 +117,8 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
                 "sysndd-api",
             ])
             .args(["--", "--ignored"])
-            .env("SYSNDD_TEST_MYSQL", &database.url),
+            .env("SYSNDD_TEST_MYSQL", &database.url)
+            .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client),
     )?;
     Ok(())
 }

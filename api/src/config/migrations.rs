@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sysndd_migrator::Mode;
+use sysndd_migrator::{Gaps, Mode};
 
 use super::Source;
 use super::source::duration;
@@ -20,6 +20,9 @@ pub(crate) struct Migrations {
     pub(crate) dir: PathBuf,
     /// `SYSNDD_MIGRATE_WAIT`: how long to wait for another applier.
     pub(crate) wait: Duration,
+    /// `SYSNDD_MIGRATE_GAPS`: what to think of numbers that are left out; they are fine for a
+    /// start that is not told.
+    pub(crate) gaps: Option<Gaps>,
 }
 
 impl Migrations {
@@ -34,6 +37,11 @@ impl Migrations {
                 .unwrap_or_else(|| "/app/migrations".to_owned())
                 .into(),
             wait: source.value("SYSNDD_MIGRATE_WAIT", DEFAULT_WAIT, duration),
+            gaps: source.value("SYSNDD_MIGRATE_GAPS", None, |text| {
+                text.parse()
+                    .map(Some)
+                    .map_err(|_: String| "must be allow or deny".to_owned())
+            }),
         }
     }
 }

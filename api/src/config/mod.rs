@@ -4,6 +4,7 @@
 //! `Debug` or `Display` here shows a secret.
 
 mod database;
+mod fault;
 mod identity;
 mod migrations;
 mod server;
@@ -15,6 +16,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub(crate) use database::{Database, DatabaseUrl};
+pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
 pub(crate) use migrations::Migrations;
 pub(crate) use server::Server;
@@ -29,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
+    pub(crate) fault: Option<Fault>,
     /// `SYSNDD_DATA_DIR`: the directory that all replicas share.
     pub(crate) data_dir: PathBuf,
     /// Variables named like ours that nothing reads.
@@ -43,6 +46,7 @@ impl Config {
         let database = Database::read(&mut source);
         let migrations = Migrations::read(&mut source);
         let telemetry = Telemetry::read(&mut source);
+        let fault = Fault::read(&mut source);
         let data_dir = source
             .text("SYSNDD_DATA_DIR")
             .unwrap_or_else(|| "/app/data".to_owned())
@@ -54,6 +58,7 @@ impl Config {
             database,
             migrations,
             telemetry,
+            fault,
             data_dir,
             unknown,
         }))

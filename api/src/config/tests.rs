@@ -44,8 +44,10 @@ fn all_faults_are_reported_at_once() {
         ("SYSNDD_DB_POOL_MAX", "4"),
         ("SYSNDD_DB_POOL_MIN", "5"),
         ("SYSNDD_DRAIN_DELAY", "1m"),
+        ("SYSNDD_FAULT", "migrate.nowhere"),
         ("SYSNDD_LOG", "a=b=c"),
         ("SYSNDD_MIGRATE", "maybe"),
+        ("SYSNDD_MIGRATE_GAPS", "some"),
         ("SYSNDD_RELEASE_FILE", "/does/not/exist"),
     ])
     .expect_err("faults");
@@ -160,6 +162,7 @@ fn the_reference_documents_exactly_the_variables_that_are_read() {
 
     let sources = [
         include_str!("database.rs"),
+        include_str!("fault.rs"),
         include_str!("identity.rs"),
         include_str!("migrations.rs"),
         include_str!("mod.rs"),

@@ -1,19 +1,23 @@
 //! The writer of startup events, in the shape that `sysndd-protocol` defines.
 
 use std::io::Write as _;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use chrono::Utc;
-use sysndd_migrator::EventSink;
+use rustix::process::{Signal, getpid, kill_process};
+use sysndd_migrator::{EventSink, Point};
 use sysndd_protocol::{Event, Level, StartupEvent};
 
-use crate::config::Identity;
+use crate::config::{Fault, Identity};
 
 /// Signs events and writes them, one line each.
 #[derive(Debug)]
 pub(crate) struct Events {
     identity: Identity,
     applying: AtomicBool,
+    fault: Option<Fault>,
+    /// How often the fault's point was reached.
+    passed: AtomicUsize,
 }
 
 impl Events {
@@ -21,7 +25,14 @@ impl Events {
         Self {
             identity,
             applying: AtomicBool::new(false),
+            fault: None,
+            passed: AtomicUsize::new(0),
         }
+    }
+
+    /// Ends the process at the fault's moment, as `kill -9` does.
+    pub(crate) fn dying_at(self, fault: Option<Fault>) -> Self {
+        Self { fault, ..self }
     }
 
     /// Says that something ordinary happened.
@@ -58,5 +69,17 @@ impl EventSink for Events {
         let _ = stdout
             .write_all(line.as_bytes())
             .and_then(|()| stdout.flush());
+    }
+
+    fn reached(&self, point: Point) {
+        let Some(fault) = self.fault.filter(|fault| fault.point == point) else {
+            return;
+        };
+        if self.passed.fetch_add(1, SeqCst) + 1 == fault.nth {
+            tracing::warn!(%point, nth = fault.nth, "SYSNDD_FAULT: this process kills itself");
+            if let Err(error) = kill_process(getpid(), Signal::KILL) {
+                tracing::error!(%error, "this process could not kill itself");
+            }
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::process::ExitStatus;
 
+use mysql_async::prelude::Queryable as _;
 use sysndd_protocol::{HealthReport, ReadyStatus};
 
-use crate::support::{Launch, shipped_migrations, with_database};
+use crate::support::{Launch, migrations, shipped_migrations, with_database};
 
 #[tokio::test]
 async fn a_wrong_configuration_is_told_in_full_with_exit_code_2() {
@@ -123,14 +124,160 @@ async fn migrate_works_on_any_folder_and_any_database_with_no_other_configuratio
         let (code, text, _) = migrate(&["status"]).await;
         assert!(code.success());
         assert_eq!(
-            text,
+            text[..6],
             [
                 "head     005_reference_data.sql",
                 "applied  5",
                 "pending  0",
-                "lock     free"
+                "lock     free",
+                "",
+                "FILE                    STATE    WHEN                     TOOK    BY",
             ]
+            .map(str::to_owned),
+            "{text:?}"
         );
+        assert_eq!(text.len(), 11, "a line a file: {text:?}");
+
+        let (code, text, stderr) = migrate(&["plan", "--exit-code"]).await;
+        assert_eq!(code.code(), Some(0), "{text:?} {stderr}");
+        let (code, text, stderr) = migrate(&["verify"]).await;
+        assert_eq!(code.code(), Some(0), "{text:?} {stderr}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn lint_and_new_need_neither_a_database_nor_any_other_configuration() {
+    let dir = migrations(&[(
+        "001_a.sql",
+        "CREATE TABLE a (id INT PRIMARY KEY) ENGINE=InnoDB;",
+    )]);
+    let folder = dir.path().to_str().expect("UTF-8");
+    let migrate = async |arguments: &[&str]| {
+        let arguments = [&["migrate"], arguments, &["--dir", folder]].concat();
+        Launch::new(&arguments).start().end().await
+    };
+    let (code, stdout, stderr) = migrate(&["new", "Add", "a note", "--format", "json"]).await;
+    assert!(code.success(), "{stderr}");
+    let made: serde_json::Value = serde_json::from_str(&stdout.concat()).expect("JSON");
+    assert_eq!(made["file"], "002_add_a_note.sql");
+    assert!(dir.path().join("002_add_a_note.sql").is_file());
+    let (code, _, stderr) = migrate(&["new", "../evil"]).await;
+    assert_eq!(code.code(), Some(1));
+    assert!(stderr.contains("it is a path"), "{stderr}");
+
+    std::fs::write(
+        dir.path().join("002_twice.sql"),
+        "CREATE TABLE b (id INT PRIMARY KEY);",
+    )
+    .expect("written");
+    let (code, stdout, stderr) = migrate(&["lint"]).await;
+    assert_eq!(code.code(), Some(1), "{stderr}");
+    assert!(stdout.concat().contains("002_"), "{stdout:?}");
+    let (code, stdout, _) = migrate(&["lint", "--format", "json"]).await;
+    assert_eq!(code.code(), Some(1));
+    let found: serde_json::Value = serde_json::from_str(&stdout.concat()).expect("JSON");
+    assert_eq!(found["schema"], "sysndd-migrate/lint/1");
+    assert!(!found["findings"].as_array().expect("a list").is_empty());
+
+    // What does need a database says so.
+    let (code, _, stderr) = migrate(&["status"]).await;
+    assert_eq!(code.code(), Some(2));
+    assert!(
+        stderr.contains("SYSNDD_DATABASE_URL: is not set"),
+        "{stderr}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_schema_without_a_ledger_is_baselined_and_the_rest_applied() {
+    with_database(|db| async move {
+        let mut conn = db.connect().await;
+        conn.query_drop("CREATE TABLE a (id INT PRIMARY KEY)")
+            .await
+            .expect("made");
+        let dir = migrations(&[
+            (
+                "001_a.sql",
+                "-- verify: SELECT COUNT(*) = 0 FROM a\nCREATE TABLE a (id INT PRIMARY KEY);",
+            ),
+            ("002_b.sql", "CREATE TABLE b (id INT PRIMARY KEY);"),
+        ]);
+        let folder = dir.path().to_str().expect("UTF-8");
+        let url_file = dir.path().join("url");
+        std::fs::write(&url_file, db.url() + "\n").expect("written");
+        let migrate = async |arguments: &[&str]| {
+            let arguments = [&["migrate"], arguments, &["--dir", folder]].concat();
+            let launch = Launch::new(&arguments).set("SYSNDD_DATABASE_URL_FILE", &url_file);
+            launch.set("SYSNDD_REPLICA", "person").start().end().await
+        };
+        let (code, stdout, stderr) = migrate(&["baseline", "--upto", "1"]).await;
+        assert!(code.success(), "{stderr}");
+        assert!(
+            stdout.contains(&"recorded  001_a.sql".to_owned()),
+            "{stdout:?}"
+        );
+        let (code, _, stderr) = migrate(&["baseline", "--all"]).await;
+        assert_eq!(code.code(), Some(1));
+        assert!(stderr.contains("has 1 rows already"), "{stderr}");
+
+        let (code, stdout, _) = migrate(&["plan", "--exit-code"]).await;
+        assert_eq!(code.code(), Some(10), "{stdout:?}");
+        let (code, _, stderr) = migrate(&["up"]).await;
+        assert!(code.success(), "{stderr}");
+        let (code, stdout, _) = migrate(&["status"]).await;
+        assert!(code.success());
+        assert!(
+            stdout
+                .iter()
+                .any(|line| line.starts_with("001_a.sql  adopted") && line.ends_with("person")),
+            "{stdout:?}"
+        );
+
+        conn.query_drop("INSERT INTO a VALUES (1)")
+            .await
+            .expect("written");
+        let (code, stdout, _) = migrate(&["verify", "--format", "json"]).await;
+        assert_eq!(code.code(), Some(1));
+        let report: serde_json::Value = serde_json::from_str(&stdout.concat()).expect("JSON");
+        assert_eq!(
+            (&report["holds"], &report["conditions"][0]["verdict"]),
+            (&false.into(), &"false".into())
+        );
+
+        let (code, _, stderr) = migrate(&["resolve", "001_a.sql", "--done"]).await;
+        assert_eq!(code.code(), Some(1));
+        assert!(stderr.contains("it is adopted"), "{stderr}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_start_refuses_gaps_where_it_is_told_to() {
+    with_database(|db| async move {
+        let dir = migrations(&[
+            ("001_a.sql", "CREATE TABLE a (id INT PRIMARY KEY);"),
+            ("003_c.sql", "CREATE TABLE c (id INT PRIMARY KEY);"),
+        ]);
+        let folder = dir.path().to_str().expect("UTF-8");
+        let up = async |gaps: &str| {
+            Launch::new(&["migrate", "up", "--dir", folder])
+                .set("SYSNDD_DATABASE_URL", db.url())
+                .set("SYSNDD_MIGRATE_GAPS", gaps)
+                .start()
+                .end()
+                .await
+        };
+        let (code, _, stderr) = up("deny").await;
+        assert_eq!(code.code(), Some(1));
+        assert!(
+            stderr.contains("a number is left out between 001_a.sql and 003_c.sql"),
+            "{stderr}"
+        );
+        let (code, _, stderr) = up("allow").await;
+        assert!(code.success(), "{stderr}");
     })
     .await;
 }

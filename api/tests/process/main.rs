@@ -3,6 +3,7 @@
 
 mod boot;
 mod commands;
+mod fault;
 mod outage;
 mod shutdown;
 mod support;

@@ -63,6 +63,8 @@ pub(crate) struct Class {
     pub(crate) session: Session,
     /// Whether it names a storage engine other than `InnoDB`.
     pub(crate) other_engine: bool,
+    /// Whether it makes an object that then exists: `CREATE`.
+    pub(crate) creates: bool,
 }
 
 impl Class {
@@ -72,6 +74,7 @@ impl Class {
             guarded,
             session,
             other_engine: false,
+            creates: false,
         }
     }
 
@@ -81,6 +84,7 @@ impl Class {
             guarded,
             session: Session::Clean,
             other_engine: false,
+            creates: false,
         }
     }
 
@@ -121,7 +125,10 @@ pub(crate) fn classify(statement: &str) -> Class {
         return Class::opaque(true, Session::Clean);
     };
     if let Some(class) = compound(&tokens) {
-        return class;
+        return Class {
+            creates: true,
+            ..class
+        };
     }
     if tokens[..tokens.len() - 1].contains(&Token::Mark(b';')) {
         // Several statements under another delimiter: which of them ran cannot be told.
@@ -140,6 +147,7 @@ pub(crate) fn classify(statement: &str) -> Class {
         class.session = Session::Reads;
     }
     class.other_engine = names_other_engine(&tokens);
+    class.creates = first.is("CREATE");
     class
 }
 

@@ -4,6 +4,7 @@ use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::ledger::{LEDGER_TABLE, State};
+use crate::remedy::remedy;
 
 /// Why [`migrate`](crate::migrate) or one of its relatives did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +114,12 @@ pub enum MigrateError {
         /// Statement, counted from 1.
         statement: usize,
         /// Why it cannot be told.
+        reason: String,
+    },
+    /// The database is not one that a baseline is for; nothing was changed.
+    #[error("no baseline was made, nothing was changed: {reason}")]
+    NoBaseline {
+        /// Why, and what to do instead.
         reason: String,
     },
     /// There is nothing to resolve in this file.
@@ -341,7 +348,8 @@ fn list(refusals: &[Refusal]) -> String {
 fn waiting_for(holder: Option<&str>, check: bool) -> String {
     match (holder, check) {
         (Some(holder), _) => format!(
-            "the migration lock is held by {holder}. If that is stuck, end it; if its migration takes that long, raise the wait budget"
+            "the migration lock is held by {holder}. A statement that runs is finished by the server even when its replica is gone, and the lock is free then. \
+             If it is stuck, end it (`KILL` and the connection's number); if it takes that long, raise the wait budget"
         ),
         (None, true) => "nobody applied them, and this replica only checks (mode `check`). Start one that migrates".to_owned(),
         (None, false) => "the migration lock could not be taken, though nobody was seen to hold it. Try again".to_owned(),
@@ -349,12 +357,13 @@ fn waiting_for(holder: Option<&str>, check: bool) -> String {
 }
 
 fn ledger_hint(source: &mysql_async::Error) -> &'static str {
-    match server_code(source) {
+    let code = server_code(source);
+    match code {
         Some(1142..=1144 | 1044 | 1227) => {
             "give the database user SELECT, INSERT, UPDATE, CREATE and ALTER on this database"
         }
         _ if is_transient(source) => "try again when the database answers",
-        _ => "mend that first",
+        _ => remedy(code).unwrap_or("mend that first"),
     }
 }
 

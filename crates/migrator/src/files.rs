@@ -66,11 +66,16 @@ impl MigrationSet {
                 faults,
             });
         }
+        Ok(Self::of(dir, files))
+    }
+
+    /// A set of files that were read one by one.
+    pub(crate) fn of(directory: &Path, mut files: Vec<MigrationFile>) -> Self {
         files.sort_by(|a, b| (a.version, &a.name).cmp(&(b.version, &b.name)));
-        Ok(Self {
-            directory: dir.to_owned(),
+        Self {
+            directory: directory.to_owned(),
             files,
-        })
+        }
     }
 
     /// The files, in numeric order.
@@ -114,7 +119,17 @@ impl MigrationFile {
                 "the text is not UTF-8; convert it".to_owned(),
             )]);
         };
-        let script = text.strip_prefix('\u{feff}').unwrap_or(text);
+        // As the client has it: line ends are the same in every checkout.
+        let script = &text
+            .strip_prefix('\u{feff}')
+            .unwrap_or(text)
+            .replace("\r\n", "\n");
+        if let Some(at) = script.find('\0') {
+            return Err(vec![fault(
+                Some(script[..at].matches('\n').count() + 1),
+                "there is a null byte; write \\0 inside a string, or 0x00".to_owned(),
+            )]);
+        }
         let pieces =
             pieces(script).map_err(|error| vec![fault(Some(error.line()), error.to_string())])?;
         let (header, faults) = header(&pieces);
@@ -212,7 +227,7 @@ pub(crate) fn version_and_rest(name: &str) -> Option<(u64, &str)> {
     Some((number.parse().ok()?, rest))
 }
 
-fn sql_files(dir: &Path) -> std::io::Result<Vec<String>> {
+pub(crate) fn sql_files(dir: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in std::fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();

@@ -74,8 +74,8 @@ pub(crate) enum Token {
     Word(String),
     /// A name in back quotes, unquoted.
     Name(String),
-    /// A string in ' or ".
-    Text,
+    /// A string in ' or ", without them, its escapes as written.
+    Text(String),
     /// `@name`.
     UserVariable,
     /// `@@name`.
@@ -118,8 +118,10 @@ pub(crate) fn tokens(statement: &str) -> Vec<Token> {
             // Only the end of an executable comment can be here.
             b'*' if bytes.get(at + 1) == Some(&b'/') => at + 2,
             b'\'' | b'"' => {
-                tokens.push(Token::Text);
-                quoted_end(bytes, at).unwrap_or(bytes.len())
+                let end = quoted_end(bytes, at).unwrap_or(bytes.len());
+                let inner = statement.get(at + 1..end.saturating_sub(1));
+                tokens.push(Token::Text(inner.unwrap_or("").to_owned()));
+                end
             }
             b'`' => {
                 let end = quoted_end(bytes, at).unwrap_or(bytes.len());

@@ -15,14 +15,13 @@
 //!
 //! Nobody ever queues: every attempt has a time-out of 0.
 
-use std::fmt;
-
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::MigrateError;
 use crate::files::hex;
+use crate::holder::Holder;
 
 /// `MySQL` takes no longer lock names.
 const LONGEST_NAME: usize = 64;
@@ -146,66 +145,8 @@ fn failed(doing: &'static str, source: mysql_async::Error) -> MigrateError {
     MigrateError::Lock { doing, source }
 }
 
-/// Connection attribute by which an applier tells its name to those who wait.
-pub(crate) const REPLICA_ATTRIBUTE: &str = "replica";
-
-/// Who holds the lock, as far as the server tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Holder {
-    connection: u32,
-    replica: Option<String>,
-    host: Option<String>,
-}
-
-impl Holder {
-    /// Names the holder of a connection. What the user's privileges or the server's settings hide
-    /// is left out.
-    pub(crate) async fn of(conn: &mut Conn, connection: u32) -> Self {
-        let attribute = format!(
-            "SELECT ATTR_VALUE FROM performance_schema.session_account_connect_attrs \
-             WHERE PROCESSLIST_ID = {connection} AND ATTR_NAME = '{REPLICA_ATTRIBUTE}'"
-        );
-        let host =
-            format!("SELECT HOST FROM information_schema.PROCESSLIST WHERE ID = {connection}");
-        Self {
-            connection,
-            replica: conn.query_first(attribute).await.ok().flatten(),
-            host: conn.query_first(host).await.ok().flatten(),
-        }
-    }
-
-    /// A holder of whom nothing but the connection is known.
-    pub(crate) fn unnamed(connection: u32) -> Self {
-        Self {
-            connection,
-            replica: None,
-            host: None,
-        }
-    }
-
-    /// Whether both are one applier: its connection changes during a pass, its name does not.
-    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
-        self.connection == other.connection
-            || (self.replica.is_some() && self.replica == other.replica)
-    }
-}
-
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let from = self
-            .host
-            .as_ref()
-            .map(|host| format!(" from {host}"))
-            .unwrap_or_default();
-        match &self.replica {
-            Some(replica) => write!(f, "{replica} (connection {}{from})", self.connection),
-            None => write!(f, "connection {}{from}", self.connection),
-        }
-    }
-}
-
 /// Who holds the migration lock of the connection's database, as far as the server tells: the
-/// replica's name, its connection and where it comes from.
+/// replica's name, its connection, where it comes from and what it is doing.
 pub async fn lock_holder(conn: &mut Conn) -> Result<Option<String>, MigrateError> {
     let keys = Keys::of(conn.opts().db_name().ok_or(MigrateError::NoDatabase)?);
     match keys.used_by(conn).await? {
@@ -233,20 +174,5 @@ mod tests {
             assert!(!keys.zero.contains('\''), "{}", keys.zero);
             assert_ne!(keys, Keys::of("sysndd"));
         }
-    }
-
-    #[test]
-    fn a_holder_is_named_as_far_as_it_is_known() {
-        let holder = |connection, replica: Option<&str>| Holder {
-            connection,
-            replica: replica.map(str::to_owned),
-            host: Some("172.18.0.3:4".to_owned()),
-        };
-        let named = holder(7, Some("api-1"));
-        assert_eq!(named.to_string(), "api-1 (connection 7 from 172.18.0.3:4)");
-        assert_eq!(Holder::unnamed(7).to_string(), "connection 7");
-        assert!(named.is_same_as(&holder(8, Some("api-1"))));
-        assert!(!named.is_same_as(&holder(8, Some("api-2"))));
-        assert!(!holder(7, None).is_same_as(&holder(8, None)));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Refusal;
 use crate::files::{MigrationFile, MigrationSet};
 use crate::header::Compat;
-use crate::ledger::{LedgerRow, State};
+use crate::ledger::LedgerRow;
 use crate::settings::Gaps;
 
 /// Where a database stands against a set of files.
@@ -52,7 +52,7 @@ pub(crate) fn position<'a>(
     refusals.extend(
         known
             .iter()
-            .filter(|row| row.state != State::Adopted && set.get(&row.filename).is_none())
+            .filter(|row| !row.is_exempt() && set.get(&row.filename).is_none())
             .map(|row| Refusal::Missing {
                 file: row.filename.clone(),
                 state: row.state,
@@ -86,8 +86,7 @@ fn duplicates<'a>(
     set: &MigrationSet,
     row_of: &impl Fn(&MigrationFile) -> Option<&'a LedgerRow>,
 ) -> Vec<Refusal> {
-    let adopted =
-        |file: &MigrationFile| row_of(file).is_some_and(|row| row.state == State::Adopted);
+    let adopted = |file: &MigrationFile| row_of(file).is_some_and(LedgerRow::is_exempt);
     set.files()
         .windows(2)
         .filter(|pair| pair[0].version() == pair[1].version() && !pair.iter().all(adopted))
@@ -103,7 +102,7 @@ fn missing_numbers(set: &MigrationSet, rows: &[LedgerRow]) -> Vec<Refusal> {
     // A number that only an adopted row has is not left out.
     let adopted = |version: u64| {
         rows.iter()
-            .any(|row| row.state == State::Adopted && row.version == Some(version))
+            .any(|row| row.is_exempt() && row.version == Some(version))
     };
     set.files()
         .windows(2)
@@ -117,7 +116,7 @@ fn missing_numbers(set: &MigrationSet, rows: &[LedgerRow]) -> Vec<Refusal> {
 
 fn changed(file: &MigrationFile, row: &LedgerRow) -> Option<Refusal> {
     let checksum = row.checksum.as_deref()?;
-    (row.state == State::Applied && checksum != file.checksum()).then(|| Refusal::Changed {
+    (row.state.is_done() && checksum != file.checksum()).then(|| Refusal::Changed {
         file: file.name().to_owned(),
         applied: checksum.to_owned(),
         found: file.checksum().to_owned(),
@@ -125,8 +124,9 @@ fn changed(file: &MigrationFile, row: &LedgerRow) -> Option<Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
+    use crate::ledger::State;
 
     fn set(files: &[(&str, &str)]) -> MigrationSet {
         let dir = tempfile::tempdir().expect("a temporary directory");
@@ -136,7 +136,8 @@ mod tests {
         MigrationSet::load(dir.path()).expect("loads")
     }
 
-    fn row(filename: &str, state: State) -> LedgerRow {
+    /// A row without anything but its state.
+    pub(crate) fn row(filename: &str, state: State) -> LedgerRow {
         LedgerRow {
             filename: filename.to_owned(),
             version: crate::files::version_and_rest(filename).map(|(version, _)| version),
@@ -210,6 +211,22 @@ mod tests {
         let refusals = position(&set, &rows, Gaps::Allow).refusals;
         assert!(
             matches!(&refusals[..], [Refusal::Changed { file, .. }] if file == "1_a.sql"),
+            "{refusals:?}"
+        );
+    }
+
+    #[test]
+    fn a_baselined_file_is_held_to_its_checksum_like_an_applied_one() {
+        let set = set(&[("1_a.sql", "A"), ("3_c.sql", "C")]);
+        let baselined = |name: &str| LedgerRow {
+            checksum: Some("0".repeat(64)),
+            ..row(name, State::Adopted)
+        };
+        let rows = [baselined("1_a.sql"), baselined("2_b.sql")];
+        let refusals = position(&set, &rows, Gaps::Allow).refusals;
+        assert!(
+            matches!(&refusals[..], [Refusal::Changed { file, .. }, Refusal::Missing { file: missing, .. }]
+                if file == "1_a.sql" && missing == "2_b.sql"),
             "{refusals:?}"
         );
     }

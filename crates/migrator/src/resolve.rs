@@ -4,8 +4,9 @@ use mysql_async::Opts;
 
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
+use crate::holder::Holder;
 use crate::ledger::{self, LedgerRow, State};
-use crate::lock::{Holder, Key, Keys};
+use crate::lock::{Key, Keys};
 use crate::session::{Dialer, close};
 use crate::settings::Settings;
 use crate::units::Units;

@@ -15,12 +15,15 @@ use sysndd_protocol::{Event, Level, MigrationPath};
 use crate::apply::Applier;
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet, hex};
+use crate::holder::Holder;
 use crate::ledger::{self, Ledger, Shape, State};
-use crate::lock::{Holder, Key, Keys};
+use crate::lock::{Key, Keys};
 use crate::outcome::{Outcome, millis};
+use crate::point::Point;
 use crate::position::{Position, position};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Mode, Settings};
+use crate::told::Told;
 
 /// Brings the database up to the files, or waits while another replica does.
 ///
@@ -109,7 +112,7 @@ impl Start<'_> {
         let waiting = Instant::now();
         // Also a waiter needs it: on a server without autocommit every look would be the first.
         self.dialer.prepare(&mut conn).await?;
-        let mut told: Option<(u32, Holder)> = None;
+        let mut told = Told::default();
         loop {
             let holder = self
                 .dialer
@@ -131,15 +134,13 @@ impl Start<'_> {
                     return self.under_lock(conn, waiting).await;
                 }
             } else if let Some(connection) = holder
-                && told.as_ref().is_none_or(|(seen, _)| *seen != connection)
+                && told.wants(connection, self.settings.wait_report)
             {
                 let holder = self.name(&mut conn, connection).await;
-                if told.is_none_or(|(_, before)| !before.is_same_as(&holder)) {
-                    let holder = Some(holder.to_string());
-                    self.events
-                        .emit(Level::Info, Event::MigrationLockWait { holder });
+                if let Some((level, holder)) = told.say(holder, self.settings.wait_report) {
+                    let holder = Some(holder);
+                    self.events.emit(level, Event::MigrationLockWait { holder });
                 }
-                told = Some((connection, holder));
             }
             if waiting.elapsed() >= self.settings.wait_budget {
                 let holder = match holder {
@@ -158,6 +159,7 @@ impl Start<'_> {
     }
 
     async fn under_lock(&self, mut conn: Conn, waiting: Instant) -> Result<Outcome, MigrateError> {
+        self.events.reached(Point::LockTaken);
         let ledger = self.read(&mut conn).await?;
         let now = self.position(&ledger)?;
         if now.pending.is_empty() {
@@ -179,6 +181,7 @@ impl Start<'_> {
             },
         );
         let shape = self.ready_ledger(&mut conn, &ledger.shape).await?;
+        self.events.reached(Point::LedgerReady);
         let mut applier = Applier {
             dialer: self.dialer,
             keys: self.keys,
@@ -188,16 +191,26 @@ impl Start<'_> {
             shape,
             conn,
             key: Key::Zero,
+            unwritten: None,
+            transactional: None,
         };
+        let mut passed = Ok(());
         for file in &now.pending {
-            if let Err(error) = applier.file(file, ledger.get(file.name())).await {
-                // Those who wait need not wait for the connection to end.
-                if let Err(unfreed) = applier.finish().await {
-                    tracing::debug!(%unfreed, "the lock ends with the connection");
-                }
-                return Err(error);
+            passed = applier.file(file, ledger.get(file.name())).await;
+            if passed.is_err() {
+                break;
             }
         }
+        // Also when a file failed before its own begin was written, the one before it is done.
+        let written = applier.write(None).await;
+        if let Err(error) = passed.and(written) {
+            // Those who wait need not wait for the connection to end.
+            if let Err(unfreed) = applier.finish().await {
+                tracing::debug!(%unfreed, "the lock ends with the connection");
+            }
+            return Err(error);
+        }
+        self.events.reached(Point::BeforeRelease);
         applier.finish().await?;
         let done = names(&now.pending);
         self.events.emit(

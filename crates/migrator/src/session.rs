@@ -9,7 +9,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder, Row};
 
 use crate::error::MigrateError;
-use crate::lock::REPLICA_ATTRIBUTE;
+use crate::holder::REPLICA_ATTRIBUTE;
 use crate::settings::Settings;
 
 /// A session that does nothing for so long is ended by the server, which frees its lock: an
@@ -135,6 +135,13 @@ impl Dialer {
     pub(crate) async fn rows(&self, conn: &mut Conn, query: &str) -> Result<Vec<Row>, RunError> {
         let connection = conn.id();
         self.watched(connection, conn.query(query)).await
+    }
+
+    /// The warnings of the statement before: level, code, text. What cannot be had is left out.
+    pub(crate) async fn warnings(&self, conn: &mut Conn) -> Vec<(String, u16, String)> {
+        let asked = async { Ok(conn.query("SHOW WARNINGS").await) };
+        let answer = self.bounded("reading warnings", asked).await;
+        answer.ok().and_then(Result::ok).unwrap_or_default()
     }
 
     /// Waits for the work on `connection`, however long it takes, while a second connection

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use sysndd_protocol::{Event, Level, ReleaseId, ReplicaName};
+
+use crate::point::Point;
 
 /// What to do about pending files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,13 +33,26 @@ impl std::str::FromStr for Mode {
 }
 
 /// What to think of numbers that are left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Gaps {
     /// They are fine.
     #[default]
     Allow,
     /// They are refused.
     Deny,
+}
+
+impl std::str::FromStr for Gaps {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "allow" => Ok(Self::Allow),
+            "deny" => Ok(Self::Deny),
+            other => Err(format!("`{other}` is neither allow nor deny")),
+        }
+    }
 }
 
 /// How to migrate.
@@ -52,6 +68,8 @@ pub struct Settings {
     pub wait_budget: Duration,
     /// How often a waiter looks.
     pub poll_interval: Duration,
+    /// How often a waiter says again whom it waits for and what that is doing.
+    pub wait_report: Duration,
     /// How long connecting may take before it counts as failed.
     pub connect_timeout: Duration,
     /// How long a query of this crate's own may take: reading the ledger, asking for the lock.
@@ -76,6 +94,7 @@ impl Settings {
             release: None,
             wait_budget: Duration::from_mins(15),
             poll_interval: Duration::from_millis(100),
+            wait_report: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(5),
             query_timeout: Duration::from_secs(10),
             watch_interval: Duration::from_secs(5),
@@ -89,4 +108,9 @@ impl Settings {
 pub trait EventSink: Send + Sync {
     /// Takes one event, in the order in which they happen.
     fn emit(&self, level: Level, event: Event);
+
+    /// An applier has come to this point. For drills that end it there; anything else ignores it.
+    fn reached(&self, point: Point) {
+        let _ = point;
+    }
 }

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
+use crate::holder::Holder;
 use crate::ledger::{LedgerRow, read_with_lock};
-use crate::lock::{Holder, Keys};
+use crate::lock::Keys;
 use crate::position::position;
 use crate::settings::Gaps;
 
@@ -37,20 +38,44 @@ pub struct LockState {
     pub held: bool,
     /// Who, as far as the database tells.
     pub holder: Option<String>,
+    /// Where the holder's connection comes from: an address or a name, without the port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The container at that address, where the reader knows containers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<String>,
 }
 
-/// Reads where the connection's database stands. The caller bounds it in time.
+impl LockState {
+    pub(crate) fn held_by(holder: &Holder) -> Self {
+        Self {
+            held: true,
+            holder: Some(holder.to_string()),
+            host: holder.host.as_deref().map(without_port),
+            container: None,
+        }
+    }
+}
+
+/// Reads where the connection's database stands; left out numbers are fine. The caller bounds it
+/// in time.
 pub async fn status(conn: &mut Conn, set: &MigrationSet) -> Result<Status, MigrateError> {
+    status_with(conn, set, Gaps::Allow).await
+}
+
+/// As [`status`], with an opinion about left out numbers.
+pub async fn status_with(
+    conn: &mut Conn,
+    set: &MigrationSet,
+    gaps: Gaps,
+) -> Result<Status, MigrateError> {
     let keys = Keys::of(conn.opts().db_name().ok_or(MigrateError::NoDatabase)?);
     let (holder, ledger) = read_with_lock(conn, &keys).await?;
     let lock = match holder {
-        Some(id) => LockState {
-            held: true,
-            holder: Some(Holder::of(conn, id).await.to_string()),
-        },
+        Some(id) => LockState::held_by(&Holder::of(conn, id).await),
         None => LockState::default(),
     };
-    let found = position(set, &ledger.rows, Gaps::Allow);
+    let found = position(set, &ledger.rows, gaps);
     Ok(Status {
         head: found.head.map(str::to_owned),
         applied: found.applied,
@@ -64,4 +89,10 @@ pub async fn status(conn: &mut Conn, set: &MigrationSet) -> Result<Status, Migra
         lock,
         rows: ledger.rows,
     })
+}
+
+fn without_port(host: &str) -> String {
+    host.rsplit_once(':')
+        .map_or(host, |(host, _)| host)
+        .to_owned()
 }

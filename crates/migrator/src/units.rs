@@ -4,6 +4,12 @@
 use crate::classify::{Class, Kind, Object, Session, classify};
 use crate::files::MigrationFile;
 
+/// Counts the server's tables whose rows no transaction brings back, and the engine of new tables
+/// where it is such a one. While there are any, row changes may be theirs.
+pub(crate) const OTHER_ENGINES: &str = "SELECT COUNT(*) + (@@default_storage_engine <> 'InnoDB') FROM information_schema.TABLES \
+     WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE NOT IN ('InnoDB', 'PERFORMANCE_SCHEMA') \
+     AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')";
+
 /// One stretch of a file. `first` and `last` are indexes of statements, both inside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unit {
@@ -71,6 +77,23 @@ impl Units {
     /// The unit that begins after `done` statements.
     pub(crate) fn beginning_at(&self, done: usize) -> Option<usize> {
         self.units.iter().position(|unit| unit.first == done)
+    }
+
+    /// How many units from this one on create objects, each its own. When none of these objects
+    /// exists at the begin, their existence tells afterwards which of the units ran.
+    pub(crate) fn creations(&self, from: usize) -> usize {
+        let mut made: Vec<&Object> = Vec::new();
+        let next = self.units[from..]
+            .iter()
+            .take_while(|unit| match &unit.how {
+                How::Definition(objects) if self.classes[unit.first].creates => {
+                    let new = objects.iter().all(|object| !made.contains(&object));
+                    made.extend(objects);
+                    new
+                }
+                _ => false,
+            });
+        next.count()
     }
 
     /// Whether the statements from `first` to `last` may all run again.
@@ -230,6 +253,19 @@ mod tests {
             ),
             ["definition 1-1", "opaque 2-2"]
         );
+    }
+
+    #[test]
+    fn creations_of_different_objects_stand_together() {
+        let file = |script: &str| {
+            let file = MigrationFile::parse("1_a.sql", script.as_bytes()).expect("parses");
+            Units::of(&file, true)
+        };
+        let units = file(
+            "CREATE TABLE a (b INT); CREATE VIEW v AS SELECT 1; CREATE TABLE a (b INT); CREATE TABLE c (b INT); DROP TABLE d; INSERT INTO a VALUES (1);",
+        );
+        let counts: Vec<usize> = (0..6).map(|at| units.creations(at)).collect();
+        assert_eq!(counts, [2, 3, 2, 1, 0, 0]);
     }
 
     #[test]

@@ -81,6 +81,13 @@ impl Table<'_, '_> {
         self.optional(key, about, shape)
     }
 
+    /// Leaves these keys, if they are there, to whoever reads the whole table.
+    pub(in crate::config) fn leave<const N: usize>(&mut self, keys: [&'static str; N]) {
+        let keys = keys.into_iter();
+        self.properties
+            .extend(keys.map(|key| (key.to_owned(), Json::Null)));
+    }
+
     /// Which of these keys are written, at fault or not.
     pub(in crate::config) fn written<const N: usize>(
         &self,

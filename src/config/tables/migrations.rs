@@ -1,25 +1,26 @@
 //! `[migrations]`.
 
+use sysndd_migrator::Gaps;
+
 use super::{directory, service_ref};
 use crate::config::{
-    read::{Kind, Table, list, plain, text, then},
-    stack::Migrations,
+    read::{Kind, Table, boolean, choice, text, then},
+    stack::{MigrationFiles, Migrations},
 };
+
+/// As they are written.
+pub(in crate::config) const GAPS: &[(&str, Gaps)] = &[("allow", Gaps::Allow), ("deny", Gaps::Deny)];
 
 pub(super) fn migrations(t: &mut Table<'_, '_>) -> Option<Migrations> {
     let service = t.required("service", "The service that applies them.", service_ref());
-    let dir = t.required(
-        "dir",
-        "Directory of the files.",
-        directory("migrations directory"),
-    );
     let database = t.required(
         "database",
-        "Where the ledger is: mysql://user:password@service:port/database.",
+        "Where the ledger is: mysql://user:password@host:port/database; the host is a service, or has a dot in its name.",
         then(text(), |url, place, pass| {
             let exposed = url.expose();
             match host(&exposed) {
-                Some(host) if pass.defines(Kind::Service, host) => {}
+                // A service's name has no dot.
+                Some(host) if host.contains('.') || pass.defines(Kind::Service, host) => {}
                 Some(host) => pass.refer(Kind::Service, host, place),
                 None => pass.fault_at(
                     place,
@@ -30,16 +31,46 @@ pub(super) fn migrations(t: &mut Table<'_, '_>) -> Option<Migrations> {
             Some(url)
         }),
     );
-    let status_command = t.required(
-        "status_command",
-        "Run inside a replica where the database cannot be reached from here.",
-        list(plain()),
-    );
+    let files = files(t);
     Some(Migrations {
         service: service?,
-        dir: dir?,
         database: database?,
-        status_command: status_command?,
+        files: files?,
+    })
+}
+
+/// The same table, for those who only look at the files: what else is in it may be at fault.
+pub(super) fn files_alone(t: &mut Table<'_, '_>) -> Option<MigrationFiles> {
+    t.leave(["service", "database"]);
+    files(t)
+}
+
+fn files(t: &mut Table<'_, '_>) -> Option<MigrationFiles> {
+    let dir = t.required(
+        "dir",
+        "Directory of the files.",
+        directory("migrations directory"),
+    );
+    let require_engine = t.optional(
+        "require_engine",
+        "`migrate lint` finds a CREATE TABLE that does not name its engine. Default: false.",
+        boolean(),
+    );
+    let require_charset = t.optional(
+        "require_charset",
+        "`migrate lint` finds a CREATE TABLE that does not name its character set. Default: false.",
+        boolean(),
+    );
+    let gaps = t.optional(
+        "gaps",
+        "Numbers that are left out. Default: `migrate lint` finds them, everything else allows them.",
+        choice(GAPS),
+    );
+    Some(MigrationFiles {
+        dir: dir?,
+        require_engine: require_engine.unwrap_or(false),
+        require_charset: require_charset.unwrap_or(false),
+        gaps,
     })
 }
 

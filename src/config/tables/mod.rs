@@ -13,6 +13,7 @@ mod service;
 mod verify;
 
 pub(super) use bases::SOURCES;
+pub(super) use migrations::GAPS;
 pub(super) use service::{RESTARTS, UPDATE_ORDERS};
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
@@ -24,8 +25,8 @@ use super::{
     grammar,
     read::{Kind, Parsed, Shape, Table, integer, map, parsed, plain, table, then, whole_table},
     stack::{
-        BaseName, Deploy, Endpoint, Owner, ProjectName, SecretSpec, ServiceName, Stack, Volume,
-        VolumeName,
+        BaseName, Deploy, Endpoint, MigrationFiles, Owner, ProjectName, SecretSpec, ServiceName,
+        Stack, Volume, VolumeName,
     },
 };
 
@@ -102,6 +103,11 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         migrations,
         verify: verify.unwrap_or_default(),
     }
+}
+
+/// The part of `[migrations]` that concerns the files alone.
+pub(super) fn migration_files() -> impl Shape<Out = MigrationFiles> {
+    whole_table(migrations::files_alone)
 }
 
 /// `[secrets]`.

@@ -109,3 +109,53 @@ fn secrets_at_fault_are_refused() {
     let errors = missing_secrets(Path::new(FILE_NAME), &environment).unwrap_err();
     assert_eq!(errors.faults().len(), 1, "{errors}");
 }
+
+#[test]
+fn migration_files_are_found_without_secrets_and_whatever_else_is_at_fault() {
+    let file = "project = 7\n[services.db]\nimage = \"${NOT_SET}\"\n[migrations]\nservice = \"nobody\"\ndir = \"sql\"\n\
+                database = \"mysql://u:${DB_PASSWORD:?set it}@db:3306/d\"\nrequire_charset = true\ngaps = \"deny\"\n";
+    let (_directory, environment) = directory(&[("sysndd.toml", file), ("sql/001_a.sql", "")]);
+    let files = migration_files(Path::new(FILE_NAME), &environment).unwrap();
+    let files = files.expect("the file has migrations");
+    assert_eq!(files.dir, environment.directory.join("sql"));
+    assert_eq!(
+        (files.require_engine, files.require_charset, files.gaps),
+        (false, true, Some(sysndd_migrator::Gaps::Deny))
+    );
+
+    let (_directory, environment) = directory(&[("sysndd.toml", FILE)]);
+    let none = migration_files(Path::new(FILE_NAME), &environment).unwrap();
+    assert!(none.is_none());
+
+    let misspelt = "[migrations]\ndir = \"sql\"\ngap = \"deny\"\n";
+    let (_directory, environment) = directory(&[("sysndd.toml", misspelt)]);
+    let errors = migration_files(Path::new(FILE_NAME), &environment).unwrap_err();
+    let said = errors.to_string();
+    assert!(said.contains("did you mean `gaps`?"), "{said}");
+    assert_eq!(
+        errors.faults().len(),
+        2,
+        "the directory is not there: {said}"
+    );
+}
+
+#[test]
+fn the_database_is_a_service_or_a_host_elsewhere() {
+    let file = |host: &str| {
+        format!(
+            "project = \"p\"\n[services.web]\nimage = \"web\"\n[migrations]\nservice = \"web\"\ndir = \"sql\"\n\
+             database = \"mysql://u:p@{host}:3306/d\"\n"
+        )
+    };
+    for (host, right) in [
+        ("web", true),
+        ("db.example.org", true),
+        ("10.0.0.7", true),
+        ("wbe", false),
+    ] {
+        let (_directory, environment) =
+            directory(&[("sysndd.toml", &file(host)), ("sql/001_a.sql", "")]);
+        let loaded = load(Path::new(FILE_NAME), &environment);
+        assert_eq!(loaded.is_ok(), right, "{host}");
+    }
+}

@@ -179,10 +179,10 @@ fn references_to_other_entries() {
         ),
         with_service!("project = \"p\"\n[verify.data]\nservice = \"api\"\npath = \"/data\""),
         with_service!(
-            "project = \"p\"\n[migrations]\nservice = \"api\"\ndir = \"migrations\"\ndatabase = \"mysql://u:p@localhost:3306/d\"\nstatus_command = [\"x\"]"
+            "project = \"p\"\n[migrations]\nservice = \"api\"\ndir = \"migrations\"\ndatabase = \"mysql://u:p@localhost:3306/d\""
         ),
         with_service!(
-            "project = \"p\"\n[migrations]\nservice = \"web\"\ndir = \"migrations\"\ndatabase = \"postgres://web/d\"\nstatus_command = [\"x\"]"
+            "project = \"p\"\n[migrations]\nservice = \"web\"\ndir = \"migrations\"\ndatabase = \"postgres://web/d\"\ngaps = \"some\""
         ),
     ]);
     insta::assert_snapshot!(said);
@@ -201,6 +201,7 @@ fn what_only_the_whole_can_tell() {
          [services.a]\nimage = \"a\"\nports = [\"127.0.0.1:80:1\", \"81:1\", \"81:1/udp\"]\n\
          [services.b]\nimage = \"b\"\nports = [\"bad\", \"127.0.0.2:80:1\", \"0.0.0.0:81:1\"]\n",
         service!("image = \"web\"\nreplicas = 2\nports = [\"80\", \"8080:80\"]"),
+        "project = \"p\"\n[services.a]\nimage = \"a\"\n[volumes.state]\n",
         service!("image = \"web\"\nvolumes = [\"./a:/data\", \"./b:/data/\"]"),
         "project = \"p\"\n[volumes.data]\n\
          [services.a]\nbuild = { uid = 1000 }\nvolumes = [\"data:/d\"]\n\

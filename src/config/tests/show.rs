@@ -92,7 +92,9 @@ generation = { port = 81, path = "/generation" }
 service = "api"
 dir = "migrations"
 database = "mysql://u:${DB_PASSWORD}@db:3306/d"
-status_command = ["status"]
+require_engine = true
+require_charset = true
+gaps = "deny"
 
 [verify]
 startup_budget = "10s"

@@ -173,6 +173,16 @@ fn a_run_without_an_end_was_cut_off_unless_it_holds_the_lock() {
 }
 
 #[test]
+fn a_run_is_proven_when_all_is_done_that_comes_before_the_end_of_the_old() {
+    let mut state = State::default();
+    let done = |id: usize| operation(id, 3, Phase::Done { ms: 1 });
+    add(&mut state, begin(1, None), vec![done(0)]);
+    assert!(!interrupted(&state, None).unwrap().proven);
+    add(&mut state, begin(2, None), vec![done(1), done(0)]);
+    assert!(interrupted(&state, None).unwrap().proven);
+}
+
+#[test]
 fn the_newest_of_several_runs_that_were_cut_off_speaks_for_all() {
     let mut state = State::default();
     let older = add(&mut state, begin(1, None), vec![]);

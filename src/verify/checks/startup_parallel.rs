@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     config::ServiceName,
+    release::StartCall,
     verify::{Check, Context, Outcome, ReplicaEvidence, Suite},
 };
 
@@ -13,7 +14,7 @@ pub(super) const CHECK: Check = Check {
     id: "startup.parallel",
     suite: Suite::Startup,
     requirements: &["TEST-02", "DEPLOY-03"],
-    expected: "replicas that were brought up together are all starting at one moment, or start within verify.start_spread for every four of them, and within three quarters of it where each had to wait for the one before",
+    expected: "replicas that were brought up together were all asked to start before the engine had answered for one; without a record of that, all are starting at one moment, or start within verify.start_spread for every four of them, and within three quarters of it where each had to wait for the one before",
     run: |context| Box::pin(async { check(context) }),
 };
 
@@ -77,7 +78,10 @@ fn check(context: &Context<'_>) -> Outcome {
             let waited = spread * 4 > limit * 3
                 && numbers.at_once < 2
                 && waiting_explains(spread, &intervals);
-            if overlap <= TimeDelta::zero() && (spread > limit || waited) {
+            let calls: Option<Vec<StartCall>> = batch.iter().map(|e| e.start_call).collect();
+            let apart = overlap <= TimeDelta::zero() && (spread > limit || waited);
+            // What was asked for at one moment is parallel, however long a busy engine took.
+            if calls.map_or(apart, |calls| !asked_at_once(&calls)) {
                 faults.push(describe(&numbers));
             }
             all.push(numbers);
@@ -100,6 +104,13 @@ fn check(context: &Context<'_>) -> Outcome {
 fn limit(for_four: TimeDelta, replicas: usize) -> TimeDelta {
     let fours = i32::try_from(replicas.div_ceil(4)).unwrap_or(i32::MAX);
     for_four.checked_mul(fours).unwrap_or(TimeDelta::MAX)
+}
+
+/// Whether all were asked for before the engine had answered the first.
+fn asked_at_once(calls: &[StartCall]) -> bool {
+    let last_request = calls.iter().map(|call| call.requested).max();
+    let first_answer = calls.iter().map(|call| call.answered).min();
+    last_request <= first_answer
 }
 
 fn describe(numbers: &Numbers) -> String {
@@ -245,6 +256,20 @@ mod tests {
     fn more_replicas_may_be_further_apart() {
         let seconds = |replicas| limit(TimeDelta::seconds(2), replicas).num_seconds();
         assert_eq!([2, 4, 5, 16].map(seconds), [2, 2, 4, 8]);
+    }
+
+    #[test]
+    fn starts_are_parallel_when_all_were_asked_for_before_one_was_answered() {
+        let calls = |calls: &[(i64, i64)]| -> Vec<StartCall> {
+            let at = |ms| DateTime::from_timestamp_millis(ms).unwrap();
+            let call = |(requested, answered): &(i64, i64)| StartCall {
+                requested: at(*requested),
+                answered: at(*answered),
+            };
+            calls.iter().map(call).collect()
+        };
+        assert!(asked_at_once(&calls(&[(0, 900), (3, 400), (5, 2000)])));
+        assert!(!asked_at_once(&calls(&[(0, 90), (91, 180), (181, 270)])));
     }
 
     #[test]

@@ -25,7 +25,7 @@ impl Applier<'_> {
                     Err(error)
                         if server_code(&error).is_some_and(|code| ABSENT.contains(&code)) =>
                     {
-                        Ok(Some("absent".to_owned()))
+                        Ok(Some(ABSENT_TEXT.to_owned()))
                     }
                     Ok(None) | Err(mysql_async::Error::Server(_)) => Ok(None),
                     Err(source) => Err(MigrateError::Session { source }),
@@ -40,6 +40,9 @@ impl Applier<'_> {
         Ok(Some(hex(&hash.finalize())))
     }
 }
+
+/// What is hashed in place of a definition that is not there.
+pub(super) const ABSENT_TEXT: &str = "absent";
 
 /// No such table, routine, trigger, event, database: answers of `SHOW CREATE` only.
 const ABSENT: [u16; 5] = [1146, 1305, 1360, 1539, 1049];

@@ -8,6 +8,7 @@ use crate::error::{MigrateError, StatementError, is_transient, server_code, shor
 use crate::files::MigrationFile;
 use crate::ledger;
 use crate::outcome::millis;
+use crate::remedy::remedy;
 use crate::session::RunError;
 
 impl Applier<'_> {
@@ -43,16 +44,20 @@ impl Applier<'_> {
                 "The connection is lost; the next start goes on where it is certain".to_owned()
             }
             (false, true) => format!(
-                "How much of it took effect cannot be told. Look at the schema and mend the file, then run \
+                "How much of it took effect cannot be told; {2} statements before it are applied and recorded, and every file before. \
+                 {3}, look at the schema, then run \
                  `migrate resolve {0} --retry` to run it again from statement {1} or `migrate resolve {0} --done` to go on behind it",
                 file.name(),
-                done + 1
+                done + 1,
+                done,
+                remedy(code).unwrap_or("Mend the file")
             ),
             (false, false) => format!(
-                "{} of {} statements are applied and recorded, and every file before. Mend the file and start again: \
+                "{} of {} statements are applied and recorded, and every file before. {} and start again: \
                  it goes on with statement {}",
                 done,
                 file.statements().len(),
+                remedy(code).unwrap_or("Mend the file"),
                 done + 1
             ),
         };

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Applier;
 use crate::error::MigrateError;
+use crate::point::Point;
 use crate::session::close;
 
 /// How long taking over the other key may take. Only a starter that looks, or a session that is
@@ -30,6 +31,7 @@ impl Applier<'_> {
             }
             tokio::time::sleep(KEY_RETRY).await;
         }
+        self.events.reached(Point::SessionChanged);
         // Only a session that still has its key now had it all the time.
         if !self
             .dialer

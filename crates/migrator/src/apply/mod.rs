@@ -6,8 +6,11 @@
 mod definition;
 mod failure;
 mod handover;
+mod note;
 mod post_condition;
 mod unit;
+
+pub(crate) use post_condition::holds;
 
 use std::time::Instant;
 
@@ -17,13 +20,14 @@ use sysndd_protocol::{Event, Level};
 
 use crate::error::MigrateError;
 use crate::files::MigrationFile;
-use crate::ledger::{self, Doubt, LedgerRow, Shape};
+use crate::ledger::{self, Doubt, Entry, LedgerRow, Shape};
 use crate::lock::{Key, Keys};
 use crate::outcome::millis;
+use crate::point::Point;
 use crate::resume::{Resume, resume};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Settings};
-use crate::units::{How, Units};
+use crate::units::{How, OTHER_ENGINES, Unit, Units};
 
 /// One pass over the pending files: the session that holds the lock, and what it writes under.
 pub(crate) struct Applier<'a> {
@@ -35,6 +39,16 @@ pub(crate) struct Applier<'a> {
     pub(crate) shape: Shape,
     pub(crate) conn: Conn,
     pub(crate) key: Key,
+    /// The file before, whose end goes into the ledger with the begin of the next.
+    pub(crate) unwritten: Option<Finished>,
+    /// Whether every table is known to be transactional; `None` when that must be asked.
+    pub(crate) transactional: Option<bool>,
+}
+
+/// A file that is done and whose row does not say so yet.
+pub(crate) struct Finished {
+    entry: Entry,
+    event: Event,
 }
 
 impl Applier<'_> {
@@ -51,15 +65,18 @@ impl Applier<'_> {
             .units
             .get(from)
             .map_or(file.statements().len(), |unit| unit.first);
+        // With the row goes what the first definition needs noted, and the end of the file before.
+        let mut note = self.note_for(&units, from).await?;
         let begin = ledger::begin(
-            &mut self.conn,
             &self.shape,
             file,
             done,
+            &note.doubt,
             self.settings,
             &self.run_id,
         );
-        self.dialer.bounded("writing the ledger", begin).await?;
+        self.write(Some(begin)).await?;
+        self.events.reached(Point::FileBegun);
         if row.is_some() {
             let event = Event::MigrationResumed {
                 version: file.version(),
@@ -67,24 +84,40 @@ impl Applier<'_> {
             };
             self.events.emit(Level::Warn, event);
         }
-        for unit in &units.units[from..] {
-            if let Err(failure) = self.unit(file, &units, unit).await {
+        for unit in from..units.units.len() {
+            if let Err(failure) = self.unit(file, &units, unit, &mut note).await {
                 return Err(self.failed(file, failure, started).await);
             }
         }
+        self.events.reached(Point::PostCondition);
         self.post_condition(file, started).await?;
         let duration_ms = millis(started);
-        let applied = ledger::applied(&mut self.conn, &self.shape, file, duration_ms);
-        self.dialer.bounded("writing the ledger", applied).await?;
-        self.events.emit(
-            Level::Info,
-            Event::MigrationApplied {
+        self.unwritten = Some(Finished {
+            entry: ledger::applied(&self.shape, file, duration_ms),
+            event: Event::MigrationApplied {
                 version: file.version(),
                 file: file.name().to_owned(),
                 statements: file.statements().len(),
                 duration_ms,
             },
-        );
+        });
+        Ok(())
+    }
+
+    /// Writes the end of the file before, if that was not written yet, and `more` with it.
+    pub(crate) async fn write(&mut self, more: Option<Entry>) -> Result<(), MigrateError> {
+        let before = self.unwritten.take();
+        let entries: Vec<Entry> = before
+            .iter()
+            .map(|finished| finished.entry.clone())
+            .chain(more)
+            .collect();
+        let sent = ledger::send(&mut self.conn, &entries);
+        self.dialer.bounded("writing the ledger", sent).await?;
+        if let Some(finished) = before {
+            self.events.reached(Point::FileDone);
+            self.events.emit(Level::Info, finished.event);
+        }
         Ok(())
     }
 
@@ -103,24 +136,32 @@ impl Applier<'_> {
 
     async fn units(&mut self, file: &MigrationFile) -> Result<Units, MigrateError> {
         let units = Units::of(file, true);
-        if !units.has_rows() {
-            return Ok(units);
-        }
-        let query = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_TYPE = 'BASE TABLE' \
-             AND ENGINE NOT IN ('InnoDB', 'PERFORMANCE_SCHEMA') \
-             AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema')";
-        let conn = &mut self.conn;
-        let others = self.dialer.bounded("reading the storage engines", async {
-            conn.query_first::<u64, _>(query)
-                .await
-                .map_err(|source| MigrateError::Session { source })
-        });
-        let others = others.await?.unwrap_or(0);
-        Ok(if others == 0 {
+        let transactional = match self.transactional {
+            _ if !units.has_rows() => return Ok(units),
+            Some(known) => known,
+            None => self.ask_engines().await?,
+        };
+        // Row changes and definitions of InnoDB tables keep it so.
+        let plain = |unit: &Unit| !matches!(unit.how, How::Opaque { .. });
+        let keeps =
+            units.units.iter().all(plain) && !units.classes.iter().any(|class| class.other_engine);
+        self.transactional = Some(transactional).filter(|_| keeps);
+        Ok(if transactional {
             units
         } else {
             Units::of(file, false)
         })
+    }
+
+    /// Whether every table is transactional, and every new one will be.
+    async fn ask_engines(&mut self) -> Result<bool, MigrateError> {
+        let conn = &mut self.conn;
+        let others = self.dialer.bounded("reading the storage engines", async {
+            conn.query_first::<u64, _>(OTHER_ENGINES)
+                .await
+                .map_err(|source| MigrateError::Session { source })
+        });
+        Ok(others.await?.unwrap_or(0) == 0)
     }
 
     async fn starting_point(
@@ -132,19 +173,12 @@ impl Applier<'_> {
         match resume(file, units, row) {
             Resume::At(unit) => Ok(unit),
             Resume::Compare { unit, before_hash } => {
-                let How::Definition(objects) = &units.units[unit].how else {
-                    return Ok(unit);
-                };
-                match self.definitions(objects).await? {
-                    Some(now) if now == before_hash => Ok(unit),
-                    Some(_) => Ok(unit + 1),
-                    None => {
-                        let reason = "its target's definition cannot be read".to_owned();
-                        Err(self
-                            .in_doubt(file, row, units.units[unit].first, reason)
-                            .await)
-                    }
+                if let Some(undone) = self.first_undone(units, unit, &before_hash).await? {
+                    return Ok(undone);
                 }
+                let reason = "its target's definition cannot be read".to_owned();
+                let statement = units.units[unit].first;
+                Err(self.in_doubt(file, row, statement, reason).await)
             }
             Resume::InDoubt { statement, reason } => {
                 Err(self.in_doubt(file, row, statement, reason).await)
@@ -162,6 +196,9 @@ impl Applier<'_> {
         let done = row
             .map_or(0, |row| row.statements_done)
             .min(file.statements().len());
+        if let Err(error) = self.write(None).await {
+            return error;
+        }
         let noted = ledger::failed(&mut self.conn, file, done, Some(statement + 1), &reason, 0);
         match self.dialer.bounded("writing the ledger", noted).await {
             Ok(()) => MigrateError::InDoubt {
@@ -180,7 +217,7 @@ impl Applier<'_> {
         done: usize,
         doubt: &Doubt,
     ) -> Result<(), MigrateError> {
-        let noted = ledger::checkpoint(&mut self.conn, file, done, doubt);
-        self.dialer.bounded("writing the ledger", noted).await
+        self.write(Some(ledger::checkpoint(file, done, doubt)))
+            .await
     }
 }

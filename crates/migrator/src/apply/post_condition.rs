@@ -57,7 +57,7 @@ impl Applier<'_> {
 }
 
 /// Whether a post-condition's answer is one true value; what it is instead.
-fn holds(rows: &[Row]) -> Result<(), String> {
+pub(crate) fn holds(rows: &[Row]) -> Result<(), String> {
     let [row] = rows else {
         return Err(format!("it returned {} rows instead of one", rows.len()));
     };

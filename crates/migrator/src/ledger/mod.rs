@@ -3,6 +3,7 @@
 //! Here stand its columns and the meaning of a row. A ledger that cannot be read is an error,
 //! never an empty one: only "no such table" means that nothing was ever applied.
 
+mod adopted;
 mod read;
 mod write;
 
@@ -11,9 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::header::Compat;
 
+pub(crate) use adopted::adopted;
 pub use read::read_ledger;
 pub(crate) use read::{Ledger, read, read_with_lock};
-pub(crate) use write::{Doubt, adopt, applied, begin, checkpoint, create, failed, resolved};
+pub(crate) use write::{
+    Doubt, Entry, adopt, applied, begin, checkpoint, create, failed, resolved, send,
+};
 
 /// Name of the ledger table, in the database that is migrated.
 pub const LEDGER_TABLE: &str = "schema_version";
@@ -30,7 +34,8 @@ pub enum State {
     Failed,
     /// It is not known whether a part of it ran; a person decides (see [`resolve`](crate::resolve)).
     InDoubt,
-    /// It was applied before this ledger knew checksums.
+    /// It was applied before this ledger was there: by the original `SysNDD`, whose ledger knew no
+    /// checksums, or by whoever made the schema that [`baseline`](crate::baseline) recorded.
     Adopted,
 }
 
@@ -99,6 +104,14 @@ pub struct LedgerRow {
     pub done_hash: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+impl LedgerRow {
+    /// Whether nothing but its name is known: it was adopted from a ledger without checksums.
+    /// Such rows are exempt from the rules about duplicates, missing and changed files.
+    pub(crate) fn is_exempt(&self) -> bool {
+        self.state == State::Adopted && self.checksum.is_none()
+    }
 }
 
 /// A column that an older ledger may lack. All are nullable or have a default, so that writers

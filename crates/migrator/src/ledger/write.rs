@@ -7,7 +7,7 @@ use super::{COLUMNS, LEDGER_TABLE, Shape, State};
 use sysndd_protocol::ReleaseId;
 
 use crate::error::MigrateError;
-use crate::files::MigrationFile;
+use crate::files::{MigrationFile, hex};
 use crate::settings::Settings;
 
 /// Errors are kept for people to read, not as an archive.
@@ -62,88 +62,135 @@ pub(crate) async fn adopt(conn: &mut Conn, missing: &[usize]) -> Result<(), Migr
         })
 }
 
-/// A pass begins, or goes on with, a file whose first `done` statements are certain.
-pub(crate) async fn begin(
-    conn: &mut Conn,
-    shape: &Shape,
-    file: &MigrationFile,
-    done: usize,
-    settings: &Settings,
-    run_id: &str,
-) -> Result<(), MigrateError> {
-    let (success_column, success_value, success_update) = if shape.has_success() {
-        (", success", ", 0", ", success = 0")
-    } else {
-        ("", "", "")
+/// A write that was put together and not sent yet: several go in one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry(String);
+
+/// Writes the entries in one round trip, all of them or none.
+pub(crate) async fn send(conn: &mut Conn, entries: &[Entry]) -> Result<(), MigrateError> {
+    let texts: Vec<&str> = entries.iter().map(|entry| entry.0.as_str()).collect();
+    let query = match texts[..] {
+        [] => return Ok(()),
+        [one] => one.to_owned(),
+        _ => format!("START TRANSACTION; {}; COMMIT", texts.join("; ")),
     };
-    let query = format!(
-        "INSERT INTO {LEDGER_TABLE} (filename, version, checksum, compat, state, statements_done, statements_total, \
-         done_hash, applied_at, applied_by, run_id, `release`{success_column}) \
-         VALUES (:filename, :version, :checksum, :compat, :state, :done, :total, :done_hash, NOW(6), :by, :run, :release{success_value}) \
-         ON DUPLICATE KEY UPDATE version = :version, checksum = :checksum, compat = :compat, state = :state, \
-         statements_done = :done, statements_total = :total, done_hash = :done_hash, in_doubt = NULL, before_hash = NULL, \
-         error = NULL, applied_at = NOW(6), applied_by = :by, run_id = :run, `release` = :release{success_update}"
-    );
-    let values = params! {
-        "filename" => file.name(),
-        "version" => file.version(),
-        "checksum" => file.checksum(),
-        "compat" => file.compat().as_str(),
-        "state" => State::Running.as_str(),
-        "done" => done,
-        "total" => file.statements().len(),
-        "done_hash" => file.prefix_checksum(done),
-        "by" => settings.replica.as_str(),
-        "run" => run_id,
-        "release" => settings.release.as_ref().map(ReleaseId::as_str),
-    };
-    write(conn, query, values).await
+    conn.query_drop(query)
+        .await
+        .map_err(|source| MigrateError::Ledger {
+            doing: "write",
+            source,
+        })
 }
 
-/// The first `done` statements are certain; `doubt` is what begins now.
-pub(crate) async fn checkpoint(
-    conn: &mut Conn,
+/// A pass begins, or goes on with, a file whose first `done` statements are certain; `doubt` is
+/// what begins at once.
+pub(crate) fn begin(
+    shape: &Shape,
     file: &MigrationFile,
     done: usize,
     doubt: &Doubt,
-) -> Result<(), MigrateError> {
-    let query = format!(
-        "UPDATE {LEDGER_TABLE} SET statements_done = :done, done_hash = :done_hash, in_doubt = :in_doubt, \
-         before_hash = :before_hash WHERE filename = :filename"
-    );
-    let values = params! {
-        "filename" => file.name(),
-        "done" => done,
-        "done_hash" => file.prefix_checksum(done),
-        "in_doubt" => doubt.statement,
-        "before_hash" => doubt.before_hash.as_deref(),
-    };
-    write(conn, query, values).await
+    settings: &Settings,
+    run_id: &str,
+) -> Entry {
+    let mut columns = vec![
+        ("version", file.version().to_string()),
+        ("checksum", text(file.checksum())),
+        ("compat", text(file.compat().as_str())),
+        ("state", text(State::Running.as_str())),
+        ("statements_total", file.statements().len().to_string()),
+        ("error", "NULL".to_owned()),
+        ("applied_at", "NOW(6)".to_owned()),
+        ("applied_by", text(settings.replica.as_str())),
+        ("run_id", text(run_id)),
+        (
+            "`release`",
+            or_null(settings.release.as_ref().map(ReleaseId::as_str)),
+        ),
+    ];
+    columns.extend(progress(file, done, doubt));
+    if shape.has_success() {
+        columns.push(("success", "0".to_owned()));
+    }
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let values: Vec<&str> = columns.iter().map(|(_, value)| value.as_str()).collect();
+    Entry(format!(
+        "INSERT INTO {LEDGER_TABLE} (filename, {}) VALUES ({}, {}) ON DUPLICATE KEY UPDATE {}",
+        names.join(", "),
+        text(file.name()),
+        values.join(", "),
+        assignments(&columns)
+    ))
+}
+
+/// The first `done` statements are certain; `doubt` is what begins now.
+pub(crate) fn checkpoint(file: &MigrationFile, done: usize, doubt: &Doubt) -> Entry {
+    update(file, &progress(file, done, doubt))
 }
 
 /// The file is done and its post-condition holds.
-pub(crate) async fn applied(
-    conn: &mut Conn,
-    shape: &Shape,
-    file: &MigrationFile,
-    duration_ms: u64,
-) -> Result<(), MigrateError> {
-    let success = if shape.has_success() {
-        ", success = 1"
-    } else {
-        ""
-    };
-    let query = format!(
-        "UPDATE {LEDGER_TABLE} SET state = :state, statements_done = :done, done_hash = NULL, in_doubt = NULL, before_hash = NULL, \
-         error = NULL, applied_at = NOW(6), duration_ms = COALESCE(duration_ms, 0) + :duration{success} WHERE filename = :filename"
+pub(crate) fn applied(shape: &Shape, file: &MigrationFile, duration_ms: u64) -> Entry {
+    let mut columns = vec![
+        ("state", text(State::Applied.as_str())),
+        ("statements_done", file.statements().len().to_string()),
+        ("applied_at", "NOW(6)".to_owned()),
+        (
+            "duration_ms",
+            format!("COALESCE(duration_ms, 0) + {duration_ms}"),
+        ),
+    ];
+    columns.extend(
+        ["done_hash", "in_doubt", "before_hash", "error"].map(|name| (name, "NULL".to_owned())),
     );
-    let values = params! {
-        "filename" => file.name(),
-        "state" => State::Applied.as_str(),
-        "done" => file.statements().len(),
-        "duration" => duration_ms,
-    };
-    write(conn, query, values).await
+    if shape.has_success() {
+        columns.push(("success", "1".to_owned()));
+    }
+    update(file, &columns)
+}
+
+type Assigned = (&'static str, String);
+
+fn progress(file: &MigrationFile, done: usize, doubt: &Doubt) -> [Assigned; 4] {
+    [
+        ("statements_done", done.to_string()),
+        ("done_hash", text(&file.prefix_checksum(done))),
+        (
+            "in_doubt",
+            doubt
+                .statement
+                .map_or_else(|| "NULL".to_owned(), |statement| statement.to_string()),
+        ),
+        ("before_hash", or_null(doubt.before_hash.as_deref())),
+    ]
+}
+
+fn update(file: &MigrationFile, columns: &[Assigned]) -> Entry {
+    Entry(format!(
+        "UPDATE {LEDGER_TABLE} SET {} WHERE filename = {}",
+        assignments(columns),
+        text(file.name())
+    ))
+}
+
+fn assignments(columns: &[Assigned]) -> String {
+    let assigned: Vec<String> = columns
+        .iter()
+        .map(|(name, value)| format!("{name} = {value}"))
+        .collect();
+    assigned.join(", ")
+}
+
+/// A literal that means the same in every `sql_mode`: whether a backslash escapes depends on it.
+fn text(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b" _-.,:/+".contains(&byte);
+    if value.bytes().all(plain) {
+        format!("'{value}'")
+    } else {
+        format!("_utf8mb4 0x{}", hex(value.as_bytes()))
+    }
+}
+
+fn or_null(value: Option<&str>) -> String {
+    value.map_or_else(|| "NULL".to_owned(), text)
 }
 
 /// The file failed; `done` statements are certain and `doubt` is not.
@@ -205,4 +252,17 @@ async fn write(conn: &mut Conn, query: String, values: Params) -> Result<(), Mig
             doing: "write",
             source,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn literals_need_no_escape() {
+        assert_eq!(text("001_a.sql"), "'001_a.sql'");
+        assert_eq!(text(r"it's\"), "_utf8mb4 0x697427735c");
+        assert_eq!(text(""), "''");
+        assert_eq!(or_null(None), "NULL");
+    }
 }

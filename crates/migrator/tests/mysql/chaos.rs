@@ -16,7 +16,7 @@ const ROUNDS: usize = 5;
 
 /// Every kind of unit, and nothing that may end in doubt. The keys are written out: numbers that
 /// `InnoDB` gave to an insert which was undone stay used up.
-fn all_kinds() -> MigrationSet {
+pub(crate) fn all_kinds() -> MigrationSet {
     files(&[
         (
             "001_tables.sql",
@@ -47,11 +47,17 @@ fn all_kinds() -> MigrationSet {
             "-- verify: SELECT COUNT(*) = 6 FROM a\nINSERT INTO d VALUES (1);\nALTER TABLE d ADD COLUMN e INT NOT NULL DEFAULT 1;\nINSERT INTO d VALUES (2, 2);\n\
              CREATE TRIGGER t BEFORE INSERT ON d FOR EACH ROW SET NEW.e = NEW.e + 1;\nINSERT INTO d VALUES (3, 3);",
         ),
+        (
+            "006_together.sql",
+            "CREATE TABLE e (id INT PRIMARY KEY);\nCREATE TABLE f (id INT PRIMARY KEY, e INT, FOREIGN KEY (e) REFERENCES e (id));\n\
+             CREATE VIEW w AS SELECT id FROM f;\nCREATE TRIGGER u BEFORE INSERT ON f FOR EACH ROW SET NEW.e = NEW.id;\n\
+             INSERT INTO e VALUES (1);\nCREATE TABLE g (id INT PRIMARY KEY);\nCREATE TABLE IF NOT EXISTS h (id INT PRIMARY KEY);\nINSERT INTO f (id) VALUES (1);",
+        ),
     ])
 }
 
 /// Definitions and rows of everything but the ledger.
-async fn picture(db: &Database) -> Vec<String> {
+pub(crate) async fn picture(db: &Database) -> Vec<String> {
     let mut conn = db.connect().await;
     let tables: Vec<String> = conn
         .query("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME <> 'schema_version' ORDER BY 1")
@@ -59,15 +65,15 @@ async fn picture(db: &Database) -> Vec<String> {
         .expect("runs");
     let mut picture = Vec::new();
     for table in tables {
-        picture.extend(texts(&mut conn, &format!("SHOW CREATE TABLE {table}")).await);
-        picture.extend(texts(&mut conn, &format!("SELECT * FROM {table} ORDER BY 1")).await);
+        picture.extend(texts(&mut conn, &format!("SHOW CREATE TABLE `{table}`")).await);
+        picture.extend(texts(&mut conn, &format!("SELECT * FROM `{table}` ORDER BY 1")).await);
     }
     picture.extend(texts(&mut conn, "SELECT ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()").await);
     picture.extend(texts(&mut conn, "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()").await);
     picture
 }
 
-async fn texts(conn: &mut Conn, query: &str) -> Vec<String> {
+pub(crate) async fn texts(conn: &mut Conn, query: &str) -> Vec<String> {
     let rows: Vec<mysql_async::Row> = conn.query(query).await.expect("runs");
     let text = |row: mysql_async::Row| {
         let values = row.unwrap().into_iter();
@@ -80,10 +86,10 @@ async fn texts(conn: &mut Conn, query: &str) -> Vec<String> {
 }
 
 /// A small generator, so that a run can be repeated from its seed.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -91,7 +97,7 @@ impl Random {
     }
 }
 
-fn rounds() -> usize {
+pub(crate) fn rounds() -> usize {
     std::env::var("SYSNDD_TEST_ROUNDS")
         .ok()
         .and_then(|rounds| rounds.parse().ok())
@@ -99,7 +105,7 @@ fn rounds() -> usize {
 }
 
 /// `SYSNDD_TEST_SEED`, or another one every time.
-fn seed() -> u64 {
+pub(crate) fn seed() -> u64 {
     std::env::var("SYSNDD_TEST_SEED")
         .ok()
         .and_then(|seed| seed.parse().ok())

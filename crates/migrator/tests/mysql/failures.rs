@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use mysql_async::prelude::Queryable as _;
 use mysql_async::{Opts, OptsBuilder};
 use sysndd_migrator::{MigrateError, Settings, State, migrate};
 use sysndd_protocol::Event;
@@ -288,4 +289,55 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicB
             return;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn row_changes_that_lose_in_a_deadlock_are_made_again() {
+    with_database(|db| async move {
+        db.run("CREATE TABLE a (id INT PRIMARY KEY, n INT NOT NULL)").await;
+        db.run("INSERT INTO a VALUES (1, 0), (2, 0)").await;
+        let mut other = db.connect().await;
+        // The server undoes the one that changed fewer rows.
+        let more = (10..60).map(|id| format!("({id}, 0)")).collect::<Vec<_>>().join(", ");
+        other.query_drop("BEGIN").await.expect("runs");
+        other.query_drop(format!("INSERT INTO a VALUES {more}")).await.expect("runs");
+        other.query_drop("UPDATE a SET n = n + 10 WHERE id = 2").await.expect("runs");
+        let set = files(&[(
+            "001_a.sql",
+            "START TRANSACTION;\nUPDATE a SET n = n + 1 WHERE id = 1;\nUPDATE a SET n = n + 1 /* second */ WHERE id = 2;\nCOMMIT;",
+        )]);
+        let its_db = db.clone();
+        let start = tokio::spawn(async move { started(&its_db, &set, "api-1").await });
+        db.wait_for_statement("second").await;
+        other.query_drop("UPDATE a SET n = n + 10 WHERE id = 1").await.expect("wins");
+        other.query_drop("COMMIT").await.expect("runs");
+        start.await.expect("no panic");
+        assert_eq!(db.one::<(i64, i64)>("SELECT MIN(n), MAX(n) FROM a WHERE id < 3").await, (11, 11));
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn what_is_not_the_files_fault_comes_with_its_own_remedy() {
+    with_database(|db| async move {
+        started(&db, &files(&[GOOD]), "api-1").await;
+        // May read and write rows, no more.
+        let opts = db
+            .as_user_with(&[&format!("SELECT, INSERT, UPDATE ON {}.*", db.name())])
+            .await;
+        let set = files(&[GOOD, ("002_b.sql", "CREATE TABLE b (id INT PRIMARY KEY);")]);
+        let error = migrate(opts, &set, &settings("api-1"), &Events::default())
+            .await
+            .expect_err("may not");
+        let text = error.to_string();
+        assert!(
+            text.contains("002_b.sql:1: statement 1 of 1 (`CREATE TABLE b (id INT PRIMARY KEY)`)")
+                && text.contains("1142")
+                && text.contains("Grant the database user what it lacks and start again"),
+            "{text}"
+        );
+    })
+    .await;
 }

@@ -106,7 +106,7 @@ async fn status_names_the_holder_also_to_a_user_with_few_rights() {
                 && seen
                     .holder
                     .expect("a holder")
-                    .starts_with("stuck-replica (connection ")
+                    .starts_with("replica stuck-replica (connection ")
         );
         assert!(
             lock_holder(&mut db.connect().await)
@@ -192,6 +192,76 @@ async fn waiters_never_get_in_between_two_sessions_of_one_pass() {
             .filter(|event| matches!(event, Event::MigrationApplied { .. }))
             .count();
         assert_eq!((acquired, applied), (1, 12));
+    })
+    .await;
+}
+
+/// The holders that a waiter named while it waited in vain, and what it said in the end.
+async fn wait_in_vain(db: &Database) -> (Vec<String>, String) {
+    let settings = Settings {
+        wait_budget: Duration::from_millis(1900),
+        wait_report: Duration::from_millis(400),
+        ..settings("waiter")
+    };
+    let events = Events::default();
+    let error = migrate(db.opts(), &one_file(), &settings, &events)
+        .await
+        .expect_err("runs out of patience");
+    let holders = events.all().into_iter().filter_map(|event| match event {
+        Event::MigrationLockWait { holder } => holder,
+        _ => None,
+    });
+    (holders.collect(), error.to_string())
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn waiters_say_again_and_again_what_a_hung_holder_does() {
+    with_database(|db| async move {
+        // The lock's holder is an applier whose process is gone; the server is still at it.
+        let its_db = db.clone();
+        let hung = tokio::spawn(async move {
+            let set = files(&[("001_a.sql", "DO /* long */ SLEEP(60);")]);
+            start(&its_db, &set, "gone-replica").await
+        });
+        let connection = db.wait_for_statement("long").await;
+        hung.abort();
+        let (holders, error) = wait_in_vain(&db).await;
+        assert!((3..=5).contains(&holders.len()), "{holders:?}");
+        for told in holders.iter().chain([&error]) {
+            assert!(
+                told.contains(&format!(
+                    "replica gone-replica (connection {connection} from "
+                )) && told.contains("), which runs `DO /* long */ SLEEP(60)` for "),
+                "{told}"
+            );
+        }
+        db.run(&format!("KILL {connection}")).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_holder_without_a_name_is_known_by_the_file_that_is_under_way() {
+    with_database(|db| async move {
+        let other = files(&[("000_z.sql", "CREATE TABLE z (id INT PRIMARY KEY);")]);
+        start(&db, &other, "api-9").await.0.expect("migrates");
+        db.run("INSERT INTO schema_version (filename, version, state, checksum, applied_by) VALUES ('001_a.sql', 1, 'running', REPEAT('0', 64), 'api-7')")
+            .await;
+        let mut holder = db.connect().await;
+        let query = format!("SELECT GET_LOCK('schema-migration:{}:0', 0)", db.name());
+        assert_eq!(holder.query_first::<i64, _>(query).await.expect("runs"), Some(1));
+        let set = files(&[
+            ("000_z.sql", "CREATE TABLE z (id INT PRIMARY KEY);"),
+            ("001_a.sql", "CREATE TABLE a (id INT PRIMARY KEY);"),
+        ]);
+        let seen = status(&mut db.connect().await, &set).await.expect("status").lock.holder.expect("a holder");
+        assert!(
+            seen.starts_with(&format!("connection {} from ", holder.id()))
+                && seen.contains(" (replica api-7 began 001_a.sql)"),
+            "{seen}"
+        );
     })
     .await;
 }

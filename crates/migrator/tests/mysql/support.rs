@@ -165,7 +165,7 @@ impl Database {
     /// Waits until a statement that contains `part` runs in this database; its connection.
     pub(crate) async fn wait_for_statement(&self, part: &str) -> u64 {
         let query = format!(
-            "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{}' AND INFO LIKE '%{part}%' AND ID <> CONNECTION_ID()",
+            "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = '{}' AND INFO LIKE '%{part}%' AND INFO NOT LIKE 'CREATE%' AND ID <> CONNECTION_ID()",
             self.name
         );
         let mut conn = self.connect().await;

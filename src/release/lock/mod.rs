@@ -5,21 +5,27 @@
 //! when that client dies, after [`PATIENCE_S`] when the link to it is lost. Nothing has to be
 //! cleaned up, and no clock is compared.
 
+mod holder;
+mod keeper;
+
 use std::{
     collections::BTreeMap,
-    fmt,
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use futures::StreamExt as _;
-use serde::Serialize;
 use tokio::{
-    io::AsyncWriteExt as _,
     sync::{oneshot, watch},
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{sleep, timeout},
 };
+
+pub(crate) use holder::{Holder, LockStatus, lock_status, release_by_force};
+pub(crate) use keeper::Held;
+
+use holder::holder;
+use keeper::{Moment, SILENCE, keep};
 
 use super::{state::RunId, who::Who};
 use crate::{
@@ -31,11 +37,6 @@ use crate::{
 
 /// The lock ends when it has heard nothing for so long; seconds.
 const PATIENCE_S: u64 = 15;
-/// Between two signs of life.
-const HEARTBEAT: Duration = Duration::from_secs(5);
-/// Each sign of life is answered. Without an answer for so long, the holder no longer counts on the
-/// lock: well before another could have it.
-const SILENCE: Duration = Duration::from_secs(12);
 /// From the start of the lock's container to its first answer.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// How long a lock that was let go, or whose holder died, may take to disappear.
@@ -44,45 +45,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A lock that was created and not started for so long belongs to nobody; seconds.
 const NEVER_STARTED_S: i64 = 15;
 
-/// Says `held` once, then answers each line. `bash` can wait with a time-out; where there is none,
+/// Says `held` once, then gives back each line. `bash` can wait with a time-out; where there is none,
 /// `timeout` does it for a plain shell.
 fn script() -> String {
     format!(
         "echo held; \
          if command -v bash >/dev/null 2>&1; then \
-         exec bash -c 'while read -r -t {PATIENCE_S} _; do echo held; done'; \
+         exec bash -c 'while read -r -t {PATIENCE_S} n; do echo $n; done'; \
          fi; \
-         while timeout {PATIENCE_S} sh -c 'read -r _'; do echo held; done"
+         while timeout {PATIENCE_S} sh -c 'read -r n && echo $n'; do :; done"
     )
-}
-
-/// Who holds a lock, and for what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Holder {
-    #[serde(flatten)]
-    pub(crate) who: Who,
-    /// By the holder's clock.
-    pub(crate) since: DateTime<Utc>,
-    /// The command, as the holder typed it.
-    pub(crate) doing: String,
-    pub(crate) run: RunId,
-    /// ID of the lock's container.
-    pub(crate) container: String,
-}
-
-/// `ana@laptop, since 10:15:02 UTC, up --replicas 4`
-impl fmt::Display for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            who, since, doing, ..
-        } = self;
-        write!(
-            f,
-            "{who} (process {}), since {}, for `{doing}`",
-            who.pid,
-            since.format("%Y-%m-%d %H:%M:%S UTC")
-        )
-    }
 }
 
 /// Why there is no lock.
@@ -101,15 +73,6 @@ pub(crate) enum LockError {
     Engine(#[from] EngineError),
 }
 
-/// What can be said of a project's lock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum LockStatus {
-    Free,
-    Held(Holder),
-    /// Nobody holds it, but its container is there: it goes by itself, or with the next command.
-    Ending(Holder),
-}
-
 /// Name of the lock's container.
 pub(crate) fn lock_name(project: &ProjectName) -> String {
     format!("{project}-lock")
@@ -119,7 +82,7 @@ pub(crate) fn lock_name(project: &ProjectName) -> String {
 pub(crate) struct Lock {
     engine: Engine,
     container: String,
-    held: watch::Receiver<bool>,
+    held: Held,
     /// Tells the keeper to let go.
     let_go: oneshot::Sender<()>,
     keeper: JoinHandle<()>,
@@ -135,8 +98,9 @@ impl Lock {
         run: &RunId,
     ) -> Result<Self, LockError> {
         let container = create(engine, project, image, doing, run).await?;
+        let began = Moment::now();
         match start(engine, &container).await {
-            Ok(attached) => Ok(Self::keep(engine, container, attached)),
+            Ok(attached) => Ok(Self::keep(engine, container, attached, began)),
             Err(error) => {
                 // The cause is what the operator needs; a leftover is dealt with by the next.
                 let _ = engine.remove(&container).await;
@@ -145,26 +109,28 @@ impl Lock {
         }
     }
 
-    fn keep(engine: &Engine, container: String, attached: Attached) -> Self {
-        let (tell, held) = watch::channel(true);
+    fn keep(engine: &Engine, container: String, attached: Attached, began: Moment) -> Self {
+        let (tell, held) = watch::channel(Some(began.plus(SILENCE)));
         let (let_go, gone) = oneshot::channel();
-        let keeper = tokio::spawn(keep(attached, tell, gone));
+        let keeper = tokio::spawn(async move {
+            tokio::select! {
+                biased;
+                _ = gone => {}
+                () = keep(attached, began, &tell) => {}
+            }
+            let _ = tell.send(None);
+        });
         Self {
             engine: engine.clone(),
             container,
-            held,
+            held: Held(held),
             let_go,
             keeper,
         }
     }
 
-    /// Whether it is still ours, as far as is known now.
-    pub(crate) fn is_held(&self) -> bool {
-        *self.held.borrow()
-    }
-
-    /// Turns false when the lock is lost; before each operation is the time to look.
-    pub(crate) fn watch(&self) -> watch::Receiver<bool> {
+    /// Tells whether it is still ours.
+    pub(crate) fn held(&self) -> Held {
         self.held.clone()
     }
 
@@ -226,6 +192,11 @@ async fn create(
             return Err(error.into());
         }
         let Some(found) = look(engine, &name).await? else {
+            // It went between the two calls; the engine may keep its name a moment longer.
+            if began.elapsed() > GOING {
+                return Err(error.into());
+            }
+            sleep(LOOK_AGAIN).await;
             continue;
         };
         let Some(holder) = holder(&found) else {
@@ -278,27 +249,6 @@ async fn look(engine: &Engine, name: &str) -> Result<Option<InspectedContainer>,
     }
 }
 
-/// `None` when the labels are not those of a lock.
-fn holder(container: &InspectedContainer) -> Option<Holder> {
-    let label = |key: &str| container.labels.get(key);
-    if label(labels::HELPER).map(String::as_str) != Some(labels::HELPER_LOCK) {
-        return None;
-    }
-    Some(Holder {
-        who: Who {
-            user: label(labels::LOCK_USER)?.clone(),
-            host: label(labels::LOCK_HOST)?.clone(),
-            pid: label(labels::LOCK_PID)?.parse().ok()?,
-        },
-        since: DateTime::parse_from_rfc3339(label(labels::LOCK_SINCE)?)
-            .ok()?
-            .to_utc(),
-        doing: label(labels::LOCK_DOING)?.clone(),
-        run: RunId::new(label(labels::RUN)?.clone()),
-        container: container.id.clone(),
-    })
-}
-
 /// Attaches, starts, and waits for the first answer: from then on the lock lives by our breath.
 async fn start(engine: &Engine, container: &str) -> Result<Attached, LockError> {
     let mut attached = engine.attach(container).await?;
@@ -313,84 +263,5 @@ async fn start(engine: &Engine, container: &str) -> Result<Attached, LockError> 
         Err(_) => Err(LockError::Silent(format!(
             "nothing within {FIRST_ANSWER:?}"
         ))),
-    }
-}
-
-/// Gives signs of life until told to let go, and tells when the lock is lost.
-async fn keep(attached: Attached, tell: watch::Sender<bool>, mut let_go: oneshot::Receiver<()>) {
-    let Attached {
-        mut input,
-        mut output,
-    } = attached;
-    let mut beat = interval(HEARTBEAT);
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut answered = Instant::now();
-    loop {
-        tokio::select! {
-            biased;
-            _ = &mut let_go => break,
-            answer = output.next() => match answer {
-                Some(Ok(_)) => answered = Instant::now(),
-                Some(Err(_)) | None => break,
-            },
-            _ = beat.tick() => {
-                let sign = async {
-                    input.write_all(b".\n").await?;
-                    input.flush().await
-                };
-                let sent = timeout(HEARTBEAT, sign).await;
-                if !matches!(sent, Ok(Ok(()))) || answered.elapsed() > SILENCE {
-                    break;
-                }
-            }
-        }
-    }
-    let _ = tell.send(false);
-    let _ = timeout(HEARTBEAT, input.shutdown()).await;
-}
-
-/// Who holds the lock of `project` now.
-pub(crate) async fn lock_status(
-    engine: &Engine,
-    project: &ProjectName,
-) -> Result<LockStatus, LockError> {
-    let name = lock_name(project);
-    let Some(found) = look(engine, &name).await? else {
-        return Ok(LockStatus::Free);
-    };
-    let holder = holder(&found).ok_or(LockError::Foreign(name))?;
-    Ok(match found.state {
-        ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => {
-            LockStatus::Held(holder)
-        }
-        ContainerState::Created => {
-            let age = match found.created {
-                Some(created) => engine_age(engine, created).await?,
-                None => 0,
-            };
-            if age > NEVER_STARTED_S {
-                LockStatus::Ending(holder)
-            } else {
-                LockStatus::Held(holder)
-            }
-        }
-        ContainerState::Exited | ContainerState::Dead | ContainerState::Removing => {
-            LockStatus::Ending(holder)
-        }
-    })
-}
-
-/// Takes the lock away from whoever holds it; who that was. Its holder begins no further operation
-/// once it notices, which is before its next one.
-pub(crate) async fn release_by_force(
-    engine: &Engine,
-    project: &ProjectName,
-) -> Result<Option<Holder>, LockError> {
-    match lock_status(engine, project).await? {
-        LockStatus::Free => Ok(None),
-        LockStatus::Held(holder) | LockStatus::Ending(holder) => {
-            engine.remove(&holder.container).await?;
-            Ok(Some(holder))
-        }
     }
 }
