@@ -376,6 +376,9 @@ pub(crate) struct Owner {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Edge {
     pub(crate) service: ServiceName,
+    /// Who publishes the port, where the edge does not do so itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) entrance: Option<ServiceName>,
     pub(crate) upstream: ServiceName,
     /// Where the upstream's replicas listen.
     pub(crate) port: u16,
@@ -392,6 +395,13 @@ pub(crate) struct Edge {
     pub(crate) draining_process: Option<String>,
     /// Answers with the generation number of the list that is in force.
     pub(crate) generation: Endpoint,
+}
+
+impl Edge {
+    /// The service whose published port clients come to.
+    pub(crate) fn entrance(&self) -> &ServiceName {
+        self.entrance.as_ref().unwrap_or(&self.service)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

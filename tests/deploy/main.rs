@@ -9,6 +9,7 @@ mod configuration;
 mod failing;
 mod faults;
 mod fresh;
+mod handover;
 mod harness;
 mod images;
 mod interrupt;
