@@ -65,7 +65,7 @@ async fn a_changed_value_replaces_its_service_and_nothing_else() {
     assert_eq!(up["changed"], true);
     assert_ne!(up["release"], first["release"]);
     let after = stack.engine.lives(&stack.project).await;
-    assert_eq!(after.len(), 6, "{after:?}");
+    assert_eq!(after.len(), 7, "{after:?}");
     assert_eq!(after[&db], before[&db], "the database was touched");
     assert_eq!(after[&web], before[&web], "the web server was touched");
     let new = each(&up, "api", "name");
@@ -125,12 +125,12 @@ async fn force_makes_a_new_release_of_an_unchanged_stack_and_keeps_its_data() {
     let forced = stack.call(&["up", "--force", "--no-build"]).json().await;
     assert_ne!(forced["release"], first["release"]);
     assert_eq!(each(&forced, "db", "name"), each(&first, "db", "name"));
-    for service in ["api", "web"] {
+    for service in ["api", "listener", "web"] {
         for name in each(&forced, service, "name") {
             assert!(name.contains(&text(&forced["release"])), "{name}");
         }
     }
-    assert_eq!(stack.engine.containers(&stack.project).await.len(), 6);
+    assert_eq!(stack.engine.containers(&stack.project).await.len(), 7);
     let report = stack.call(&["verify"]).report().await;
     // The ledger still names the replica of the first release: it is the same database.
     report
