@@ -23,7 +23,7 @@ use crate::{
 const EXAMPLES: &str = "\
 Examples:
   sysndd-deploy restart api              its replicas, one after the other
-  sysndd-deploy restart                  all services but those that keep data
+  sysndd-deploy restart                  all but the database and the entrance
   sysndd-deploy restart db               the database, since it was named
   sysndd-deploy restart api --dry-run    what would be done";
 
@@ -32,7 +32,7 @@ Examples:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Restart {
-    /// Which services; by default all but those that keep data
+    /// Which services; by default all but those that keep data and the edge's entrance
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
     /// Show the plan and change nothing
@@ -76,13 +76,24 @@ impl Restart {
 
     fn services(&self, running: &Running) -> Result<BTreeSet<ServiceName>, Error> {
         let stack = &running.session.stack;
+        let entrance = stack.edge.as_ref().and_then(|edge| edge.entrance.as_ref());
         if self.services.is_empty() {
             let all = stack.services.values();
-            let passing = all.filter(|service| !stack.is_exclusive(service));
+            let passing = all
+                .filter(|service| !stack.is_exclusive(service) && entrance != Some(&service.name));
             return Ok(passing.map(|service| service.name.clone()).collect());
         }
         let named = self.services.iter();
-        named.map(|name| running.service(name)).collect()
+        let mut named: BTreeSet<ServiceName> = named
+            .map(|name| running.service(name))
+            .collect::<Result<_, _>>()?;
+        // The edge listens on what the entrance gave it at its start.
+        if let Some(edge) = &stack.edge
+            && entrance.is_some_and(|entrance| named.contains(entrance))
+        {
+            named.insert(edge.service.clone());
+        }
+        Ok(named)
     }
 }
 

@@ -96,6 +96,12 @@ async fn a_restart_of_the_replicas_loses_no_request() {
     // The database only when it is named.
     let plan = stack.call(&["restart", "--dry-run"]).ends_with(0).await;
     assert!(!plan.stdout.contains("-db-"), "{plan}");
+    assert!(!plan.stdout.contains("-listener-"), "{plan}");
+    let plan = stack
+        .call(&["restart", "listener", "--dry-run"])
+        .ends_with(0)
+        .await;
+    assert!(plan.stdout.contains("-web-"), "the edge with it: {plan}");
     let plan = stack
         .call(&["restart", "db", "--dry-run"])
         .ends_with(0)
@@ -105,7 +111,7 @@ async fn a_restart_of_the_replicas_loses_no_request() {
         .call(&["restart", "nothing"])
         .ends_with(2)
         .await
-        .says(&["there is no service nothing", "api, db, web"]);
+        .says(&["there is no service nothing", "api, db"]);
 }
 
 #[tokio::test]
