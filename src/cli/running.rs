@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 
 use super::{
     Global,
+    images::edge_template,
     session::{self, Session},
 };
 use crate::{
-    config::{Environment, Secrets, ServiceName, Stack},
+    config::{Edge, Environment, Secrets, ServiceName, Stack},
     error::Error,
     exit::Exit,
     observe::{Observed, Replica},
     output::Printer,
+    plan::Upstream,
     release::{self, Manifest},
 };
 
@@ -36,7 +38,7 @@ impl Running {
                 .with_hint("`sysndd-deploy up` starts it"));
         };
         let state = release::read_state(&now.engine, &now.stack).await?;
-        let Some(manifest) = state.releases.get(release).cloned() else {
+        let Some(mut manifest) = state.releases.get(release).cloned() else {
             return Err(Error::new(
                 Exit::Usage,
                 format!("{release} was not brought up to its end: nothing is recorded of it"),
@@ -46,6 +48,12 @@ impl Running {
         let environment = Environment::of_process()?;
         let path = session::path(global, &environment)?;
         let stack = manifest.stack(&Secrets::beside(&path, &environment)?)?;
+        if let (Some(edge), Ok(template)) = (&stack.edge, edge_template(&now.stack))
+            && is_in_force(edge, &template, &observed)
+        {
+            // A template that changed alone made no release, and is recorded with none.
+            manifest.files.insert(edge.template.clone(), template);
+        }
         Ok(Self {
             file: now.stack.clone(),
             session: now.with_other_stack(stack),
@@ -72,6 +80,13 @@ impl Running {
     pub(super) fn service(&self, name: &str) -> Result<ServiceName, Error> {
         known(&self.session.stack, name)
     }
+}
+
+/// Whether the edge serves by this template.
+fn is_in_force(edge: &Edge, template: &str, observed: &Observed) -> bool {
+    let servers = observed.replicas_of(&edge.upstream);
+    let servers = servers.map(|replica| replica.name.clone()).collect();
+    observed.edge_generation == Some(Upstream::of(template, servers).generation)
 }
 
 /// A service of the stack, by the name that was typed.

@@ -160,7 +160,7 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     /// The list of these servers, rendered by this template.
-    pub(super) fn of(template: &str, mut servers: Vec<ReplicaName>) -> Self {
+    pub(crate) fn of(template: &str, mut servers: Vec<ReplicaName>) -> Self {
         servers.sort();
         let mut digest = Sha256::new();
         digest.update(template);

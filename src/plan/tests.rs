@@ -575,3 +575,22 @@ fn force_spares_the_entrance() {
         "{plan}"
     );
 }
+
+#[test]
+fn a_restart_takes_one_replica_after_the_other_out_of_the_list() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let services = [ServiceName::new("api"), ServiceName::new("web")].into();
+    let plan = restart(&situation.stack, &situation.observed, "", &services);
+    insta::assert_snapshot!(plan);
+    // The list is the one of before again: `up` has nothing to do.
+    let last = plan
+        .operations
+        .iter()
+        .rev()
+        .find_map(|operation| match &operation.action {
+            Action::ReloadEdge { list, .. } => Some(list.generation),
+            _ => None,
+        });
+    assert_eq!(last, situation.observed.edge_generation);
+}
