@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use bollard::query_parameters::{
-    DataUsageOptionsBuilder, ListVolumesOptionsBuilder, PruneBuildOptionsBuilder,
-};
+use bollard::query_parameters::{ListVolumesOptionsBuilder, PruneBuildOptionsBuilder};
 
 use super::{Engine, EngineError, Result, labels};
 

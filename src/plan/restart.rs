@@ -58,10 +58,16 @@ impl Restart<'_> {
         let edge = self.stack.edge.as_ref();
         let in_list = edge.is_some_and(|edge| edge.upstream == service.name);
         if all.len() == 1 {
-            self.notes.push(format!(
-                "{} has one replica: nothing answers in its place while it restarts",
-                service.name
-            ));
+            let behind = edge.is_some_and(|edge| {
+                edge.service == service.name && *edge.entrance() != service.name
+            });
+            let meanwhile = if behind {
+                "requests wait at the entrance while it restarts"
+            } else {
+                "nothing answers in its place while it restarts"
+            };
+            self.notes
+                .push(format!("{} has one replica: {meanwhile}", service.name));
         }
         for replica in &all {
             let others = all
