@@ -33,13 +33,10 @@ impl Engine {
     /// Bytes that the build cache takes and nothing uses; `None` where the engine does not say in a
     /// way that we understand.
     pub(crate) async fn build_cache_size(&self) -> Result<Option<u64>> {
-        let options = DataUsageOptionsBuilder::new()
-            ._type(vec!["build-cache".to_owned()])
-            .build();
-        let usage =
-            self.api.df(Some(options)).await.map_err(|error| {
-                EngineError::new("asking for the size of the build cache", error)
-            })?;
+        // Of everything: the client library cannot write down what it is asked to leave out.
+        let usage = self.api.df(None).await;
+        let usage = usage
+            .map_err(|error| EngineError::new("asking for the size of the build cache", error))?;
         let bytes = usage.build_cache_usage.and_then(|cache| cache.reclaimable);
         Ok(bytes.and_then(|bytes| u64::try_from(bytes).ok()))
     }
