@@ -7,6 +7,7 @@ mod config;
 mod deploy;
 mod doctor;
 mod down;
+mod export;
 mod images;
 mod lock;
 mod logs;
@@ -20,6 +21,7 @@ mod session;
 mod status;
 mod up;
 mod verify;
+mod watch;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -136,6 +138,10 @@ enum Command {
     Down(down::Down),
     /// Check this machine and its engine
     Doctor(doctor::Doctor),
+    /// Keep the edge's list in step with what is ready, for as long as it runs
+    Watch(watch::Watch),
+    /// Write the stack for Docker Compose, or a unit for systemd
+    Export(export::Export),
     /// Check or show sysndd.toml
     Config(config::Config),
     /// Print a completion script for a shell
@@ -202,6 +208,8 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<Exit, Error> {
         Command::Audit(command) => command.run(&global, printer).await,
         Command::Lock(command) => command.run(&global, printer).await,
         Command::Down(command) => command.run(&global, printer).await,
+        Command::Watch(command) => command.run(&global, printer).await,
+        Command::Export(command) => command.run(&global, printer).await,
         Command::Config(command) => command.run(&global, printer),
         Command::Completions(command) => Ok(command.run(printer)),
     }

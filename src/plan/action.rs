@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use super::undo::ListBefore;
@@ -155,6 +156,29 @@ pub(crate) struct Upstream {
     /// Derived from the content, so that the list in force can be compared without any memory.
     pub(crate) generation: u64,
     pub(crate) servers: Vec<ReplicaName>,
+}
+
+impl Upstream {
+    /// The list of these, by this template.
+    pub(crate) fn of(template: &str, mut servers: Vec<ReplicaName>) -> Self {
+        servers.sort();
+        let mut digest = Sha256::new();
+        digest.update(template);
+        for server in &servers {
+            digest.update([0]);
+            digest.update(server.as_str());
+        }
+        // 48 bits: every JSON reader and template engine holds them exactly.
+        let generation = digest
+            .finalize()
+            .iter()
+            .take(6)
+            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        Self {
+            generation,
+            servers,
+        }
+    }
 }
 
 impl Action {

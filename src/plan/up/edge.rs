@@ -1,6 +1,5 @@
 //! The edge's upstream list: when it is written, put into force, and waited for.
 
-use sha2::{Digest as _, Sha256};
 use sysndd_protocol::ReplicaName;
 
 use super::Planner;
@@ -85,23 +84,7 @@ impl Planner<'_> {
         ))
     }
 
-    fn list_of(&self, mut servers: Vec<ReplicaName>) -> Upstream {
-        servers.sort();
-        let mut digest = Sha256::new();
-        digest.update(&self.intent.edge_template);
-        for server in &servers {
-            digest.update([0]);
-            digest.update(server.as_str());
-        }
-        // 48 bits: every JSON reader and template engine holds them exactly.
-        let generation = digest
-            .finalize()
-            .iter()
-            .take(6)
-            .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        Upstream {
-            generation,
-            servers,
-        }
+    fn list_of(&self, servers: Vec<ReplicaName>) -> Upstream {
+        Upstream::of(&self.intent.edge_template, servers)
     }
 }

@@ -1,0 +1,85 @@
+//! `watch`: the edge's list follows what is ready.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{Global, images, run::interrupt_token, session::Session};
+use crate::{
+    error::Error,
+    exit::Exit,
+    output::Printer,
+    watch::{Happened, Watcher},
+};
+
+/// Keep the edge's list in step with what is ready, for as long as it runs.
+///
+/// A replica that stops being ready leaves the list within two seconds, and comes back when it is
+/// ready again. The list is never emptied, and nothing is done while a command holds the deploy
+/// lock. On SIGTERM or Ctrl-C all replicas that run are put back into the list, since nobody would do
+/// it later. `export systemd` writes a unit for it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Watch {}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    ts: DateTime<Utc>,
+    project: &'a str,
+    #[serde(flatten)]
+    happened: &'a Happened,
+}
+
+impl Watch {
+    pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
+        let session = Session::open(global, printer).await?;
+        session.refuse_compose().await?;
+        let stack = &session.stack;
+        let edge = stack.edge.as_ref().ok_or_else(|| {
+            Error::usage("the stack has no [edge], so there is no list to keep")
+                .with_hint("`sysndd-deploy config schema` says what belongs there")
+        })?;
+        let template = images::edge_template(stack)?;
+        let watcher = Watcher {
+            stack,
+            edge,
+            engine: &session.engine,
+            prober: &session.prober,
+            template: &template,
+        };
+        let project = stack.project.as_str();
+        let tell = |happened: Happened| {
+            let line = Line {
+                ts: Utc::now(),
+                project,
+                happened: &happened,
+            };
+            printer.data(&line, || {
+                let time = line.ts.format("%Y-%m-%dT%H:%M:%S%.3fZ");
+                format!("{time} {project} {}\n", words(&happened))
+            });
+        };
+        watcher.run(&interrupt_token(), tell).await;
+        Ok(Exit::Done)
+    }
+}
+
+fn words(happened: &Happened) -> String {
+    match happened {
+        Happened::Begin => "is watched".to_owned(),
+        Happened::Changed(change) => {
+            let mut parts = Vec::new();
+            for (names, what) in [(&change.removed, "out"), (&change.added, "in")] {
+                let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+                if !names.is_empty() {
+                    parts.push(format!("{what}: {}", names.join(", ")));
+                }
+            }
+            parts.push(format!("{} in the list", change.servers.len()));
+            parts.join("; ")
+        }
+        Happened::Kept { servers } => {
+            format!("no replica is ready; the list keeps its {}", servers.len())
+        }
+        Happened::Failed { error } => format!("could not look: {error}"),
+        Happened::End => "is not watched any more; all that run are in the list".to_owned(),
+    }
+}
