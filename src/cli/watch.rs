@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use sysndd_protocol::ReplicaName;
 
 use super::{Global, images, run::interrupt_token, session::Session};
 use crate::{
@@ -68,7 +69,7 @@ fn words(happened: &Happened) -> String {
         Happened::Changed(change) => {
             let mut parts = Vec::new();
             for (names, what) in [(&change.removed, "out"), (&change.added, "in")] {
-                let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+                let names: Vec<&str> = names.iter().map(ReplicaName::as_str).collect();
                 if !names.is_empty() {
                     parts.push(format!("{what}: {}", names.join(", ")));
                 }

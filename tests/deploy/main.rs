@@ -6,6 +6,7 @@
 
 mod change;
 mod configuration;
+mod export;
 mod failing;
 mod faults;
 mod fresh;
@@ -20,3 +21,4 @@ mod quickstart;
 mod replace;
 mod rollback;
 mod scale;
+mod watch;
