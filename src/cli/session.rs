@@ -132,11 +132,11 @@ impl Session {
         }
     }
 
-    /// Where a browser would go: the first port that the edge publishes.
+    /// Where a browser would go: the first port that the edge publishes, or its entrance.
     pub(super) fn url(&self, observed: &Observed) -> Option<String> {
         let edge = self.stack.edge.as_ref()?;
         let replica = observed
-            .replicas_of(&edge.service)
+            .replicas_of(edge.entrance())
             .find(|replica| replica.is_running())?;
         replica
             .published(self.engine.info())

@@ -14,6 +14,7 @@ mod grammar;
 mod interpolate;
 mod origin;
 mod read;
+mod replacement;
 mod secrets;
 mod show;
 mod stack;

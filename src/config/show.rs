@@ -221,6 +221,10 @@ fn resources(resources: &Resources) -> Option<Value> {
 fn edge(edge: &Edge) -> Option<Value> {
     table([
         ("service", text(edge.service.as_str())),
+        (
+            "entrance",
+            edge.entrance.as_ref().and_then(|name| text(name.as_str())),
+        ),
         ("upstream", text(edge.upstream.as_str())),
         ("port", integer(edge.port)),
         ("template", path(&edge.template)),

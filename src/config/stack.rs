@@ -80,50 +80,6 @@ pub(crate) struct Stack {
     pub(crate) verify: Verify,
 }
 
-impl Stack {
-    /// How a service is replaced: by its own word, else start-first, unless two generations of it
-    /// cannot run at a time.
-    pub(crate) fn update_order(&self, service: &Service) -> UpdateOrder {
-        if let Some(order) = service.update_order {
-            return order;
-        }
-        let port = service.ports.iter().any(|port| port.host != 0);
-        if port || self.owns_data(service) {
-            UpdateOrder::StopFirst
-        } else {
-            UpdateOrder::StartFirst
-        }
-    }
-
-    /// Whether it is what keeps data, like a database: replacing it is never done in passing.
-    pub(crate) fn is_exclusive(&self, service: &Service) -> bool {
-        self.owns_data(service) && self.update_order(service) == UpdateOrder::StopFirst
-    }
-
-    /// A single replica that alone writes to a named volume. The edge and its upstream are made
-    /// for running beside each other.
-    fn owns_data(&self, service: &Service) -> bool {
-        let in_front = self
-            .edge
-            .as_ref()
-            .is_some_and(|edge| edge.service == service.name || edge.upstream == service.name);
-        let alone = |volume: &VolumeName| {
-            let source = MountSource::Volume(volume.clone());
-            self.services
-                .values()
-                .filter(|other| other.volumes.iter().any(|mount| mount.source == source))
-                .count()
-                == 1
-        };
-        !in_front
-            && service.replicas == 1
-            && service.volumes.iter().any(|mount| match &mount.source {
-                MountSource::Volume(volume) => !mount.read_only && alone(volume),
-                MountSource::Bind(_) => false,
-            })
-    }
-}
-
 /// `[bases]`: images that others are built on or run from.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Bases {
@@ -376,6 +332,9 @@ pub(crate) struct Owner {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Edge {
     pub(crate) service: ServiceName,
+    /// Who publishes the port, where the edge does not do so itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) entrance: Option<ServiceName>,
     pub(crate) upstream: ServiceName,
     /// Where the upstream's replicas listen.
     pub(crate) port: u16,
@@ -392,6 +351,13 @@ pub(crate) struct Edge {
     pub(crate) draining_process: Option<String>,
     /// Answers with the generation number of the list that is in force.
     pub(crate) generation: Endpoint,
+}
+
+impl Edge {
+    /// The service whose published port clients come to.
+    pub(crate) fn entrance(&self) -> &ServiceName {
+        self.entrance.as_ref().unwrap_or(&self.service)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

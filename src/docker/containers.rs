@@ -12,8 +12,8 @@ use bollard::{
         Mount, MountType, NetworkingConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum,
     },
     query_parameters::{
-        CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder,
-        RemoveContainerOptionsBuilder, StopContainerOptionsBuilder, TopOptionsBuilder,
+        CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
+        StopContainerOptionsBuilder, TopOptionsBuilder,
     },
 };
 use chrono::{DateTime, Utc};
@@ -203,14 +203,6 @@ impl Engine {
             .into_iter()
             .filter_map(|row| row.into_iter().next_back())
             .collect())
-    }
-
-    pub(crate) async fn signal(&self, container: &str, signal: &str) -> Result<()> {
-        let options = KillContainerOptionsBuilder::new().signal(signal).build();
-        self.api
-            .kill_container(container, Some(options))
-            .await
-            .map_err(|error| EngineError::new(format!("sending {signal} to {container}"), error))
     }
 
     /// Removes a container, killing it when it runs. Its anonymous volumes go with it.

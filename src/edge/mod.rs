@@ -27,6 +27,8 @@ const RESOLVER: &str = "127.0.0.11";
 pub(crate) enum EdgeError {
     #[error("template {file}: {cause}")]
     Template { file: String, cause: String },
+    #[error("{signal} cannot be sent to the edge: {cause}")]
+    Signal { signal: String, cause: String },
     #[error("the edge refuses its new upstream list and keeps the old one:\n{0}")]
     Refused(String),
     #[error(
@@ -121,7 +123,7 @@ pub(crate) async fn reload(
         return Err(EdgeError::Refused(tested.text()));
     }
 
-    engine.signal(container, &edge.reload_signal).await?;
+    signal(engine, container, &edge.reload_signal).await?;
     let deadline = tokio::time::Instant::now() + IN_FORCE_WITHIN;
     loop {
         let in_force = generation_in_force(prober, edge, replica).await;
@@ -136,6 +138,23 @@ pub(crate) async fn reload(
             });
         }
         tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+/// Signals process 1 of a container from inside. Through the engine's own call it would count as
+/// stopped by hand: `unless-stopped` would not start it again when it ends some day (seen with
+/// 20.10).
+async fn signal(engine: &Engine, container: &str, signal: &str) -> Result<(), EdgeError> {
+    let name = signal.trim_start_matches("SIG");
+    let command = ["sh", "-c", "kill -s \"$1\" 1", "signal", name];
+    let sent = engine.exec(container, &command).await?;
+    if sent.success() {
+        Ok(())
+    } else {
+        Err(EdgeError::Signal {
+            signal: signal.to_owned(),
+            cause: sent.text(),
+        })
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn stop_layers(stack: &Stack) -> Vec<Vec<&ServiceName>> {
     while !left.is_empty() {
         let needed: BTreeSet<&ServiceName> = left
             .iter()
-            .flat_map(|name| &stack.services[*name].depends_on)
+            .flat_map(|name| stack.dependencies(&stack.services[*name]))
             .collect();
         let layer: Vec<&ServiceName> = left
             .iter()

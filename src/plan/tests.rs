@@ -542,3 +542,36 @@ fn nothing_done_needs_no_way_back() {
     let before = failed_after(&mut situation, 0);
     assert!(undo(&situation.stack, &before, &situation.observed).is_empty());
 }
+
+/// The stack with a service that holds the port for the edge.
+fn with_entrance() -> String {
+    without_port().replace(
+        "service = \"web\"",
+        "service = \"web\"\nentrance = \"door\"",
+    ) + "\n[services.door]\nimage = \"door:1\"\nports = [\"8080:8000\"]\n"
+}
+
+#[test]
+fn a_replaced_entrance_takes_the_edge_along_after_the_list_was_changed() {
+    let mut situation = Situation::new(&with_entrance());
+    situation.carry_out();
+    new_image(&mut situation, "api");
+    new_image(&mut situation, "door");
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn force_spares_the_entrance() {
+    let mut situation = Situation::new(&with_entrance());
+    situation.carry_out();
+    situation.intent.wish.force = true;
+    let plan = situation.plan();
+    let mut subjects = plan
+        .operations
+        .iter()
+        .map(|operation| operation.action.subject());
+    assert!(
+        subjects.all(|subject| !subject.starts_with("demo-door-")),
+        "{plan}"
+    );
+}

@@ -78,15 +78,18 @@ impl Context<'_> {
     /// edge's own address where none is published.
     pub(crate) async fn edge_get(&self, path: &str) -> Result<Response, String> {
         let edge = self.stack.edge.as_ref().ok_or("the stack has no [edge]")?;
-        let replica = self
-            .evidence
-            .observed
-            .replicas_of(&edge.service)
-            .find(|replica| replica.is_running())
-            .ok_or_else(|| format!("{} does not run", edge.service))?;
-        let answer = if let Some(address) = replica.published(self.engine.info()) {
+        let running = |service| {
+            self.evidence
+                .observed
+                .replicas_of(service)
+                .find(|replica| replica.is_running())
+                .ok_or_else(|| format!("{service} does not run"))
+        };
+        let published = running(edge.entrance())?.published(self.engine.info());
+        let answer = if let Some(address) = published {
             self.prober.get_published(&address, path).await
         } else {
+            let replica = running(&edge.service)?;
             let probe = self.stack.services[&edge.service]
                 .healthcheck
                 .probe

@@ -65,7 +65,7 @@ async fn a_changed_value_replaces_its_service_and_nothing_else() {
     assert_eq!(up["changed"], true);
     assert_ne!(up["release"], first["release"]);
     let after = stack.engine.lives(&stack.project).await;
-    assert_eq!(after.len(), 6, "{after:?}");
+    assert_eq!(after.len(), 7, "{after:?}");
     assert_eq!(after[&db], before[&db], "the database was touched");
     assert_eq!(after[&web], before[&web], "the web server was touched");
     let new = each(&up, "api", "name");
@@ -124,13 +124,19 @@ async fn force_makes_a_new_release_of_an_unchanged_stack_and_keeps_its_data() {
     let first = stack.call(&["up"]).json().await;
     let forced = stack.call(&["up", "--force", "--no-build"]).json().await;
     assert_ne!(forced["release"], first["release"]);
-    assert_eq!(each(&forced, "db", "name"), each(&first, "db", "name"));
+    // What keeps data, and what holds the port, is spared.
+    for service in ["db", "listener"] {
+        assert_eq!(
+            each(&forced, service, "name"),
+            each(&first, service, "name")
+        );
+    }
     for service in ["api", "web"] {
         for name in each(&forced, service, "name") {
             assert!(name.contains(&text(&forced["release"])), "{name}");
         }
     }
-    assert_eq!(stack.engine.containers(&stack.project).await.len(), 6);
+    assert_eq!(stack.engine.containers(&stack.project).await.len(), 7);
     let report = stack.call(&["verify"]).report().await;
     // The ledger still names the replica of the first release: it is the same database.
     report

@@ -210,8 +210,8 @@ async fn a_favicon_that_is_gone_is_found() {
 
     let change = |body: &mut ContainerCreateBody| {
         body.image = Some(image.id.clone());
-        body.entrypoint = Some(vec!["nginx".into()]);
-        body.cmd = Some(Vec::new());
+        body.entrypoint = Some(vec!["listener".into(), "serve".into(), "--".into()]);
+        body.cmd = Some(vec!["nginx".into()]);
     };
     stack.engine.recreate(&web, change).await;
     eventually("the web server without the picture is ready", async || {

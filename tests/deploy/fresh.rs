@@ -28,7 +28,7 @@ async fn up_makes_four_proven_replicas_and_a_second_one_changes_nothing() {
         assert_eq!(replica["ready"], true);
         assert!(replica["started_at"].is_string());
     }
-    assert_eq!(up["services"].as_array().map(Vec::len), Some(3));
+    assert_eq!(up["services"].as_array().map(Vec::len), Some(4));
 
     let report = stack.call(&["verify"]).report().await;
     report.passes();
@@ -73,8 +73,8 @@ async fn up_makes_four_proven_replicas_and_a_second_one_changes_nothing() {
     let before = stack.engine.lives(&stack.project).await;
     assert_eq!(
         before.len(),
-        6,
-        "four of the API, the database, the web server: {before:?}"
+        7,
+        "four of the API, the database, the listener, the web server: {before:?}"
     );
     let again = stack.call(&["up"]).json().await;
     assert_eq!(again["changed"], false);
@@ -136,7 +136,7 @@ async fn replicas_run_without_rights_and_the_edge_serves_page_favicon_and_api() 
     }
 
     let url = text(&up["url"]);
-    let ports = &replicas(&up, "web")[0]["ports"];
+    let ports = &replicas(&up, "listener")[0]["ports"];
     let of_ipv4 = ports
         .as_array()
         .expect("a list")

@@ -12,7 +12,7 @@ const DEVELOPMENT: &str = "command -v cargo rustc gcc cc node npm git; \
 async fn final_images_are_small_and_hold_no_tools_of_their_making() {
     let stack = Deployment::of(StackFile::shipped().with("services.api.replicas", 1));
     let up = stack.call(&["up"]).json().await;
-    for service in ["api", "web"] {
+    for service in ["api", "listener", "web"] {
         let name = &each(&up, service, "name")[0];
         let (_, found) = stack.engine.exec(name, &["sh", "-c", DEVELOPMENT]).await;
         assert_eq!(found, "", "{service} holds what only its build needs");

@@ -24,7 +24,7 @@ async fn until(stack: &Deployment, service: &str, state: &str) {
 async fn finishes(stack: &Deployment) {
     let up = stack.call(&["up"]).json().await;
     assert_eq!(up["changed"], true);
-    for (service, count) in [("api", 4), ("db", 1), ("web", 1)] {
+    for (service, count) in [("api", 4), ("db", 1), ("listener", 1), ("web", 1)] {
         let all = replicas(&up, service);
         assert_eq!(all.len(), count, "{service}: {all:?}");
         assert!(
@@ -34,7 +34,7 @@ async fn finishes(stack: &Deployment) {
     }
     assert_eq!(
         stack.engine.containers(&stack.project).await.len(),
-        6,
+        7,
         "nothing is left over"
     );
     stack.call(&["verify"]).report().await.passes();
@@ -111,7 +111,7 @@ async fn a_replacement_that_was_killed_half_way_is_finished() {
             .iter()
             .all(|replica| replica["release"] == up["release"])
     );
-    assert_eq!(stack.engine.containers(&stack.project).await.len(), 6);
+    assert_eq!(stack.engine.containers(&stack.project).await.len(), 7);
     assert!(text(&up["url"]).starts_with("http://127.0.0.1:"));
     stack
         .call_by(&changed.path(), &["verify"])

@@ -40,7 +40,7 @@ async fn all_replicas_are_asked_from_inside_and_their_logs_come_in_order() {
         .map(|line| text(&line["ts"]).parse().expect("a time"))
         .collect();
     assert!(times.is_sorted(), "not in the order of time");
-    for service in ["api", "db", "web"] {
+    for service in ["api", "db", "listener", "web"] {
         assert!(
             lines.iter().any(|line| line["service"] == service),
             "nothing of {service}"
@@ -102,7 +102,7 @@ async fn selected(stack: &Deployment) {
         .call(&["logs", "nothing"])
         .ends_with(2)
         .await
-        .says(&["no service nothing", "api, db, web"]);
+        .says(&["no service nothing", "api, db, listener, web"]);
     stack
         .call(&["logs", "--since", "yesterday"])
         .ends_with(2)

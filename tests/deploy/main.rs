@@ -10,6 +10,7 @@ mod export;
 mod failing;
 mod faults;
 mod fresh;
+mod handover;
 mod harness;
 mod images;
 mod interrupt;

@@ -61,7 +61,7 @@ async fn serving() -> (Deployment, Value, Load) {
 async fn is_as_before(stack: &Deployment, first: &Value, load: Load, answer: &Answer) {
     answer.says(&["undone: everything is as it was before"]);
     let lives = stack.engine.containers(&stack.project).await;
-    let names: Vec<String> = ["api", "db", "web"]
+    let names: Vec<String> = ["api", "db", "listener", "web"]
         .iter()
         .flat_map(|service| each(first, service, "name"))
         .collect();

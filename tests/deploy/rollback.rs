@@ -105,7 +105,7 @@ async fn a_killed_release_is_explained_and_finished_by_the_next_up() {
     finished.says(&["was cut off", "operations done"]);
     load.more(50).await;
     load.was_answered().await;
-    assert_eq!(stack.engine.containers(&stack.project).await.len(), 6);
+    assert_eq!(stack.engine.containers(&stack.project).await.len(), 7);
     let status = stack.call_by(&quick.path(), &["status"]).json().await;
     assert_eq!(replicas(&status, "api").len(), 4);
     // It is dealt with: nobody hears of it again.
@@ -137,7 +137,7 @@ async fn a_killed_release_that_cannot_be_finished_is_undone_to_what_served_befor
     load.was_answered().await;
     let status = stack.call(&["status"]).json().await;
     assert_eq!(each(&status, "api", "name"), each(&first, "api", "name"));
-    assert_eq!(stack.engine.containers(&stack.project).await.len(), 6);
+    assert_eq!(stack.engine.containers(&stack.project).await.len(), 7);
     stack.call(&["plan", "--exit-code"]).ends_with(0).await;
 }
 

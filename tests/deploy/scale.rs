@@ -51,7 +51,7 @@ async fn the_edge_sends_to_exactly_the_replicas_that_are_there() {
     let left: BTreeSet<String> = each(&two, "api", "name").into_iter().collect();
     assert_eq!(left, names[..2].iter().cloned().collect());
     assert_eq!(replicas_behind(&url, 60).await, left);
-    assert_eq!(stack.engine.containers(&stack.project).await.len(), 4);
+    assert_eq!(stack.engine.containers(&stack.project).await.len(), 5);
     stack
         .call(&["verify", "--replicas", "2"])
         .report()
@@ -79,5 +79,5 @@ async fn the_edge_sends_to_exactly_the_replicas_that_are_there() {
         .call(&["up", "--replicas", "nothing=3"])
         .ends_with(2)
         .await
-        .says(&["no service nothing", "api, db, web"]);
+        .says(&["no service nothing", "api, db, listener, web"]);
 }

@@ -1,6 +1,7 @@
-//! `cargo xtask bench`: figures side by side with Docker Compose, in one run, as ratios.
+//! `cargo xtask bench`: figures side by side with those of peers, in one run, as ratios.
 
 mod compose;
+mod migrate;
 mod up;
 
 /// Measure against peers, as ratios.
@@ -14,12 +15,15 @@ pub(crate) struct Bench {
 enum Kind {
     /// Fresh start, nothing to do, and the spread of the replicas' starts
     Up(up::Up),
+    /// 250 statements on an empty database, and the fast path
+    Migrate(migrate::Migrate),
 }
 
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.kind {
             Kind::Up(bench) => bench.run(),
+            Kind::Migrate(bench) => bench.run(),
         }
     }
 }

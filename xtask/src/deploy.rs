@@ -5,7 +5,10 @@ use std::{path::PathBuf, process::Command};
 use anyhow::{Context as _, bail};
 use serde_json::Value;
 
-use crate::command::{capture, cargo, program, root};
+use crate::{
+    command::{capture, cargo, program, root},
+    engine::docker_with_input,
+};
 
 /// The built `sysndd-deploy`.
 pub(crate) struct Deploy {
@@ -36,6 +39,15 @@ impl Deploy {
         Ok(Self { binary })
     }
 
+    /// The image of the API, built when it is not there; by its digest.
+    pub(crate) fn api_image(&self) -> anyhow::Result<String> {
+        let mut command = self.command(&["build", "api", "--format", "json"]);
+        let secrets = [("DB_PASSWORD", "unused"), ("DB_ROOT_PASSWORD", "unused")];
+        let answer: Value = serde_json::from_slice(&capture(command.envs(secrets))?)?;
+        let image = answer["images"][0]["image"].as_str();
+        image.map(str::to_owned).context("no image was built")
+    }
+
     /// A call with the shipped stack, or another below `tests/stacks/`.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = program(&self.binary);
@@ -55,7 +67,11 @@ impl Deploy {
 /// A real MySQL for tests, run by the project's own program and removed with this value.
 pub(crate) struct TestDatabase<'a> {
     deploy: &'a Deploy,
-    project: String,
+    pub(crate) project: String,
+    /// The server's container, which has the `mysql` client as well.
+    pub(crate) container: String,
+    /// The network on which containers reach it as [`TestDatabase::HOST`].
+    pub(crate) network: String,
     /// With rights to make databases and users.
     pub(crate) url: String,
     /// The `mysql` client in the server's own container, as a command that lacks the database's name.
@@ -63,14 +79,20 @@ pub(crate) struct TestDatabase<'a> {
 }
 
 const DATABASE_STACK: &str = "tests/stacks/mysql.toml";
-/// Of a server that lives for one test run, on the loopback interface.
 const DATABASE_PASSWORD: &str = "for-tests-only";
 
 impl<'a> TestDatabase<'a> {
+    /// The server's name on its network.
+    pub(crate) const HOST: &'static str = "db";
+    /// Of `root`, on a server that lives for one test run, on the loopback interface.
+    pub(crate) const PASSWORD: &'static str = DATABASE_PASSWORD;
+
     pub(crate) fn start(deploy: &'a Deploy) -> anyhow::Result<Self> {
         let project = format!("sysndd-test-mysql-{}", std::process::id());
         let mut database = Self {
             deploy,
+            container: String::new(),
+            network: format!("{project}-net"),
             project,
             url: String::new(),
             client: String::new(),
@@ -79,11 +101,26 @@ impl<'a> TestDatabase<'a> {
         let (Some(port), Some(container)) = (published_port(&status), container(&status)) else {
             bail!("the test database publishes no port: {status}");
         };
+        container.clone_into(&mut database.container);
         database.client = format!(
             "docker exec --interactive --env MYSQL_PWD={DATABASE_PASSWORD} {container} mysql --host 127.0.0.1 --user root"
         );
         database.url = format!("mysql://root:{DATABASE_PASSWORD}@127.0.0.1:{port}");
         Ok(database)
+    }
+
+    /// Runs a script with the `mysql` client inside the server's container; answers are lines of
+    /// columns parted by tabs.
+    pub(crate) fn sql(&self, database: &str, script: &str) -> anyhow::Result<String> {
+        let client = ["mysql", "-uroot", "--batch", "--raw", "--skip-column-names"];
+        self.inside(&[&client, &[database][..]].concat(), script)
+    }
+
+    /// Runs a program inside the server's container, as `root` of the database.
+    pub(crate) fn inside(&self, program: &[&str], input: &str) -> anyhow::Result<String> {
+        let password = format!("MYSQL_PWD={}", Self::PASSWORD);
+        let exec = ["exec", "-i", "-e", &password, &self.container];
+        docker_with_input(&[&exec, program].concat(), input)
     }
 
     fn call(&self, arguments: &[&str]) -> anyhow::Result<Value> {

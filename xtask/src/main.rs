@@ -6,6 +6,7 @@ mod bench;
 mod command;
 mod deploy;
 mod drill;
+mod engine;
 mod test;
 
 use clap::{Parser, Subcommand};

@@ -2,9 +2,12 @@
 
 use std::time::Instant;
 
+use anyhow::Context as _;
+
 use crate::{
     command::{cargo, print, program, root, run, say},
     deploy::{Deploy, TestDatabase},
+    drill::Migrate,
 };
 
 /// Set up what tests need, then run every one of them.
@@ -25,6 +28,8 @@ enum Part {
     Frontend,
     /// Against a real MySQL
     Database,
+    /// Appliers of migrations that die, in real containers
+    Drill,
     /// Against a real engine
     Deploy,
 }
@@ -42,7 +47,7 @@ impl Test {
                 cargo().args(["test", "--quiet", "--workspace"]),
             )?;
         }
-        if [Part::Frontend, Part::Database, Part::Deploy]
+        if [Part::Frontend, Part::Database, Part::Drill, Part::Deploy]
             .into_iter()
             .any(wanted)
         {
@@ -59,6 +64,9 @@ impl Test {
             }
             if wanted(Part::Database) {
                 database(&deploy)?;
+            }
+            if wanted(Part::Drill) {
+                Migrate::small().run().context("drill of migrations")?;
             }
             if wanted(Part::Deploy) {
                 end_to_end(&deploy)?;

@@ -91,15 +91,19 @@ fn done_after(file: &MigrationFile, row: &LedgerRow, decision: Decision) -> usiz
     let begun = row.in_doubt.unwrap_or(1).saturating_sub(1).min(total);
     match decision {
         Decision::Retry => begun.min(row.statements_done),
-        Decision::Done => {
-            let units = Units::of(file, true);
-            units
-                .units
-                .iter()
-                .find(|unit| unit.first <= begun && begun <= unit.last)
-                .map_or(total, |unit| unit.last + 1)
-        }
+        Decision::Done => end_of_step(file, begun),
     }
+}
+
+/// Statements that are done when the step with the statement of this index is: those of a session
+/// that cannot be taken up in between are one step.
+pub(crate) fn end_of_step(file: &MigrationFile, statement: usize) -> usize {
+    let units = Units::of(file, true);
+    let step = units
+        .units
+        .iter()
+        .find(|unit| unit.first <= statement && statement <= unit.last);
+    step.map_or(file.statements().len(), |unit| unit.last + 1)
 }
 
 fn nothing(filename: &str, reason: String) -> MigrateError {

@@ -284,6 +284,8 @@ impl Start<'_> {
         };
         match ledger.rows.iter().find(new) {
             None => Ok(()),
+            // A person's to decide, whoever found it.
+            Some(row) if row.state == State::InDoubt => Err(in_doubt(row)),
             Some(row) => Err(MigrateError::FailedElsewhere {
                 file: row.filename.clone(),
                 by: row.applied_by.clone(),
@@ -331,16 +333,20 @@ fn refuse_doubts(now: &Position<'_>, ledger: &Ledger) -> Result<(), MigrateError
         let row = ledger
             .get(file.name())
             .filter(|row| row.state == State::InDoubt)?;
-        Some(MigrateError::InDoubt {
-            file: row.filename.clone(),
-            statement: row.in_doubt.unwrap_or(1),
-            reason: row
-                .error
-                .clone()
-                .unwrap_or_else(|| "an earlier start found so".to_owned()),
-        })
+        Some(in_doubt(row))
     });
     doubt.map_or(Ok(()), Err)
+}
+
+fn in_doubt(row: &ledger::LedgerRow) -> MigrateError {
+    MigrateError::InDoubt {
+        file: row.filename.clone(),
+        statement: row.in_doubt.unwrap_or(1),
+        reason: row
+            .error
+            .clone()
+            .unwrap_or_else(|| "an earlier start found so".to_owned()),
+    }
 }
 
 fn has_failed(state: State) -> bool {

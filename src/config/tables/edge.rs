@@ -9,6 +9,11 @@ use crate::config::{
 
 pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
     let service = t.required("service", "The service that proxies.", service_ref());
+    let entrance = t.optional(
+        "entrance",
+        "The service that publishes the port for it and hands it the socket; itself when absent.",
+        service_ref(),
+    );
     let upstream = t.required("upstream", "The service that it proxies to.", service_ref());
     let port = t.required(
         "port",
@@ -56,8 +61,19 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
             "name the service whose replicas answer",
         );
     }
+    if let (Some(entrance), Some(upstream)) = (&entrance, &upstream)
+        && entrance == upstream
+    {
+        let message = format!("`{entrance}` cannot be entrance and upstream");
+        t.fault(
+            "entrance",
+            message,
+            "name the service that publishes the edge's port",
+        );
+    }
     Some(Edge {
         service: service?,
+        entrance,
         upstream: upstream?,
         port: port?,
         template: template?,

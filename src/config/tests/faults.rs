@@ -227,6 +227,10 @@ fn the_edge() {
             "{}[services.api]\nimage = \"api\"\n",
             edge("web", "api", "SIGHUP", "list")
         ),
+        &format!(
+            "{}[services.api]\nimage = \"api\"\n",
+            edge("web", "api\"\nentrance = \"api", "SIGHUP", "list")
+        ),
     ]);
     insta::assert_snapshot!(said);
 }

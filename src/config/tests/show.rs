@@ -77,6 +77,7 @@ healthcheck = { tcp = { port = 80 } }
 
 [edge]
 service = "web"
+entrance = "db"
 upstream = "api"
 port = 8080
 template = "list.tera"

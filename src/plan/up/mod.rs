@@ -112,6 +112,8 @@ struct Planner<'a> {
     proven: Vec<OpId>,
     /// Generation of the list that is in force after the operations so far.
     in_force: Option<u64>,
+    /// Whether what the edge gets its port from changes.
+    entrance_replaced: bool,
     /// Services with data of their own that would be replaced without leave.
     refused: BTreeSet<ServiceName>,
     /// The first operation that ends something old for good.
@@ -160,6 +162,7 @@ impl<'a> Planner<'a> {
             leaving: Vec::new(),
             proven: Vec::new(),
             in_force: observed.edge_generation,
+            entrance_replaced: false,
             refused: BTreeSet::new(),
             retire_from: None,
             creates: false,

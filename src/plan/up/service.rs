@@ -6,7 +6,7 @@ use sysndd_protocol::ReplicaName;
 
 use super::{Leaving, Planner};
 use crate::{
-    config::{Service, ServiceName, UpdateOrder},
+    config::{Edge, Service, ServiceName, UpdateOrder},
     docker::ContainerState,
     observe::Replica,
     plan::{
@@ -36,12 +36,21 @@ impl<'a> Planner<'a> {
         let missing: Vec<u32> = (1..=wanted)
             .filter(|number| !kept.contains(number))
             .collect();
-        let dependencies: Vec<OpId> = service
-            .depends_on
-            .iter()
+        let is_entrance = |edge: &Edge| edge.entrance.as_ref() == Some(&service.name);
+        let is_entrance = self.stack.edge.as_ref().is_some_and(is_entrance);
+        if is_entrance {
+            self.entrance_replaced = !stale.is_empty();
+        }
+        // A first entrance need not wait for the list to be changed: there is none yet.
+        let dependencies: Vec<&ServiceName> = if is_entrance && !self.entrance_replaced {
+            service.depends_on.iter().collect()
+        } else {
+            self.stack.dependencies(service).into_iter().collect()
+        };
+        let dependencies: Vec<OpId> = dependencies
+            .into_iter()
             .flat_map(|name| self.ready[name].clone())
             .collect();
-
         let order = self.stack.update_order(service);
         let replaced =
             |stale: &&Stale<'_>| stale.replica.is_up() && missing.contains(&stale.replica.number);
@@ -259,8 +268,11 @@ impl<'a> Planner<'a> {
                 std::cmp::Reverse(replica.created_at),
             )
         });
-        let exclusive = self.stack.is_exclusive(service);
-        let allowed = !exclusive || self.intent.wish.allow_recreate.contains(&service.name);
+        let named = self.intent.wish.allow_recreate.contains(&service.name);
+        let allowed = named || !self.stack.is_exclusive(service);
+        let forced = self.intent.wish.force && (named || !self.stack.is_spared(service));
+        let edge = self.stack.edge.as_ref();
+        let is_edge = edge.is_some_and(|edge| edge.service == service.name);
         let mut sorted = Sorted {
             keep: Vec::new(),
             stale: Vec::new(),
@@ -270,9 +282,11 @@ impl<'a> Planner<'a> {
                 Some("its configuration or image changed")
             } else if replica.image != image {
                 Some("it runs another image than it was created for")
+            } else if is_edge && self.entrance_replaced {
+                // The socket that it was handed dies with the old entrance.
+                Some("its entrance is replaced")
             } else {
-                // What keeps data is not recreated for the asking of it alone.
-                (self.intent.wish.force && allowed).then_some("--force was given")
+                forced.then_some("--force was given")
             };
             if changed.is_some() && !allowed {
                 self.refused.insert(service.name.clone());

@@ -24,6 +24,7 @@ use crate::ledger::{self, Doubt, Entry, LedgerRow, Shape};
 use crate::lock::{Key, Keys};
 use crate::outcome::millis;
 use crate::point::Point;
+use crate::resolve::end_of_step;
 use crate::resume::{Resume, resume};
 use crate::session::{Dialer, close};
 use crate::settings::{EventSink, Settings};
@@ -191,8 +192,15 @@ impl Applier<'_> {
         file: &MigrationFile,
         row: Option<&LedgerRow>,
         statement: usize,
-        reason: String,
+        mut reason: String,
     ) -> MigrateError {
+        let last = end_of_step(file, statement);
+        if last > statement + 1 {
+            reason.push_str(&format!(
+                "; statements {} to {last} are one step: `--done` says that all of them took effect",
+                statement + 1
+            ));
+        }
         let done = row
             .map_or(0, |row| row.statements_done)
             .min(file.statements().len());

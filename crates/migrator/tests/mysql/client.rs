@@ -302,8 +302,12 @@ fn generated(random: &mut Random) -> String {
         pick(&GAPS)
     );
     let mut delimiter = ";".to_owned();
+    // Whether a comment stands behind the last statement.
+    let mut commented = false;
     for n in 0..8 {
-        script += &pick(&BETWEEN);
+        let between = pick(&BETWEEN);
+        let comment = !between.trim().is_empty();
+        script += &between;
         match pick(&["rows", "rows", "rows", "delimiter", "routine", "executable"]).as_str() {
             "rows" => {
                 script += &format!(
@@ -332,7 +336,8 @@ fn generated(random: &mut Random) -> String {
                     pick(&GAPS)
                 );
             }
-            "delimiter" => {
+            // A client that keeps comments may take the command behind one for a part of a statement.
+            "delimiter" if !comment && !commented => {
                 delimiter = pick(&DELIMITERS);
                 script += &format!(
                     "\n{}{delimiter}{}\n",
@@ -340,8 +345,12 @@ fn generated(random: &mut Random) -> String {
                     pick(&["", " ", " rest of the line"])
                 );
             }
-            _ => {}
+            _ => {
+                commented |= comment;
+                continue;
+            }
         }
+        commented = false;
     }
     script
 }
