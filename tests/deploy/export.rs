@@ -1,6 +1,7 @@
 //! The stack in the hands of Docker Compose.
 
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Command, Output},
 };
@@ -61,7 +62,8 @@ impl Drop for ComposeProject {
         if std::thread::panicking() {
             for arguments in [["ps", "--all"].as_slice(), &["logs", "--tail", "20"]] {
                 let output = self.compose(arguments);
-                eprintln!("{}", String::from_utf8_lossy(&output.stdout));
+                // Nothing can be done about a stderr that is gone.
+                let _ = std::io::stderr().write_all(&output.stdout);
             }
         }
         let down = self.compose(&["down", "--volumes", "--timeout", "1"]);

@@ -99,7 +99,6 @@ async fn a_replica_that_stops_being_ready_is_out_of_the_list_until_it_is_ready_a
         ("added", &names[0], back_at),
     ] {
         let after = told_after(&lines, what, name, at);
-        eprintln!("{what} after {after}");
         assert!(after <= limit, "{name} was {what} after {after}: {ended}");
     }
     assert_eq!(lines.last().expect("a line")["event"], "watch.end");
