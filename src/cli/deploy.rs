@@ -86,6 +86,8 @@ pub(super) async fn deploy(
     if let Some(plan) = nothing_to_do(session, order).await? {
         return Ok(plan);
     }
+    // Refused before anything is made, and before a build has taken its minutes.
+    refuse_unwritable_mounts(session, &session.observe().await?)?;
     let image = image_for_lock(session).await?;
     let (engine, stack) = (&session.engine, &session.stack);
     let mut turn = Turn::take(engine, stack, &image, &order.command).await?;
@@ -165,13 +167,8 @@ async fn in_turn(
     if let Some(run) = &interrupted {
         session.printer.note(run.explain());
     }
-    let observe = async {
-        let observed = session.observe().await?;
-        // Refused before a build has taken its minutes.
-        refuse_unwritable_mounts(session, &observed)?;
-        Ok(observed)
-    };
-    let (images, observed) = tokio::try_join!(find_images(session, order, interrupt), observe)?;
+    let (images, observed) =
+        tokio::try_join!(find_images(session, order, interrupt), session.observe())?;
     let edge_template = match &order.images {
         ImageSource::Here(_) => images::edge_template(&session.stack)?,
         ImageSource::Recorded(manifest) => manifest.edge_template(&session.stack).to_owned(),

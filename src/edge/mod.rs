@@ -226,3 +226,59 @@ fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Endpoint, ServiceName, VolumeName};
+
+    fn edge() -> Edge {
+        Edge {
+            service: ServiceName::new("web"),
+            entrance: None,
+            upstream: ServiceName::new("api"),
+            port: 8080,
+            template: "upstream.conf.tera".into(),
+            volume: VolumeName::new("edge"),
+            file: "upstream.conf".into(),
+            test: Vec::new(),
+            reload_signal: "SIGHUP".into(),
+            draining_process: None,
+            generation: Endpoint {
+                port: 8081,
+                path: "/generation".into(),
+            },
+        }
+    }
+
+    #[test]
+    fn the_shipped_list_divides_requests_into_shares_that_nginx_can_read() {
+        let template = include_str!("../../templates/upstream.conf.tera");
+        for count in [0_u32, 1, 2, 3, 7, 16, 17, 99] {
+            let list = Upstream {
+                generation: 7,
+                servers: (0..count)
+                    .map(|number| ReplicaName::new(format!("api-{number}")))
+                    .collect(),
+            };
+            let text = render(&edge(), template, &list).unwrap();
+            let shares: Vec<&str> = text
+                .lines()
+                .filter_map(|line| line.trim().split_once("% "))
+                .map(|(share, _)| share)
+                .collect();
+            assert_eq!(shares.len(), count.saturating_sub(1) as usize, "{text}");
+            for share in &shares {
+                let decimals = share
+                    .split_once('.')
+                    .map_or(0, |(_, decimals)| decimals.len());
+                assert!(decimals <= 2, "{share} of {count}");
+            }
+            let sum: f64 = shares
+                .iter()
+                .map(|share| share.parse::<f64>().unwrap())
+                .sum();
+            assert!(sum < 100.0, "{sum} of {count}");
+        }
+    }
+}
