@@ -38,7 +38,7 @@ resources = { memory = "256m", cpus = 1.5, pids = 64 }
 context = "."
 dockerfile = "Dockerfile.api"
 bases = ["os"]
-args = { FLAVOUR = "plain" }
+args = { FLAVOUR = "plain", UID = "7" }
 
 [services.api.healthcheck]
 test = ["CMD", "api", "healthcheck"]
@@ -125,6 +125,10 @@ fn what_is_read_back_is_what_was_meant() {
     assert_eq!(api["depends_on"]["db"]["condition"], "service_healthy");
     assert!(api["environment"].get("REPLICA").is_none());
     assert_eq!(api["environment"]["RELEASE"], "compose");
+    assert_eq!(
+        api["build"]["args"],
+        serde_json::json!({"FLAVOUR": "plain", "GID": "1000", "OS_IMAGE": "os:1", "UID": "7"})
+    );
     assert_eq!(file["services"]["db"]["environment"]["PRICE"], "5 $$");
     let list = &file["services"]["web-upstream"]["environment"]["UPSTREAM_LIST"];
     let written = list.as_str().unwrap().trim_end();

@@ -237,10 +237,13 @@ fn build(compose: &Compose<'_>, build: &Build, at: &str) -> Result<BuildView, Co
     let mut args: BTreeMap<String, String> = BTreeMap::new();
     for base in &build.bases {
         let reference = base_reference(compose, base)?;
-        args.insert(images::image_argument(base.as_str()), quoted(&reference));
+        args.insert(
+            quoted(&images::image_argument(base.as_str())),
+            quoted(&reference),
+        );
     }
-    args.insert("UID".to_owned(), quoted(&build.uid.to_string()));
-    args.insert("GID".to_owned(), quoted(&build.gid.to_string()));
+    args.insert(quoted("UID"), quoted(&build.uid.to_string()));
+    args.insert(quoted("GID"), quoted(&build.gid.to_string()));
     let written = entries(&build.args, at)?;
     args.extend(written.into_iter().map(|entry| (entry.key, entry.value)));
     Ok(BuildView {
