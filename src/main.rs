@@ -8,6 +8,7 @@ mod edge;
 mod error;
 mod execute;
 mod exit;
+mod export;
 mod host;
 mod images;
 mod observe;
@@ -16,6 +17,7 @@ mod plan;
 mod probe;
 mod release;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -81,6 +81,7 @@ pub(super) async fn deploy(
     order: &Order,
     interrupt: &CancellationToken,
 ) -> Result<Plan, Error> {
+    session.refuse_compose().await?;
     // What is as it should be needs no turn, and is told in no time.
     if let Some(plan) = nothing_to_do(session, order).await? {
         return Ok(plan);

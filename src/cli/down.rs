@@ -36,6 +36,7 @@ impl Down {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
         let session = Session::open(global, printer).await?;
+        session.refuse_compose().await?;
         let observed = observe(&session.engine, &session.stack.project, None).await?;
         let plan = plan::down(
             &session.stack,

@@ -64,6 +64,7 @@ pub(super) async fn resolve(
 
 /// The plan of `up`, from what is there; nothing is built, pulled or changed.
 pub(super) async fn preview(session: &Session, wish: &Wish) -> Result<Plan, Error> {
+    session.refuse_compose().await?;
     let present = images::present(&session.engine, &session.stack)
         .await
         .map_err(Error::image)?;

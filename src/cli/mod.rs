@@ -9,6 +9,7 @@ mod deploy;
 mod doctor;
 mod down;
 mod exec;
+mod export;
 mod images;
 mod lock;
 mod logs;
@@ -25,6 +26,7 @@ mod running;
 mod scale;
 mod session;
 mod status;
+mod status_watch;
 mod terminal;
 mod up;
 mod verify;
@@ -159,6 +161,10 @@ enum Command {
     Prune(prune::Prune),
     /// Check this machine and its engine
     Doctor(doctor::Doctor),
+    /// Keep the edge's list in step with what is ready, for as long as it runs
+    Watch(watch::Watch),
+    /// Write the stack for Docker Compose, or a unit for systemd
+    Export(export::Export),
     /// Check or show sysndd.toml
     Config(config::Config),
     /// Print a completion script for a shell
@@ -233,6 +239,8 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Error> {
         Command::Lock(command) => command.run(&global, printer).await,
         Command::Down(command) => command.run(&global, printer).await,
         Command::Prune(command) => command.run(&global, printer).await,
+        Command::Watch(command) => command.run(&global, printer).await,
+        Command::Export(command) => command.run(&global, printer).await,
         Command::Config(command) => command.run(&global, printer),
         Command::Completions(command) => Ok(command.run(printer)),
     };

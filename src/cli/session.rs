@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::{Global, ProbeWay};
 use crate::{
     config::{self, ConfigErrors, Environment, MigrationFiles, ProjectName, ServiceName, Stack},
-    docker::Engine,
+    docker::{Engine, labels},
     error::Error,
     observe::{Observed, observe},
     output::Printer,
@@ -100,6 +100,25 @@ impl Session {
             Some((&self.stack, &self.prober)),
         )
         .await?)
+    }
+
+    /// What Compose brought up is Compose's to change: two that manage the same containers undo each
+    /// other's work.
+    pub(super) async fn refuse_compose(&self) -> Result<(), Error> {
+        let project = &self.stack.project;
+        let wanted = [
+            format!("{}={project}", labels::PROJECT),
+            format!("{}={}", labels::RELEASE, labels::COMPOSE),
+        ];
+        if self.engine.containers_with(&wanted).await?.is_empty() {
+            return Ok(());
+        }
+        Err(Error::usage(format!(
+            "the containers of {project} were brought up by Docker Compose and are left to it"
+        ))
+        .with_hint(format!(
+            "`docker compose -p {project} …` changes them; `--project NAME` takes another name beside them"
+        )))
     }
 
     /// The same engine, another stack: `verify --fresh` works on a copy.

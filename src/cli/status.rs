@@ -7,7 +7,7 @@ use sysndd_protocol::{ReleaseId, ReplicaName};
 use super::{
     Global,
     session::Session,
-    watch::{Conditions, watch},
+    status_watch::{Conditions, watch},
 };
 use crate::{
     config::{ProjectName, ServiceName},

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     config::Stack,
+    docker::labels,
     error::Error,
     exit::Exit,
     observe::observe,
@@ -99,7 +100,10 @@ pub(super) async fn verify_and_record(
 ) -> Result<Report, Error> {
     let report = verify_live(session, selection).await?;
     let whole = selection.suites.is_empty() && selection.ids.is_empty();
-    if let (true, Some(release)) = (whole, &report.release) {
+    if let (true, Some(release)) = (whole, &report.release)
+        // What Compose made has no record to add to.
+        && release.as_str() != labels::COMPOSE
+    {
         record(session, release, &report).await?;
     }
     Ok(report)

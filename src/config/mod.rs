@@ -44,7 +44,7 @@ pub(crate) use fault::ConfigErrors;
 pub(crate) use origin::{Origin, Secrets};
 pub(crate) use show::show;
 pub(crate) use stack::*;
-pub(crate) use text::Text;
+pub(crate) use text::{Late, Part, Text};
 
 use environment::Variables;
 use fault::{Fault, Source};

@@ -80,6 +80,11 @@ impl Text {
             .any(|part| matches!(part, Part::Hidden(_)))
     }
 
+    /// The pieces it is made of, for those who write it in another language.
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
     /// The pieces it is made of.
     pub(super) fn into_parts(self) -> Vec<Part> {
         self.parts

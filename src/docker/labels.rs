@@ -12,6 +12,13 @@ pub(crate) const RELEASE: &str = "dev.sysndd.release";
 pub(crate) const RUN: &str = "dev.sysndd.run";
 /// Hash of the configuration that the container was created with; the release is not part of it.
 pub(crate) const CONFIG_HASH: &str = "dev.sysndd.config-hash";
+/// Value of [`RELEASE`] and [`RUN`] on containers of an exported Compose file: a static file knows of
+/// neither.
+pub(crate) const COMPOSE: &str = "compose";
+/// Docker Compose's own word for [`REPLICA`].
+pub(crate) const COMPOSE_NUMBER: &str = "com.docker.compose.container-number";
+/// Docker Compose's own word for [`CONFIG_HASH`].
+pub(crate) const COMPOSE_HASH: &str = "com.docker.compose.config-hash";
 /// Short-lived containers that hold nothing: preparing a volume, a probe.
 pub(crate) const HELPER: &str = "dev.sysndd.helper";
 /// Value of [`HELPER`]: mounts the state volume for a command that reads or writes it.

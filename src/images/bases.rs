@@ -344,7 +344,7 @@ impl<'a> Search<'a> {
 
 /// The build-arg in which a base image is handed to a Dockerfile: `debian-unstable` is
 /// `DEBIAN_UNSTABLE_IMAGE`.
-pub(super) fn image_argument(base: &str) -> String {
+pub(crate) fn image_argument(base: &str) -> String {
     format!(
         "{}_IMAGE",
         base.to_ascii_uppercase().replace(['-', '.'], "_")

@@ -20,7 +20,9 @@ mod toolchain;
 mod tests;
 
 pub(crate) use bases::present as present_bases;
-pub(crate) use bases::{BaseError, BaseEvent, BaseRefs, Origin, missing_tools, needed, resolve};
+pub(crate) use bases::{
+    BaseError, BaseEvent, BaseRefs, Origin, image_argument, missing_tools, needed, resolve,
+};
 pub(crate) use build::{BuiltImage, Outcome, ServiceBuild, build_service};
 pub(crate) use lookup::{newest, present};
 pub(crate) use progress::{BuildEvent, StepState};

@@ -125,6 +125,20 @@ impl Replica {
         )
     }
 
+    /// Whether an exported Compose file brought it up: then it is Compose's to change.
+    pub(crate) fn is_of_compose(&self) -> bool {
+        self.release.as_str() == labels::COMPOSE
+    }
+
+    /// What it calls itself: a static file cannot tell a container its name, only the engine gives
+    /// it the beginning of its ID as a host name.
+    pub(crate) fn own_name(&self) -> ReplicaName {
+        match self.container.get(..12) {
+            Some(id) if self.is_of_compose() => ReplicaName::new(id),
+            _ => self.name.clone(),
+        }
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.is_running() && matches!(self.readiness, Readiness::Ready)
     }
@@ -278,10 +292,13 @@ fn replica(container: InspectedContainer) -> Option<Replica> {
     }
     Some(Replica {
         service: ServiceName::new(label(labels::SERVICE)?),
-        number: label(labels::REPLICA)?.parse().ok()?,
+        number: label(labels::REPLICA)
+            .or_else(|| label(labels::COMPOSE_NUMBER))?
+            .parse()
+            .ok()?,
         release: ReleaseId::new(label(labels::RELEASE)?),
         run: label(labels::RUN)?,
-        config_hash: label(labels::CONFIG_HASH)?,
+        config_hash: label(labels::CONFIG_HASH).or_else(|| label(labels::COMPOSE_HASH))?,
         name: ReplicaName::new(container.name),
         container: container.id,
         image: container.image_id,

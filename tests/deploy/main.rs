@@ -7,6 +7,7 @@
 mod change;
 mod commands;
 mod configuration;
+mod export;
 mod failing;
 mod faults;
 mod fresh;
@@ -22,3 +23,4 @@ mod quickstart;
 mod replace;
 mod rollback;
 mod scale;
+mod watch;

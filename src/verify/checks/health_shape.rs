@@ -35,7 +35,7 @@ fn check(context: &Context<'_>) -> Outcome {
         match &answer.report {
             Err(cause) => faults.push(format!("{name}: its answer is no health report: {cause}")),
             Ok(report) => {
-                if report.replica != *name {
+                if report.replica != evidence.replica.own_name() {
                     faults.push(format!("{name} calls itself {}", report.replica));
                 }
                 if report.migrations.startup.is_none() {

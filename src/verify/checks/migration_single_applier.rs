@@ -19,6 +19,7 @@ pub(super) const CHECK: Check = Check {
 
 /// One replica as a witness.
 struct Witness<'a> {
+    /// What it calls itself, in its events and in the ledger.
     name: &'a str,
     events: &'a [StartupEvent],
     /// Whether its log is complete: only then its silence means something.
@@ -55,11 +56,17 @@ fn check(context: &Context<'_>) -> Outcome {
         Ok(ledger) => ledger,
         Err(outcome) => return outcome,
     };
+    let own_names: Vec<_> = context
+        .evidence
+        .of(&migrations.service)
+        .map(|evidence| evidence.replica.own_name())
+        .collect();
     let witnesses: Vec<Witness> = context
         .evidence
         .of(&migrations.service)
-        .map(|evidence| Witness {
-            name: evidence.replica.name.as_str(),
+        .zip(&own_names)
+        .map(|(evidence, name)| Witness {
+            name: name.as_str(),
             events: &evidence.events,
             complete: evidence.has_log(),
         })

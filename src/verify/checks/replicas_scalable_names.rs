@@ -6,7 +6,7 @@ pub(super) const CHECK: Check = Check {
     id: "replicas.scalable-names",
     suite: Suite::Replicas,
     requirements: &["DEPLOY-04"],
-    expected: "every container is named project-service-release-number, so that any number fits beside it",
+    expected: "every container is named project-service-release-number (by Compose: project-service-number), so that any number fits beside it",
     run: |context| Box::pin(async { check(context) }),
 };
 
@@ -16,10 +16,12 @@ fn check(context: &Context<'_>) -> Outcome {
     let faults: Vec<String> = replicas
         .iter()
         .filter_map(|replica| {
-            let right = format!(
-                "{project}-{}-{}-{}",
-                replica.service, replica.release, replica.number
-            );
+            let (service, number) = (&replica.service, replica.number);
+            let right = if replica.is_of_compose() {
+                format!("{project}-{service}-{number}")
+            } else {
+                format!("{project}-{service}-{}-{number}", replica.release)
+            };
             (replica.name.as_str() != right).then(|| format!("{} should be {right}", replica.name))
         })
         .collect();

@@ -53,6 +53,14 @@ fn check(context: &Context<'_>) -> Outcome {
         .values()
         .filter(|service| service.replicas > 1)
     {
+        let mut replicas = context.evidence.of(&service.name);
+        if replicas.any(|evidence| evidence.replica.is_of_compose()) {
+            unknown.push(format!(
+                "{}: Docker Compose decided when its replicas were started",
+                service.name
+            ));
+            continue;
+        }
         for batch in batches(context.evidence.of(&service.name)) {
             let intervals: Vec<Interval> = batch.iter().filter_map(|e| interval(e)).collect();
             if intervals.len() < batch.len() {

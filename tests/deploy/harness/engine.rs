@@ -11,9 +11,10 @@ use bollard::{
         ExecConfig, NetworkingConfig,
     },
     query_parameters::{
-        CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
-        ListImagesOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder,
-        RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder, StopContainerOptionsBuilder,
+        CommitContainerOptionsBuilder, CreateContainerOptionsBuilder, KillContainerOptionsBuilder,
+        ListContainersOptionsBuilder, ListImagesOptionsBuilder, ListNetworksOptionsBuilder,
+        ListVolumesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptionsBuilder,
+        StopContainerOptionsBuilder,
     },
 };
 use futures::StreamExt as _;
@@ -168,6 +169,25 @@ impl Engine {
             .stop_container(container, Some(options))
             .await
             .expect("it stops");
+    }
+
+    pub(crate) async fn pause(&self, container: &str) {
+        self.0.pause_container(container).await.expect("it pauses");
+    }
+
+    pub(crate) async fn unpause(&self, container: &str) {
+        self.0
+            .unpause_container(container)
+            .await
+            .expect("it goes on");
+    }
+
+    pub(crate) async fn signal(&self, container: &str, signal: &str) {
+        let options = KillContainerOptionsBuilder::new().signal(signal).build();
+        self.0
+            .kill_container(container, Some(options))
+            .await
+            .expect("it can be signalled");
     }
 
     pub(crate) async fn remove(&self, container: &str) {

@@ -1,0 +1,192 @@
+//! Keeps the edge's upstream list in step with what is ready, between deployments.
+//!
+//! [`decide`] says what the list should be; [`Watcher`] asks, and puts it into force. It never empties
+//! the list, never takes in a replica of a release that is not in it, and leaves all alone while a
+//! command holds the deploy lock.
+//!
+//! It takes no lock itself: a deployment would be refused for the moment of a reload. It looks right
+//! before it writes instead. Whoever takes the lock after that look needs longer to its first change
+//! of the list than a reload takes, and its own plan decides from then on.
+
+mod decide;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use futures::{StreamExt as _, future};
+use serde::Serialize;
+use sysndd_protocol::ReplicaName;
+use tokio::time::{MissedTickBehavior, timeout};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use decide::{Change, Seen, decide, listed};
+
+use crate::{
+    config::{Edge, Stack},
+    docker::{Engine, EngineError},
+    edge::{self, EdgeError},
+    observe::{Observed, Replica, observe},
+    plan::Upstream,
+    probe::{Prober, Readiness},
+    release::{LockError, LockStatus, lock_status},
+};
+
+/// Between two looks, when no event comes before.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// Silence for so long is not being ready. With the time between two looks and that of a reload a
+/// replica is out of the list within two seconds.
+const ANSWER_WITHIN: Duration = Duration::from_millis(800);
+
+/// Why one look came to nothing; the next may do better.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WatchError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Edge(#[from] EdgeError),
+    #[error(transparent)]
+    Lock(#[from] LockError),
+}
+
+/// What happened, for those who read along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "event")]
+pub(crate) enum Happened {
+    #[serde(rename = "watch.begin")]
+    Begin,
+    /// The list in force is another one.
+    #[serde(rename = "upstream.changed")]
+    Changed(Change),
+    /// Nobody is ready: the list stays as it is.
+    #[serde(rename = "upstream.kept")]
+    Kept { servers: BTreeSet<ReplicaName> },
+    /// A look failed; told once for every cause.
+    #[serde(rename = "watch.failed")]
+    Failed { error: String },
+    #[serde(rename = "watch.end")]
+    End,
+}
+
+/// One watch over one stack.
+pub(crate) struct Watcher<'a> {
+    pub(crate) stack: &'a Stack,
+    pub(crate) edge: &'a Edge,
+    pub(crate) engine: &'a Engine,
+    pub(crate) prober: &'a Prober,
+    /// Text of the template of the upstream list.
+    pub(crate) template: &'a str,
+}
+
+impl Watcher<'_> {
+    /// Watches until `stop`, then puts all replicas that run back into the list: nobody would do so
+    /// any more.
+    pub(crate) async fn run(&self, stop: &CancellationToken, mut tell: impl FnMut(Happened)) {
+        tell(Happened::Begin);
+        let mut tick = tokio::time::interval(LOOK_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let project = self.stack.project.as_str();
+        let mut events = Box::pin(self.engine.container_events(project));
+        let mut last = None;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                _ = tick.tick() => {}
+                event = events.next() => match event {
+                    // Health checks come and go as events too, and mean nothing here.
+                    Some(event) if event.action.starts_with("exec_") => continue,
+                    Some(_) => {}
+                    None => {
+                        tokio::select! { () = stop.cancelled() => break, _ = tick.tick() => {} }
+                        events = Box::pin(self.engine.container_events(project));
+                    }
+                }
+            }
+            let happened = match self.look(false).await {
+                Ok(happened) => happened,
+                Err(error) => Some(Happened::Failed {
+                    error: error.to_string(),
+                }),
+            };
+            let again = happened.is_some() && happened == last;
+            if let (Some(happened), false) = (&happened, again) {
+                tell(happened.clone());
+            }
+            last = happened;
+        }
+        match self.look(true).await {
+            Ok(Some(happened)) => tell(happened),
+            Ok(None) => {}
+            Err(error) => tell(Happened::Failed {
+                error: error.to_string(),
+            }),
+        }
+        tell(Happened::End);
+    }
+
+    /// Looks once, and changes the list if it has to be. With `all`, as if all that run were ready.
+    async fn look(&self, all: bool) -> Result<Option<Happened>, WatchError> {
+        let observed = observe(self.engine, &self.stack.project, None).await?;
+        let edges: Vec<&Replica> = observed
+            .replicas_of(&self.edge.service)
+            .filter(|replica| replica.is_running())
+            .collect();
+        let Some(first) = edges.first() else {
+            return Ok(None);
+        };
+        let (seen, text) = future::join(
+            self.ask(&observed, all),
+            edge::read(self.engine, self.stack, self.edge, &first.container),
+        )
+        .await;
+        let Some(text) = text? else {
+            return Ok(None);
+        };
+        let in_list = listed(&text, seen.iter().map(|seen| &seen.name));
+        let Some(change) = decide(&in_list, &seen) else {
+            let nobody = !in_list.is_empty() && !seen.iter().any(|seen| seen.ready);
+            return Ok(nobody.then_some(Happened::Kept { servers: in_list }));
+        };
+        // Until the list is written nothing may take long.
+        if lock_status(self.engine, &self.stack.project).await? != LockStatus::Free {
+            return Ok(None);
+        }
+        let servers = change.servers.iter().cloned().collect();
+        let list = Upstream::of(self.template, servers);
+        let content = edge::render(self.edge, self.template, &list)?;
+        for replica in edges {
+            edge::reload(
+                self.engine,
+                self.prober,
+                self.stack,
+                self.edge,
+                replica,
+                &content,
+                list.generation,
+            )
+            .await?;
+        }
+        Ok(Some(Happened::Changed(change)))
+    }
+
+    async fn ask(&self, observed: &Observed, all: bool) -> Vec<Seen> {
+        let Some(service) = self.stack.services.get(&self.edge.upstream) else {
+            return Vec::new();
+        };
+        let replicas = observed.replicas_of(&self.edge.upstream);
+        future::join_all(replicas.map(|replica| async move {
+            let ready = if all {
+                replica.is_up()
+            } else if replica.is_running() {
+                let asked = timeout(ANSWER_WITHIN, self.prober.readiness(service, replica)).await;
+                matches!(asked, Ok(Readiness::Ready))
+            } else {
+                false
+            };
+            Seen {
+                name: replica.name.clone(),
+                release: replica.release.clone(),
+                ready,
+            }
+        }))
+        .await
+    }
+}
