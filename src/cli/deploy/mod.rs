@@ -1,0 +1,267 @@
+//! From a wish to a release that serves, in the operator's turn: lock, look, plan, execute, record.
+//! When it fails, back to what served before.
+
+mod record;
+mod refuse;
+mod take_back;
+
+pub(super) use take_back::{before, undo};
+
+use chrono::Utc;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    images::{self, BuildMode},
+    run::{Record, carry_out},
+    session::Session,
+};
+use crate::{
+    error::Error,
+    exit::Exit,
+    plan::{self, Images, Plan, ResolvedImage, UpIntent, Wish},
+    release::{self, Manifest, Outcome, Turn, Why},
+};
+use record::{forget_old, manifest};
+use refuse::{refuse_lost_data, refuse_unwritable_mounts};
+use take_back::take_back;
+
+/// A deployment that was asked for.
+#[derive(Debug, Clone)]
+pub(super) struct Order {
+    /// As it was typed, without the program's name.
+    pub(super) command: String,
+    pub(super) images: ImageSource,
+    pub(super) wish: Wish,
+    pub(super) why: Why,
+    /// What the operator has to say about it.
+    pub(super) message: Option<String>,
+}
+
+/// Where a deployment's images come from.
+#[derive(Debug, Clone)]
+pub(super) enum ImageSource {
+    /// The sources that are here.
+    Here(BuildMode),
+    /// A release that is recorded.
+    Recorded(Box<Manifest>),
+}
+
+impl Order {
+    /// What `up` without options orders.
+    pub(super) fn up(command: &str) -> Self {
+        Self {
+            command: command.to_owned(),
+            images: ImageSource::Here(BuildMode::Changed),
+            wish: Wish::default(),
+            why: Why::Deploy,
+            message: None,
+        }
+    }
+}
+
+/// A deployment that did not come to its end, and what is recorded of it.
+struct Unfinished {
+    outcome: Outcome,
+    error: Error,
+}
+
+impl<E: Into<Error>> From<E> for Unfinished {
+    fn from(error: E) -> Self {
+        Self {
+            outcome: Outcome::Failed,
+            error: error.into(),
+        }
+    }
+}
+
+/// The whole of `up`, also for `quickstart`, `rollback` and `verify --fresh`.
+pub(super) async fn deploy(
+    session: &Session,
+    order: &Order,
+    interrupt: &CancellationToken,
+) -> Result<Plan, Error> {
+    session.refuse_compose().await?;
+    // What is as it should be needs no turn, and is told in no time.
+    if let Some(plan) = nothing_to_do(session, order).await? {
+        return Ok(plan);
+    }
+    // Refused before anything is made, and before a build has taken its minutes.
+    refuse_unwritable_mounts(session, &session.observe().await?)?;
+    let image = image_for_lock(session).await?;
+    let (engine, stack) = (&session.engine, &session.stack);
+    let mut turn = Turn::take(engine, stack, &image, &order.command).await?;
+    let done = in_turn(session, order, &mut turn, interrupt).await;
+    let (outcome, reason) = match &done {
+        Ok(_) => (Outcome::Done, None),
+        Err(unfinished) => {
+            let first_line = unfinished.error.message.lines().next();
+            (unfinished.outcome.clone(), first_line.map(str::to_owned))
+        }
+    };
+    let ended = turn.end(outcome, reason).await;
+    match done {
+        Ok(plan) => {
+            ended?;
+            Ok(plan)
+        }
+        Err(unfinished) => Err(unfinished.error),
+    }
+}
+
+/// The empty plan of a stack that is as it should be, and recorded so.
+async fn nothing_to_do(session: &Session, order: &Order) -> Result<Option<Plan>, Error> {
+    let ImageSource::Here(BuildMode::Changed | BuildMode::Never) = order.images else {
+        return Ok(None);
+    };
+    let state = async { Ok(release::read_state(&session.engine, &session.stack).await?) };
+    let (plan, state) = match tokio::try_join!(images::preview(session, &order.wish), state) {
+        Ok(found) => found,
+        // What is missing is made by the deployment itself.
+        Err(error) if error.exit != Exit::EngineUnreachable => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let recorded = session
+        .observe()
+        .await?
+        .release()
+        .is_some_and(|release| state.releases.contains_key(release));
+    let settled = recorded && release::interrupted(&state, None).is_none();
+    Ok((plan.is_empty() && plan.refused.is_empty() && settled).then_some(plan))
+}
+
+/// The plan of an order, from what is there; nothing is built, pulled or changed.
+pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Error> {
+    let ImageSource::Recorded(manifest) = &order.images else {
+        return images::preview(session, &order.wish).await;
+    };
+    let (images, observed) =
+        tokio::try_join!(recorded_images(session, manifest), session.observe())?;
+    let intent = UpIntent {
+        now: Utc::now(),
+        run: String::new(),
+        wish: order.wish.clone(),
+        edge_template: manifest.edge_template(&session.stack).to_owned(),
+        resume: None,
+    };
+    Ok(plan::up(&session.stack, &images, &observed, &intent))
+}
+
+/// The first of the bases; made, on a machine that has none.
+async fn image_for_lock(session: &Session) -> Result<String, Error> {
+    let (engine, stack) = (&session.engine, &session.stack);
+    if let Ok(image) = release::helper_image(engine, stack).await {
+        return Ok(image);
+    }
+    images::bases(session).await?;
+    Ok(release::helper_image(engine, stack).await?)
+}
+
+async fn in_turn(
+    session: &Session,
+    order: &Order,
+    turn: &mut Turn,
+    interrupt: &CancellationToken,
+) -> Result<Plan, Unfinished> {
+    let interrupted = turn.interrupted();
+    if let Some(run) = &interrupted {
+        session.printer.note(run.explain());
+    }
+    let (images, observed) =
+        tokio::try_join!(find_images(session, order, interrupt), session.observe())?;
+    let edge_template = match &order.images {
+        ImageSource::Here(_) => images::edge_template(&session.stack)?,
+        ImageSource::Recorded(manifest) => manifest.edge_template(&session.stack).to_owned(),
+    };
+    let intent = UpIntent {
+        now: Utc::now(),
+        run: turn.run().to_string(),
+        wish: order.wish.clone(),
+        edge_template: edge_template.clone(),
+        resume: interrupted.as_ref().and_then(|run| run.to.clone()),
+    };
+    let plan = plan::up(&session.stack, &images, &observed, &intent);
+    refuse_lost_data(&plan)?;
+    for note in &plan.notes {
+        session.printer.note(note);
+    }
+
+    let from = turn.state().newest().map(|manifest| manifest.id.clone());
+    let release = plan.release.clone().or_else(|| observed.release().cloned());
+    let unrecorded = release.filter(|release| !turn.state().releases.contains_key(release));
+    let manifest = match unrecorded {
+        Some(id) => Some(manifest(session, order, &images, &edge_template, id).await?),
+        None => None,
+    };
+    // A run that was cut off before it had proven anything is part of what is to be undone.
+    let before = match &interrupted {
+        Some(run) if !run.proven => run.before.clone(),
+        _ => before(session, &observed).await?,
+    };
+    let journal = turn.begin(&plan, &before, from, manifest.as_ref()).await?;
+    let record = Record::new(&journal);
+    let token = while_held(turn, interrupt);
+    let done = carry_out(session, &plan, &edge_template, &token, &record).await;
+    match done {
+        Ok(()) => {
+            if let Some(mut manifest) = manifest {
+                manifest.migration_head = record.migration_head().or_else(|| {
+                    let newest = turn.state().newest();
+                    newest.and_then(|manifest| manifest.migration_head.clone())
+                });
+                turn.complete(manifest).await?;
+            }
+            if let Some(run) = &interrupted {
+                turn.close_interrupted(run, true).await?;
+            }
+            forget_old(session, turn).await?;
+            Ok(plan)
+        }
+        Err(failure) => {
+            let unfinished = take_back(session, turn, &plan, &failure, &before, &record).await;
+            if let (Some(run), Outcome::Undone) = (&interrupted, &unfinished.outcome) {
+                turn.close_interrupted(run, false).await?;
+            }
+            Err(unfinished)
+        }
+    }
+}
+
+async fn find_images(
+    session: &Session,
+    order: &Order,
+    interrupt: &CancellationToken,
+) -> Result<Images, Error> {
+    match &order.images {
+        ImageSource::Here(mode) => images::resolve(session, *mode, interrupt).await,
+        ImageSource::Recorded(manifest) => recorded_images(session, manifest).await,
+    }
+}
+
+async fn recorded_images(session: &Session, manifest: &Manifest) -> Result<Images, Error> {
+    let mut found = Images::new();
+    for (service, image) in manifest.images() {
+        if session.engine.find_image(&image).await?.is_none() {
+            return Err(Error::new(
+                Exit::RollbackRefused,
+                format!("the image of {service} in {} is gone: {image}", manifest.id),
+            )
+            .with_hint("`sysndd-deploy releases` lists the others; or check out its revision and run `sysndd-deploy up`"));
+        }
+        found.insert(service, ResolvedImage::Present(image));
+    }
+    Ok(found)
+}
+
+/// A token that ends with the operator's, or when the turn is lost.
+pub(super) fn while_held(turn: &Turn, interrupt: &CancellationToken) -> CancellationToken {
+    let (token, lost) = (interrupt.child_token(), interrupt.child_token());
+    let cancel = token.clone();
+    let mut held = turn.held();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = held.lost() => cancel.cancel(),
+            () = lost.cancelled() => {}
+        }
+    });
+    token
+}

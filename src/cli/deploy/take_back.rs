@@ -1,0 +1,138 @@
+//! The way back from a deployment that failed.
+
+use tokio_util::sync::CancellationToken;
+
+use super::Unfinished;
+use crate::{
+    cli::{
+        run::{Record, carry_out, explain, progress, stands},
+        session::Session,
+    },
+    edge,
+    error::Error,
+    execute::Failure,
+    exit::Exit,
+    observe::Observed,
+    plan::{self, Before, ListBefore, Plan},
+    release::{Outcome, Turn},
+};
+
+/// What is needed to come back here.
+pub(in crate::cli) async fn before(
+    session: &Session,
+    observed: &Observed,
+) -> Result<Before, Error> {
+    let mut list = None;
+    if let (Some(config), Some(generation)) = (&session.stack.edge, observed.edge_generation) {
+        let mut edges = observed.replicas_of(&config.service);
+        if let Some(replica) = edges.find(|replica| replica.is_running()) {
+            let content = edge::read(&session.engine, &session.stack, config, &replica.container);
+            list = content.await?.map(|content| ListBefore {
+                generation,
+                content,
+            });
+        }
+    }
+    Ok(Before::new(observed, list))
+}
+
+/// Undoes a failed run, where there is something to go back to. The answer tells all of it.
+pub(super) async fn take_back(
+    session: &Session,
+    turn: &Turn,
+    plan: &Plan,
+    failure: &Failure,
+    before: &Before,
+    record: &Record,
+) -> Unfinished {
+    let error = explain(plan, failure);
+    let failed = match error.exit {
+        Exit::Interrupted => Outcome::Interrupted,
+        _ => Outcome::Failed,
+    };
+    let again = "`sysndd-deploy logs` and `sysndd-deploy status` show more; after mending it run the same command again";
+    if !turn.is_held() {
+        return Unfinished {
+            outcome: failed,
+            error: Error::new(Exit::LockHeld, "the deploy lock was lost: the link to the engine was cut, or someone released it by force")
+                .with_more(format!("{}{}", progress(plan, failure), stands(session).await))
+                .with_hint("when nobody else deploys, run the same command again: it goes on from what stands"),
+        };
+    }
+    if plan.is_proven(&failure.done) {
+        let what = "the new release serves; what it replaced is not all gone";
+        let stands = format!(
+            "{what}: {}{}",
+            progress(plan, failure),
+            stands(session).await
+        );
+        let error = error.with_more(stands);
+        return Unfinished {
+            outcome: failed,
+            error: error.or_hint("run the same command again: it finishes the job"),
+        };
+    }
+    if !before.served() {
+        // There is nothing to go back to, and what stands shows why.
+        let stands = format!("{}{}", progress(plan, failure), stands(session).await);
+        return Unfinished {
+            outcome: failed,
+            error: error.with_more(stands).or_hint(again),
+        };
+    }
+    if error.exit == Exit::EngineUnreachable {
+        let stands =
+            "nothing could be undone; the old replicas serve, new ones may run beside them";
+        return Unfinished {
+            outcome: failed,
+            error: error
+                .with_more(stands)
+                .or_hint("when the engine answers, run the same command again"),
+        };
+    }
+    match undo(session, before, record).await {
+        Ok(undone) => Unfinished {
+            outcome: Outcome::Undone,
+            error: error
+                .with_more(format!("{undone}{}", stands(session).await))
+                .or_hint(again),
+        },
+        Err(second) => {
+            let stands = format!(
+                "undoing it failed as well: {second}{}",
+                stands(session).await
+            );
+            Unfinished {
+                outcome: failed,
+                error: error.with_more(stands).or_hint(
+                    "mend what is named and run the same command again: it goes on from what stands",
+                ),
+            }
+        }
+    }
+}
+
+/// Back to what was there before. Ctrl-C does not end this half-way; a second one ends the process.
+pub(in crate::cli) async fn undo(
+    session: &Session,
+    before: &Before,
+    record: &Record,
+) -> Result<String, Error> {
+    let observed = session.observe().await?;
+    let plan = plan::undo(&session.stack, before, &observed);
+    if plan.is_empty() {
+        return Ok("nothing had been changed".to_owned());
+    }
+    session
+        .printer
+        .note("undoing what was done; the old replicas serve meanwhile");
+    record.say("undoing what was done");
+    for note in &plan.notes {
+        session.printer.note(note);
+    }
+    let token = CancellationToken::new();
+    match carry_out(session, &plan, "", &token, &Record::none()).await {
+        Ok(()) => Ok("undone: everything is as it was before".to_owned()),
+        Err(failure) => Err(explain(&plan, &failure)),
+    }
+}
