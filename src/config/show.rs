@@ -233,8 +233,8 @@ fn edge(edge: &Edge) -> Option<Value> {
         ("test", list(&edge.test, |word| text(word))),
         ("reload_signal", text(&edge.reload_signal)),
         (
-            "draining_process",
-            edge.draining_process.as_deref().and_then(text),
+            "worker_process",
+            edge.worker_process.as_deref().and_then(text),
         ),
         (
             "generation",

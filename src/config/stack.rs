@@ -346,9 +346,9 @@ pub(crate) struct Edge {
     /// Run inside the edge before a reload; anything but exit 0 keeps the old list.
     pub(crate) test: Vec<String>,
     pub(crate) reload_signal: String,
-    /// Part of the title of processes that only finish what they began under an older list.
+    /// Part of the title of the processes that answer requests.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) draining_process: Option<String>,
+    pub(crate) worker_process: Option<String>,
     /// Answers with the generation number of the list that is in force.
     pub(crate) generation: Endpoint,
 }

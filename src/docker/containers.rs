@@ -188,8 +188,8 @@ impl Engine {
         }
     }
 
-    /// Titles of the processes that run in a container.
-    pub(crate) async fn process_titles(&self, container: &str) -> Result<Vec<String>> {
+    /// Processes that run in a container: number, as the engine's host counts, and title.
+    pub(crate) async fn processes(&self, container: &str) -> Result<Vec<(u32, String)>> {
         let options = TopOptionsBuilder::new().ps_args("-eo pid,args").build();
         let top = self
             .api
@@ -199,10 +199,9 @@ impl Engine {
                 EngineError::new(format!("listing the processes of {container}"), error)
             })?;
         let rows = top.processes.unwrap_or_default();
-        Ok(rows
-            .into_iter()
-            .filter_map(|row| row.into_iter().next_back())
-            .collect())
+        let process =
+            |row: Vec<String>| Some((row.first()?.trim().parse().ok()?, row.last()?.clone()));
+        Ok(rows.into_iter().filter_map(process).collect())
     }
 
     /// Removes a container, killing it when it runs. Its anonymous volumes go with it.

@@ -1,6 +1,6 @@
 //! The edge: rendering the upstream list, putting it into force, seeing that it is.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use serde::Serialize;
 use sysndd_protocol::ReplicaName;
@@ -109,7 +109,7 @@ pub(crate) async fn reload(
     replica: &Replica,
     content: &str,
     generation: u64,
-) -> Result<(), EdgeError> {
+) -> Result<Workers, EdgeError> {
     let container = &replica.container;
     let before = read(engine, stack, edge, container).await?;
     write(engine, stack, edge, container, content).await?;
@@ -123,12 +123,13 @@ pub(crate) async fn reload(
         return Err(EdgeError::Refused(tested.text()));
     }
 
+    let old = workers(engine, edge, container).await?;
     signal(engine, container, &edge.reload_signal).await?;
     let deadline = tokio::time::Instant::now() + IN_FORCE_WITHIN;
     loop {
         let in_force = generation_in_force(prober, edge, replica).await;
         if in_force == Some(generation) {
-            return Ok(());
+            return Ok(old);
         }
         if tokio::time::Instant::now() >= deadline {
             let in_force = in_force.map_or_else(|| "none".to_owned(), |other| other.to_string());
@@ -158,22 +159,36 @@ async fn signal(engine: &Engine, container: &str, signal: &str) -> Result<(), Ed
     }
 }
 
-/// Waits until no process of the edge finishes requests under an older list, at most `timeout`.
-/// What is not finished then is cut off with its replica; the operator gave it that long.
+/// Numbers of the processes that answer requests.
+pub(crate) type Workers = BTreeSet<u32>;
+
+async fn workers(engine: &Engine, edge: &Edge, container: &str) -> Result<Workers, EngineError> {
+    let Some(worker) = &edge.worker_process else {
+        return Ok(Workers::new());
+    };
+    let processes = engine.processes(container).await?.into_iter();
+    let workers = processes.filter(|(_, title)| title.contains(worker));
+    Ok(workers.map(|(number, _)| number).collect())
+}
+
+/// Waits until the workers of before a reload have finished what they began under the older list, at
+/// most `timeout`. What is not finished then is cut off with its replica; the operator gave it that
+/// long.
+///
+/// By number, not by what they call themselves: the new list is in force some milliseconds before an
+/// old worker hears that it is one, and until then it takes requests.
 pub(crate) async fn drain(
     engine: &Engine,
     edge: &Edge,
     replica: &ReplicaName,
+    old: &Workers,
     timeout: Duration,
 ) -> Result<(), EngineError> {
-    let Some(draining) = &edge.draining_process else {
-        return Ok(());
-    };
     let deadline = tokio::time::Instant::now() + timeout;
     loop {
-        let titles = engine.process_titles(replica.as_str()).await?;
+        let left = workers(engine, edge, replica.as_str()).await?;
         let over = tokio::time::Instant::now() >= deadline;
-        if over || !titles.iter().any(|title| title.contains(draining)) {
+        if over || left.is_disjoint(old) {
             return Ok(());
         }
         tokio::time::sleep(LOOK_AGAIN).await;
@@ -243,7 +258,7 @@ mod tests {
             file: "upstream.conf".into(),
             test: Vec::new(),
             reload_signal: "SIGHUP".into(),
-            draining_process: None,
+            worker_process: None,
             generation: Endpoint {
                 port: 8081,
                 path: "/generation".into(),

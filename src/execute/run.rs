@@ -6,7 +6,11 @@ use std::{
 };
 
 use sysndd_protocol::ReplicaName;
-use tokio::{sync::mpsc::UnboundedSender, task::JoinSet, time::Instant};
+use tokio::{
+    sync::{Mutex, mpsc::UnboundedSender},
+    task::JoinSet,
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -31,6 +35,8 @@ struct Workshop {
     stack: Stack,
     edge_template: String,
     watcher: Watcher,
+    /// Of each edge, those that its last reload sent into retirement.
+    old_workers: Mutex<BTreeMap<ReplicaName, edge::Workers>>,
     progress: UnboundedSender<Progress>,
     /// Ends waits when the run has failed or was interrupted; engine calls always run to their end.
     halt: CancellationToken,
@@ -52,6 +58,7 @@ pub(crate) async fn execute(
         stack: stack.clone(),
         edge_template: edge_template.to_owned(),
         watcher: Watcher::new(engine, plan.project.as_str()),
+        old_workers: Mutex::default(),
         progress,
         halt: interrupt.child_token(),
     });
@@ -229,7 +236,8 @@ impl Workshop {
                     .await?;
             }
             Action::DrainEdge { edge, timeout } => {
-                edge::drain(engine, config, edge, *timeout).await?;
+                let old = self.old_workers.lock().await.remove(edge);
+                edge::drain(engine, config, edge, &old.unwrap_or_default(), *timeout).await?;
             }
             other => unreachable!("{} does not concern the edge", other.verb()),
         }
@@ -243,7 +251,7 @@ impl Workshop {
         generation: u64,
     ) -> Result<(), ExecuteError> {
         let replica = await_ready::look(&self.engine, edge).await?;
-        edge::reload(
+        let old = edge::reload(
             &self.engine,
             &self.prober,
             &self.stack,
@@ -253,6 +261,7 @@ impl Workshop {
             generation,
         )
         .await?;
+        self.old_workers.lock().await.insert(edge.clone(), old);
         Ok(())
     }
 

@@ -106,7 +106,7 @@ impl Restart<'_> {
         let Some(edge) = &self.stack.edge else { return };
         let servers = servers.iter().map(|replica| replica.name.clone());
         let list = Upstream::of(self.edge_template, servers.collect());
-        let drain = drain && edge.draining_process.is_some();
+        let drain = drain && edge.worker_process.is_some();
         let running: Vec<&Replica> = self
             .observed
             .replicas_of(&edge.service)

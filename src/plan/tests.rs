@@ -389,7 +389,7 @@ fn a_directory_that_the_user_cannot_write_to_is_a_fault_unless_it_may_be_given()
 fn without_port() -> String {
     STACK
         .replace("ports = [\"8080:8080\"]\n", "")
-        .replace("reload_signal", "draining_process = \"old\"\nreload_signal")
+        .replace("reload_signal", "worker_process = \"old\"\nreload_signal")
 }
 
 fn new_image(situation: &mut Situation, service: &str) {

@@ -184,7 +184,7 @@ impl Undo<'_> {
         if observed.edge_generation == Some(list.generation) {
             return Vec::new();
         }
-        let drain = edge.draining_process.is_some();
+        let drain = edge.worker_process.is_some();
         let edges = old
             .iter()
             .filter(|replica| replica.service == edge.service)

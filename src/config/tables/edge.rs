@@ -41,9 +41,9 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         list(plain()),
     );
     let reload_signal = t.required("reload_signal", "Makes the edge read the list.", signal());
-    let draining_process = t.optional(
-        "draining_process",
-        "Part of the title of processes that only finish what they began under an older list; replicas that left it end when there is none. Default: not waited for.",
+    let worker_process = t.optional(
+        "worker_process",
+        "Part of the title of the processes that answer requests; those of before a reload are waited for before replicas that left the list end. Default: not waited for.",
         plain(),
     );
     let generation = t.required(
@@ -81,7 +81,7 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         file: file?,
         test: test?,
         reload_signal: reload_signal?,
-        draining_process,
+        worker_process,
         generation: generation?,
     })
 }

@@ -85,7 +85,7 @@ volume = "list"
 file = "list.conf"
 test = ["nginx", "-t"]
 reload_signal = "SIGHUP"
-draining_process = "old worker"
+worker_process = "old worker"
 generation = { port = 81, path = "/generation" }
 
 [migrations]

@@ -30,7 +30,7 @@ impl Planner<'_> {
             return Vec::new();
         }
         let cause = format!("the replicas of {} changed", edge.upstream);
-        let drain = leave && edge.draining_process.is_some();
+        let drain = leave && edge.worker_process.is_some();
         let running: Vec<ReplicaName> = self
             .observed
             .replicas_of(&edge.service)
