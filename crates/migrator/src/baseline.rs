@@ -7,13 +7,12 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts};
 use serde::{Deserialize, Serialize};
 
+use crate::alone::Alone;
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
-use crate::holder::Holder;
 use crate::ledger::{self, LEDGER_TABLE, Shape};
-use crate::lock::{Key, Keys};
 use crate::position::position;
-use crate::session::{Dialer, close};
+use crate::session::Dialer;
 use crate::settings::Settings;
 use crate::verify::{Condition, conditions};
 
@@ -51,27 +50,12 @@ pub async fn baseline(
 ) -> Result<Baseline, MigrateError> {
     let (files, pending) = chosen(set, upto)?;
     let dialer = Dialer::new(opts, settings)?;
-    let mut conn = dialer.connect().await?;
-    dialer.prepare(&mut conn).await?;
-    let keys = Keys::of(dialer.database());
-    if !dialer
-        .bounded("taking the lock", keys.begin(&mut conn))
-        .await?
-    {
-        let holder = match keys.used_by(&mut conn).await? {
-            Some(id) => Holder::of(&mut conn, id).await.to_string(),
-            None => "someone".to_owned(),
-        };
-        return Err(refused(format!(
-            "{holder} holds the migration lock and is at work"
-        )));
-    }
-    let recorded = record(&dialer, &mut conn, set, settings, &files, force).await;
-    // Whoever tries again at once must not meet the lock of this attempt.
-    let freed = dialer
-        .bounded("releasing the lock", keys.free(&mut conn, Key::Zero))
-        .await;
-    close(conn);
+    let mut alone = match Alone::take(&dialer).await? {
+        Ok(alone) => alone,
+        Err(busy) => return Err(refused(busy)),
+    };
+    let recorded = record(&dialer, &mut alone.conn, set, settings, &files, force).await;
+    let freed = alone.leave(&dialer).await;
     let conditions = recorded?;
     freed?;
     let names =

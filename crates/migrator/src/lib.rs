@@ -19,6 +19,7 @@
 //! | `plan` | what a start would do, and its cost | database, reads only |
 //! | `ledger` | the table `schema_version` | database |
 //! | `lock`, `session` | who may migrate, on which connection | database |
+//! | `alone` | the lock for a person's decision | database |
 //! | `holder`, `told` | who holds the lock, in words; when a waiter says so | database |
 //! | `apply` | one file under the lock | database |
 //! | `point` | the named moments of an applier, for drills | none |
@@ -31,6 +32,7 @@
 //! This crate never decides from an error's code that a statement "was already done", and never
 //! takes a ledger that it could not read for an empty one.
 
+mod alone;
 mod apply;
 mod baseline;
 mod classify;

@@ -1,13 +1,12 @@
 //! A person's decision about a file that is in doubt. It runs no statement of the file.
 
-use mysql_async::Opts;
+use mysql_async::{Conn, Opts};
 
+use crate::alone::Alone;
 use crate::error::MigrateError;
 use crate::files::{MigrationFile, MigrationSet};
-use crate::holder::Holder;
 use crate::ledger::{self, LedgerRow, State};
-use crate::lock::{Key, Keys};
-use crate::session::{Dialer, close};
+use crate::session::Dialer;
 use crate::settings::Settings;
 use crate::units::Units;
 
@@ -30,38 +29,34 @@ pub async fn resolve(
     decision: Decision,
 ) -> Result<usize, MigrateError> {
     let dialer = Dialer::new(opts, settings)?;
-    let mut conn = dialer.connect().await?;
-    dialer.prepare(&mut conn).await?;
-    let keys = Keys::of(dialer.database());
-    if !dialer
-        .bounded("taking the lock", keys.begin(&mut conn))
-        .await?
-    {
-        let holder = match keys.used_by(&mut conn).await? {
-            Some(id) => Holder::of(&mut conn, id).await.to_string(),
-            None => "someone".to_owned(),
-        };
-        return Err(nothing(
-            filename,
-            format!("{holder} holds the migration lock and is at work"),
-        ));
-    }
+    let mut alone = match Alone::take(&dialer).await? {
+        Ok(alone) => alone,
+        Err(busy) => return Err(nothing(filename, busy)),
+    };
+    let decided = decide(&dialer, &mut alone.conn, set, filename, decision).await;
+    let freed = alone.leave(&dialer).await;
+    let done = decided?;
+    freed?;
+    Ok(done + 1)
+}
+
+/// Looks and writes, under the lock; the answer is how many statements count as done.
+async fn decide(
+    dialer: &Dialer,
+    conn: &mut Conn,
+    set: &MigrationSet,
+    filename: &str,
+    decision: Decision,
+) -> Result<usize, MigrateError> {
     let found = dialer
-        .bounded("reading the ledger", ledger::read(&mut conn))
+        .bounded("reading the ledger", ledger::read(conn))
         .await?;
     let (file, row) = in_doubt(set, found.get(filename), filename)?;
     let done = done_after(file, row, decision);
     dialer
-        .bounded(
-            "writing the ledger",
-            ledger::resolved(&mut conn, file, done),
-        )
+        .bounded("writing the ledger", ledger::resolved(conn, file, done))
         .await?;
-    dialer
-        .bounded("releasing the lock", keys.free(&mut conn, Key::Zero))
-        .await?;
-    close(conn);
-    Ok(done + 1)
+    Ok(done)
 }
 
 fn in_doubt<'a>(
