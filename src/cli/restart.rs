@@ -79,8 +79,7 @@ impl Restart {
         let entrance = stack.edge.as_ref().and_then(|edge| edge.entrance.as_ref());
         if self.services.is_empty() {
             let all = stack.services.values();
-            let passing = all
-                .filter(|service| !stack.is_exclusive(service) && entrance != Some(&service.name));
+            let passing = all.filter(|service| !stack.is_spared(service));
             return Ok(passing.map(|service| service.name.clone()).collect());
         }
         let named = self.services.iter();

@@ -254,14 +254,12 @@ async fn recorded_images(session: &Session, manifest: &Manifest) -> Result<Image
 
 /// A token that ends with the operator's, or when the turn is lost.
 pub(super) fn while_held(turn: &Turn, interrupt: &CancellationToken) -> CancellationToken {
-    let (token, lost) = (interrupt.child_token(), interrupt.child_token());
+    let token = interrupt.child_token();
     let cancel = token.clone();
     let mut held = turn.held();
     tokio::spawn(async move {
-        tokio::select! {
-            () = held.lost() => cancel.cancel(),
-            () = lost.cancelled() => {}
-        }
+        held.lost().await;
+        cancel.cancel();
     });
     token
 }
