@@ -1,6 +1,5 @@
 //! Images for a stack: built where their sources changed, pulled or made where they are bases.
 
-use chrono::Utc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +14,7 @@ use crate::{
         ServiceBuild, StepState,
     },
     output::{Board, seconds},
-    plan::{self, Images, Plan, ResolvedImage, UpIntent, Wish},
+    plan::{self, Images, ResolvedImage},
 };
 
 /// When to build.
@@ -62,31 +61,19 @@ pub(super) async fn resolve(
     }
 }
 
-/// The plan of `up`, from what is there; nothing is built, pulled or changed.
-pub(super) async fn preview(session: &Session, wish: &Wish) -> Result<Plan, Error> {
-    session.refuse_compose().await?;
+/// The images that are there; nothing is built or pulled.
+pub(super) async fn present(session: &Session) -> Result<Images, Error> {
     let present = images::present(&session.engine, &session.stack)
         .await
         .map_err(Error::image)?;
-    let observed = session.observe().await?;
-    let intent = UpIntent {
-        now: Utc::now(),
-        run: String::new(),
-        wish: wish.clone(),
-        edge_template: edge_template(&session.stack)?,
-        resume: None,
-    };
-    let found = present
-        .into_iter()
-        .map(|(name, image)| {
-            let image = match image {
-                Ok(id) => ResolvedImage::Present(id.to_string()),
-                Err(cause) => ResolvedImage::Missing { cause },
-            };
-            (name, image)
-        })
-        .collect();
-    Ok(plan::up(&session.stack, &found, &observed, &intent))
+    let found = present.into_iter().map(|(name, image)| {
+        let image = match image {
+            Ok(id) => ResolvedImage::Present(id.to_string()),
+            Err(cause) => ResolvedImage::Missing { cause },
+        };
+        (name, image)
+    });
+    Ok(found.collect())
 }
 
 /// Text of the template of the upstream list; empty without an edge.

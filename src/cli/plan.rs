@@ -1,6 +1,10 @@
 //! `plan`: what `up` would do.
 
-use super::{Global, images, session::Session};
+use super::{
+    Global,
+    deploy::{Order, preview},
+    session::Session,
+};
 use crate::{error::Error, exit::Exit, output::Printer};
 
 /// Show what `up` would do, and why; change nothing.
@@ -24,7 +28,11 @@ impl PlanCommand {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let session = Session::open(global, printer).await?;
         let wish = session.wish(&self.replicas, self.force, &self.allow_recreate)?;
-        let plan = images::preview(&session, &wish).await?;
+        let order = Order {
+            wish,
+            ..Order::up("plan")
+        };
+        let plan = preview(&session, &order).await?;
         printer.data(&plan, || plan.to_string());
         Ok(if self.exit_code && !plan.is_empty() {
             Exit::ChangesPending

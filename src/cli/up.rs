@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::{
     Global,
-    deploy::{ImageSource, Order, deploy},
-    images::{self, BuildMode},
+    deploy::{ImageSource, Order, deploy, preview},
+    images::BuildMode,
     run::interrupt_token,
     session::Session,
     status::{self, StatusReport},
@@ -80,18 +80,18 @@ impl Up {
             (_, true) => BuildMode::Never,
             _ => BuildMode::Changed,
         };
-        if self.dry_run {
-            let plan = images::preview(&session, &wish).await?;
-            printer.data(&plan, || plan.to_string());
-            return Ok(Exit::Done);
-        }
-        warn_of_full_disk(&session);
         let order = Order {
             images: ImageSource::Here(mode),
             wish,
             message: self.message,
             ..Order::up(&typed())
         };
+        if self.dry_run {
+            let plan = preview(&session, &order).await?;
+            printer.data(&plan, || plan.to_string());
+            return Ok(Exit::Done);
+        }
+        warn_of_full_disk(&session);
         let done = deploy(&session, &order, &interrupt).await?;
         UpReport::new(&session, &done, began).await?.print(printer);
         Ok(Exit::Done)

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     error::Error,
     exit::Exit,
+    observe::Observed,
     plan::{self, Images, Plan, ResolvedImage, UpIntent, Wish},
     release::{self, Manifest, Outcome, Turn, Why},
 };
@@ -82,11 +83,12 @@ pub(super) async fn deploy(
 ) -> Result<Plan, Error> {
     session.refuse_compose().await?;
     // What is as it should be needs no turn, and is told in no time.
-    if let Some(plan) = nothing_to_do(session, order).await? {
+    let observed = session.observe().await?;
+    if let Some(plan) = nothing_to_do(session, order, &observed).await? {
         return Ok(plan);
     }
     // Refused before anything is made, and before a build has taken its minutes.
-    refuse_unwritable_mounts(session, &session.observe().await?)?;
+    refuse_unwritable_mounts(session, &observed)?;
     let image = image_for_lock(session).await?;
     let (engine, stack) = (&session.engine, &session.stack);
     let mut turn = Turn::take(engine, stack, &image, &order.command).await?;
@@ -109,20 +111,23 @@ pub(super) async fn deploy(
 }
 
 /// The empty plan of a stack that is as it should be, and recorded so.
-async fn nothing_to_do(session: &Session, order: &Order) -> Result<Option<Plan>, Error> {
+async fn nothing_to_do(
+    session: &Session,
+    order: &Order,
+    observed: &Observed,
+) -> Result<Option<Plan>, Error> {
     let ImageSource::Here(BuildMode::Changed | BuildMode::Never) = order.images else {
         return Ok(None);
     };
+    let plan = plan_with_what_is_there(session, order, observed);
     let state = async { Ok(release::read_state(&session.engine, &session.stack).await?) };
-    let (plan, state) = match tokio::try_join!(images::preview(session, &order.wish), state) {
+    let (plan, state) = match tokio::try_join!(plan, state) {
         Ok(found) => found,
         // What is missing is made by the deployment itself.
         Err(error) if error.exit != Exit::EngineUnreachable => return Ok(None),
         Err(error) => return Err(error),
     };
-    let recorded = session
-        .observe()
-        .await?
+    let recorded = observed
         .release()
         .is_some_and(|release| state.releases.contains_key(release));
     let settled = recorded && release::interrupted(&state, None).is_none();
@@ -131,19 +136,35 @@ async fn nothing_to_do(session: &Session, order: &Order) -> Result<Option<Plan>,
 
 /// The plan of an order, from what is there; nothing is built, pulled or changed.
 pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Error> {
-    let ImageSource::Recorded(manifest) = &order.images else {
-        return images::preview(session, &order.wish).await;
+    session.refuse_compose().await?;
+    let observed = session.observe().await?;
+    plan_with_what_is_there(session, order, &observed).await
+}
+
+async fn plan_with_what_is_there(
+    session: &Session,
+    order: &Order,
+    observed: &Observed,
+) -> Result<Plan, Error> {
+    let images = match &order.images {
+        ImageSource::Here(_) => images::present(session).await?,
+        ImageSource::Recorded(manifest) => recorded_images(session, manifest).await?,
     };
-    let (images, observed) =
-        tokio::try_join!(recorded_images(session, manifest), session.observe())?;
     let intent = UpIntent {
         now: Utc::now(),
         run: String::new(),
         wish: order.wish.clone(),
-        edge_template: manifest.edge_template(&session.stack).to_owned(),
+        edge_template: edge_template(session, order)?,
         resume: None,
     };
-    Ok(plan::up(&session.stack, &images, &observed, &intent))
+    Ok(plan::up(&session.stack, &images, observed, &intent))
+}
+
+fn edge_template(session: &Session, order: &Order) -> Result<String, Error> {
+    match &order.images {
+        ImageSource::Here(_) => images::edge_template(&session.stack),
+        ImageSource::Recorded(manifest) => Ok(manifest.edge_template(&session.stack).to_owned()),
+    }
 }
 
 /// The first of the bases; made, on a machine that has none.
@@ -168,10 +189,7 @@ async fn in_turn(
     }
     let (images, observed) =
         tokio::try_join!(find_images(session, order, interrupt), session.observe())?;
-    let edge_template = match &order.images {
-        ImageSource::Here(_) => images::edge_template(&session.stack)?,
-        ImageSource::Recorded(manifest) => manifest.edge_template(&session.stack).to_owned(),
-    };
+    let edge_template = edge_template(session, order)?;
     let intent = UpIntent {
         now: Utc::now(),
         run: turn.run().to_string(),
