@@ -288,6 +288,24 @@ fn own_volumes(stack: &mut Stack, pass: &mut Pass<'_>) {
             }
         }
     }
+    for (name, job) in &stack.jobs {
+        let like = stack.services.get(&job.service).map(|of| job.like(of));
+        let Some(user) = like.as_ref().and_then(user_of) else {
+            continue;
+        };
+        for (nth, mount) in job.volumes.iter().enumerate() {
+            if let MountSource::Volume(volume) = &mount.source
+                && !mount.read_only
+            {
+                let list = Place::of(["jobs", name.as_str()]).key("volumes");
+                let place = pass.item(&list, nth);
+                // Those of a service decide; only what no service writes to is the job's.
+                writers
+                    .entry(volume.clone())
+                    .or_insert_with(|| vec![(job.service.clone(), user, place)]);
+            }
+        }
+    }
     for (name, volume) in &mut stack.volumes {
         if volume.owner.is_some() {
             continue;

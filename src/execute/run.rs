@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ExecuteError, Failure, Progress,
     await_ready::{self, Watcher},
+    job,
     startup,
 };
 use crate::{
@@ -204,6 +205,25 @@ impl Workshop {
                         engine, &self.prober, &self.watcher, service, replica, *soak,
                     ) => stable.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
+            }
+            Action::RunJob {
+                job,
+                stage,
+                spec,
+                timeout,
+                grace,
+            } => {
+                let secrets = self.stack.secret_values();
+                let secrets: Vec<String> = secrets.into_iter().map(str::to_owned).collect();
+                let order = job::Order {
+                    job,
+                    stage: *stage,
+                    spec,
+                    timeout: *timeout,
+                    grace: *grace,
+                    secrets: &secrets,
+                };
+                job::run(engine, &order, &self.progress, &self.halt).await?;
             }
             Action::WriteUpstream { .. }
             | Action::ReloadEdge { .. }

@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use super::undo::ListBefore;
 use crate::{
-    config::{Owner, ProjectName, ServiceName},
+    config::{JobName, Owner, ProjectName, ServiceName},
     docker::ContainerSpec,
 };
 
@@ -115,6 +115,16 @@ pub(crate) enum Action {
         replica: ReplicaName,
         soak: Duration,
     },
+    /// Runs a job to its end; anything but exit code 0 is a failure.
+    RunJob {
+        job: JobName,
+        stage: JobStage,
+        spec: Box<ContainerSpec>,
+        /// Longer is a failure.
+        timeout: Duration,
+        /// Between the signal to stop and the kill.
+        grace: Duration,
+    },
     /// Writes the upstream list into the edge's volume.
     WriteUpstream {
         edge: ReplicaName,
@@ -148,6 +158,33 @@ pub(crate) enum Action {
     RemoveVolume {
         name: String,
     },
+}
+
+/// When in a deployment a job runs.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JobStage {
+    /// Makes the backup before the migrating service is replaced.
+    Backup,
+    /// Before anything is replaced.
+    Pre,
+    /// When all that is new serves.
+    Post,
+    /// Brings a backup back.
+    Restore,
+}
+
+impl JobStage {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Pre => "pre",
+            Self::Post => "post",
+            Self::Restore => "restore",
+        }
+    }
 }
 
 /// Whom the edge proxies to.
@@ -193,6 +230,7 @@ impl Action {
             | Self::RemoveNetwork { name }
             | Self::RemoveVolume { name } => name,
             Self::CreateContainer(spec) => &spec.name,
+            Self::RunJob { job, .. } => job.as_str(),
             Self::StartContainer { replica }
             | Self::AwaitReady { replica, .. }
             | Self::AwaitStable { replica, .. }
@@ -217,6 +255,7 @@ impl Action {
             Self::StartContainer { .. } => "start",
             Self::AwaitReady { .. } => "await ready",
             Self::AwaitStable { .. } => "soak",
+            Self::RunJob { .. } => "run",
             Self::WriteUpstream { .. } => "write upstream list",
             Self::ReloadEdge { .. } => "reload",
             Self::RestoreUpstream { .. } => "restore upstream list",

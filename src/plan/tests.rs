@@ -88,6 +88,7 @@ impl Situation {
             wish: Wish::default(),
             edge_template: String::new(),
             resume: None,
+            history: History::default(),
         };
         Self {
             stack,
