@@ -129,9 +129,10 @@ mod tests {
     fn a_notice_says_what_ended_how_and_why() {
         let project = ProjectName::new("demo");
         let (release, to) = (ReleaseId::new("r2"), ReleaseId::new("r1"));
+        let why = Why::Rollback { to };
         let notice = Notice::of(&Ended {
             project: &project,
-            why: &Why::Rollback { to },
+            why: &why,
             outcome: &Outcome::Undone,
             release: Some(&release),
             command: "rollback",

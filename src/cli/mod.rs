@@ -13,6 +13,8 @@ mod export;
 mod images;
 mod lock;
 mod logs;
+mod maintenance;
+mod man;
 mod migrate;
 mod one_off;
 mod plan;
@@ -145,6 +147,8 @@ enum Command {
     Db(db::Db),
     /// Run a command in a new container like those of a service
     Run(one_off::Run),
+    /// Close the edge for everybody: 503 and a page
+    Maintenance(maintenance::MaintenanceCommand),
     /// Show, check, write and repair schema migrations
     Migrate(migrate::Migrate),
     /// List releases; show one; compare two
@@ -169,6 +173,8 @@ enum Command {
     Config(config::Config),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    /// Write manual pages
+    Man(man::Man),
 }
 
 /// The command as it was typed, for the records.
@@ -237,12 +243,14 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Error> {
         Command::Releases(command) => command.run(&global, printer).await,
         Command::Audit(command) => command.run(&global, printer).await,
         Command::Lock(command) => command.run(&global, printer).await,
+        Command::Maintenance(command) => command.run(&global, printer).await,
         Command::Down(command) => command.run(&global, printer).await,
         Command::Prune(command) => command.run(&global, printer).await,
         Command::Watch(command) => command.run(&global, printer).await,
         Command::Export(command) => command.run(&global, printer).await,
         Command::Config(command) => command.run(&global, printer),
         Command::Completions(command) => Ok(command.run(printer)),
+        Command::Man(command) => command.run(printer),
     };
     exit.map(ExitCode::from)
 }

@@ -100,7 +100,9 @@ impl Rollback {
         printer.note(format!("rolling back to {}", target.id));
         if let Some(RestorePoint { backup, taken_at }) = restore {
             let taken_at = taken_at.format("%Y-%m-%d %H:%M:%S UTC");
-            printer.note(format!("with the data of {backup}, made {taken_at}: what was written since is lost"));
+            printer.note(format!(
+                "with the data of {backup}, made {taken_at}: what was written since is lost"
+            ));
         }
         let plan = deploy(&session, &order, &interrupt_token()).await?;
         UpReport::new(&session, &plan, began).await?.print(printer);

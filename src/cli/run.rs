@@ -300,6 +300,7 @@ impl Show<'_> {
             Action::CreateNetwork { .. } => self.board.done(subject, "network created"),
             Action::CreateVolume { .. } => self.board.done(subject, "volume created"),
             Action::BuildImage { .. }
+            | Action::WriteMaintenance { .. }
             | Action::OwnDirectory { .. }
             | Action::OwnVolume { .. }
             | Action::DrainEdge { .. }

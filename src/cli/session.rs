@@ -94,12 +94,8 @@ impl Session {
     }
 
     pub(super) async fn observe(&self) -> Result<Observed, Error> {
-        Ok(observe(
-            &self.engine,
-            &self.stack.project,
-            Some((&self.stack, &self.prober)),
-        )
-        .await?)
+        let asking = Some((&self.stack, &self.prober));
+        Ok(Box::pin(observe(&self.engine, &self.stack.project, asking)).await?)
     }
 
     /// What Compose brought up is Compose's to change: two that manage the same containers undo each

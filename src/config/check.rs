@@ -224,7 +224,10 @@ fn jobs_can_run(stack: &Stack, pass: &mut Pass<'_>) {
                 pass.fault_at(
                     &place,
                     format!("something is already mounted at `{}`", mount.target),
-                    format!("a job has the volumes of its service, `{}`; mount others elsewhere", job.service),
+                    format!(
+                        "a job has the volumes of its service, `{}`; mount others elsewhere",
+                        job.service
+                    ),
                 );
             }
         }

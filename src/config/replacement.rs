@@ -33,7 +33,10 @@ impl Stack {
         let of_services = self.services.values().map(|service| &service.environment);
         let of_jobs = self.jobs.values().map(|job| &job.environment);
         let texts = of_services.chain(of_jobs).flat_map(BTreeMap::values);
-        let database = self.migrations.as_ref().map(|migrations| &migrations.database);
+        let database = self
+            .migrations
+            .as_ref()
+            .map(|migrations| &migrations.database);
         texts
             .chain(database)
             .flat_map(super::text::Text::secrets)

@@ -231,6 +231,9 @@ mod tests {
 
     #[test]
     fn secrets_are_not_seen() {
-        assert_eq!(masked("a hunter2 b hunter2", &["hunter2".to_owned()]), "a *** b ***");
+        assert_eq!(
+            masked("a hunter2 b hunter2", &["hunter2".to_owned()]),
+            "a *** b ***"
+        );
     }
 }

@@ -16,8 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ExecuteError, Failure, Progress,
     await_ready::{self, Watcher},
-    job,
-    startup,
+    job, startup,
 };
 use crate::{
     config::Stack,
@@ -226,6 +225,7 @@ impl Workshop {
                 job::run(engine, &order, &self.progress, &self.halt).await?;
             }
             Action::WriteUpstream { .. }
+            | Action::WriteMaintenance { .. }
             | Action::ReloadEdge { .. }
             | Action::RestoreUpstream { .. }
             | Action::DrainEdge { .. } => self.at_edge(action).await?,
@@ -246,6 +246,11 @@ impl Workshop {
             Action::WriteUpstream { edge, list } => {
                 let content = edge::render(config, &self.edge_template, list)?;
                 edge::write(engine, &self.stack, config, edge.as_str(), &content).await?;
+            }
+            Action::WriteMaintenance { edge, maintenance } => {
+                let maintenance = maintenance.as_ref();
+                edge::write_maintenance(engine, &self.stack, config, edge.as_str(), maintenance)
+                    .await?;
             }
             Action::ReloadEdge { edge, list } => {
                 let content = edge::render(config, &self.edge_template, list)?;

@@ -9,7 +9,11 @@ use super::action::{Action, Operation, Plan};
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.operations.is_empty() {
-            return writeln!(f, "{}: nothing to do", self.project);
+            writeln!(f, "{}: nothing to do", self.project)?;
+            for note in &self.notes {
+                writeln!(f, "note: {note}")?;
+            }
+            return Ok(());
         }
         match &self.release {
             Some(release) => writeln!(f, "{} → {release}", self.project)?,

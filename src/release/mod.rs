@@ -29,9 +29,7 @@ pub(crate) use history::{
 };
 pub(crate) use journal::{Journal, JournalEntry, Outcome};
 pub(crate) use lock::{Holder, LockError, LockStatus, lock_status, release_by_force};
-pub(crate) use manifest::{
-    ImageRecord, Manifest, NewManifest, RestorePoint, ServiceRecord, Why,
-};
+pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, RestorePoint, ServiceRecord, Why};
 pub(crate) use state::{Damaged, StartCall, State, Verdict};
 pub(crate) use store::{StoreError, add_to_audit, erase, helper_image, read_state, volume_name};
 pub(crate) use turn::{Turn, TurnError};

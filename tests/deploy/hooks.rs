@@ -11,7 +11,9 @@ fn with_jobs(jobs: &[(&str, &str)]) -> StackFile {
         .with("services.api.replicas", 2)
         .with("deploy.soak", "200ms");
     jobs.iter().fold(file, |file, (name, script)| {
-        let words: Vec<String> = ["sh", "-c", script, "sh"].map(str::to_owned).into();
+        // A dollar sign of the shell's own.
+        let script = script.replace('$', "$$");
+        let words: Vec<String> = ["sh", "-c", &script, "sh"].map(str::to_owned).into();
         file.with(&format!("jobs.{name}.service"), "api")
             .with(&format!("jobs.{name}.entrypoint"), words)
     })
@@ -29,7 +31,10 @@ fn changed(file: StackFile, value: &str) -> StackFile {
 async fn job_containers(stack: &Deployment, job: &str) -> usize {
     let containers = stack.engine.containers(&stack.project).await;
     let begins = format!("{}-{job}-", stack.project);
-    containers.keys().filter(|name| name.starts_with(&begins)).count()
+    containers
+        .keys()
+        .filter(|name| name.starts_with(&begins))
+        .count()
 }
 
 /// What the jobs of the newest release printed.
@@ -50,22 +55,38 @@ async fn hooks_run_with_what_is_deployed_and_only_then_and_their_output_is_kept(
         .with("hooks.post_deploy", names(&["after"]));
     let stack = Deployment::of(hooked);
     let plan = stack.call(&["plan"]).ends_with(0).await;
-    for part in ["run before, pre: `sh -c echo before", "[hooks] pre_deploy", "[hooks] post_deploy"] {
+    for part in [
+        "run before, pre: `sh -c echo before",
+        "[hooks] pre_deploy",
+        "[hooks] post_deploy",
+    ] {
         assert!(plan.stdout.contains(part), "{plan}");
     }
     // On a fresh stack: the database, which its service depends on, comes first.
     let up = stack.call(&["up", "--format", "json"]).ends_with(0).await;
     up.says(&["before | before r", "after | after", "after | aside"]);
-    assert!(!up.stderr.contains("for-tests-only"), "a password is shown: {up}");
+    assert!(
+        !up.stderr.contains("for-tests-only"),
+        "a password is shown: {up}"
+    );
     let up = up.json();
     let file = with_jobs(&[]);
     let ran = jobs(&stack, &file, &up["release"]).await;
     assert_eq!(ran.len(), 2, "{ran:#?}");
-    assert_eq!(ran[0]["output"][0], format!("before {}", text(&up["release"])));
+    assert_eq!(
+        ran[0]["output"][0],
+        format!("before {}", text(&up["release"]))
+    );
     assert!(text(&ran[0]["output"][1]).contains("***"), "{ran:#?}");
-    assert_eq!((&ran[1]["stage"], &ran[1]["exit_code"]), (&json!("post"), &json!(0)));
+    assert_eq!(
+        (&ran[1]["stage"], &ran[1]["exit_code"]),
+        (&json!("post"), &json!(0))
+    );
     let api = each(&up, "api", "name");
-    let seen = stack.engine.exec(&api[0], &["cat", "/app/data/hooks"]).await;
+    let seen = stack
+        .engine
+        .exec(&api[0], &["cat", "/app/data/hooks"])
+        .await;
     assert_eq!(seen, (0, "ran\n".to_owned()));
     assert_eq!(stack.engine.containers(&stack.project).await.len(), 5);
 
@@ -73,7 +94,10 @@ async fn hooks_run_with_what_is_deployed_and_only_then_and_their_output_is_kept(
     assert_eq!(stack.call(&["up"]).json().await["changed"], false);
     stack.call(&["plan", "--exit-code"]).ends_with(0).await;
     stack.call(&["scale", "api=3"]).ends_with(0).await;
-    let seen = stack.engine.exec(&api[0], &["cat", "/app/data/hooks"]).await;
+    let seen = stack
+        .engine
+        .exec(&api[0], &["cat", "/app/data/hooks"])
+        .await;
     assert_eq!(seen, (0, "ran\n".to_owned()));
 }
 
@@ -149,16 +173,22 @@ async fn a_run_that_is_killed_in_a_hook_is_taken_up_by_the_next_which_leaves_no_
     running.signal(Signal::INT);
     assert_eq!(running.end().await.code, Some(130));
     assert_eq!(job_containers(&stack, "hook").await, 0);
-    stack.call_by(&quick.path(), &["plan", "--exit-code"]).ends_with(0).await;
+    stack
+        .call_by(&quick.path(), &["plan", "--exit-code"])
+        .ends_with(0)
+        .await;
 }
 
 const BACKUP: &str = r#"cp /app/data/content /app/data/backup-$SYSNDD_RELEASE && echo "{\"filename\":\"backup-$SYSNDD_RELEASE\"}""#;
 const RESTORE: &str = r#"cp "/app/data/$1" /app/data/content"#;
 
 fn with_backup(value: &str) -> StackFile {
-    changed(with_jobs(&[("save", BACKUP), ("bring-back", RESTORE)]), value)
-        .with("deploy.pre_deploy_backup", "save")
-        .with("deploy.restore_backup", "bring-back")
+    changed(
+        with_jobs(&[("save", BACKUP), ("bring-back", RESTORE)]),
+        value,
+    )
+    .with("deploy.pre_deploy_backup", "save")
+    .with("deploy.restore_backup", "bring-back")
 }
 
 #[tokio::test]
@@ -173,7 +203,10 @@ async fn a_backup_is_made_before_the_data_may_change_and_a_rollback_can_bring_it
     };
     let exec = async |status: &Value, words: &[String]| {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        stack.engine.exec(&each(status, "api", "name")[0], &words).await
+        stack
+            .engine
+            .exec(&each(status, "api", "name")[0], &words)
+            .await
     };
     assert_eq!(exec(&first, &write("old")).await.0, 0);
     let none = stack
@@ -208,11 +241,20 @@ async fn a_backup_is_made_before_the_data_may_change_and_a_rollback_can_bring_it
     let back = stack
         .call_by(
             &with_backup("601s").path(),
-            &["rollback", &text(&first["release"]), "--restore-backup", "--format", "json"],
+            &[
+                "rollback",
+                &text(&first["release"]),
+                "--restore-backup",
+                "--format",
+                "json",
+            ],
         )
         .ends_with(0)
         .await;
-    back.says(&["with the data of backup-", "is away while the backup is brought back"]);
+    back.says(&[
+        "with the data of backup-",
+        "is away while the backup is brought back",
+    ]);
     let content = ["cat".to_owned(), "/app/data/content".to_owned()];
     assert_eq!(exec(&back.json(), &content).await, (0, "old\n".to_owned()));
 }

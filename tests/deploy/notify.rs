@@ -19,13 +19,19 @@ struct Server {
 impl Server {
     async fn start(status: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/hidden-path", listener.local_addr().expect("bound"));
+        let url = format!(
+            "http://{}/hidden-path",
+            listener.local_addr().expect("bound")
+        );
         let notices = Arc::<Mutex<Vec<Value>>>::default();
         let taken = notices.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 if let Some(notice) = take(stream, status).await {
-                    taken.lock().expect("no panic while it is held").push(notice);
+                    taken
+                        .lock()
+                        .expect("no panic while it is held")
+                        .push(notice);
                 }
             }
         });
@@ -33,7 +39,10 @@ impl Server {
     }
 
     fn notices(&self) -> Vec<Value> {
-        self.notices.lock().expect("no panic while it is held").clone()
+        self.notices
+            .lock()
+            .expect("no panic while it is held")
+            .clone()
     }
 }
 
@@ -116,7 +125,11 @@ async fn deployments_rollbacks_and_failures_are_told_and_a_deaf_server_fails_not
     let back = call.env("DEPLOY_WEBHOOK", &server.url).run().await;
     let all = server.notices();
     assert_eq!(all[1]["outcome"], "undone", "{all:#?}");
-    assert!(all[1]["reason"].as_str().is_some_and(|text| text.contains("exit code 2")));
+    assert!(
+        all[1]["reason"]
+            .as_str()
+            .is_some_and(|text| text.contains("exit code 2"))
+    );
     // Nothing was verified, so there is nothing to go back to without a name: no turn, no notice.
     assert_eq!((back.code, all.len()), (Some(6), 2), "{back}");
 }

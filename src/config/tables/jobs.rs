@@ -87,8 +87,7 @@ pub(super) fn hooks(t: &mut Table<'_, '_>) -> Hooks {
     }
 }
 
-/// `None` where the address is empty: then nobody is told.
-pub(super) fn notify(t: &mut Table<'_, '_>) -> Option<Option<Notify>> {
+pub(super) fn notify(t: &mut Table<'_, '_>) -> Option<Notify> {
     let webhook = t.required(
         "webhook",
         "Where to POST how a deployment, a rollback or a failure ended, as JSON: \"${DEPLOY_WEBHOOK:-}\". Nobody is told when it is empty.",
@@ -99,12 +98,10 @@ pub(super) fn notify(t: &mut Table<'_, '_>) -> Option<Option<Notify>> {
         "How long it may take to answer; longer is given up with a warning. Default: 5s.",
         duration(),
     );
-    let notify = Notify {
+    Some(Notify {
         webhook: webhook?,
         timeout: timeout.unwrap_or(WEBHOOK_TIMEOUT),
-    };
-    let set = !notify.webhook.expose().is_empty();
-    Some(set.then_some(notify))
+    })
 }
 
 /// An address that only those may know who post to it.
@@ -133,11 +130,7 @@ fn address() -> impl Shape<Out = Text> {
         let value = text.expose();
         if !value.is_empty() && reqwest::Url::parse(&value).is_err() {
             // Not shown: it may be a secret with a typing error.
-            pass.fault_at(
-                place,
-                "this is no URL",
-                "write it whole: https://host/path",
-            );
+            pass.fault_at(place, "this is no URL", "write it whole: https://host/path");
             return None;
         }
         Some(hide_all(text))

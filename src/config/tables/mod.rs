@@ -26,8 +26,8 @@ use super::{
     grammar,
     read::{Kind, Parsed, Shape, Table, integer, map, parsed, plain, table, then, whole_table},
     stack::{
-        BaseName, Deploy, Endpoint, JobName, MigrationFiles, Owner, ProjectName, SecretSpec, ServiceName,
-        Stack, Volume, VolumeName,
+        BaseName, Deploy, Endpoint, JobName, MigrationFiles, Owner, ProjectName, SecretSpec,
+        ServiceName, Stack, Volume, VolumeName,
     },
 };
 
@@ -73,11 +73,7 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
     let jobs = t.optional(
         "jobs",
         "Commands that end, by name; `hooks` and `deploy` say when they run.",
-        map(
-            grammar::name,
-            grammar::NAME_PATTERN,
-            whole_table(jobs::job),
-        ),
+        map(grammar::name, grammar::NAME_PATTERN, whole_table(jobs::job)),
     );
     let hooks = t.optional(
         "hooks",
@@ -120,7 +116,8 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         services: keyed(services.unwrap_or_default(), ServiceName::new),
         jobs: keyed(jobs.unwrap_or_default(), JobName::new),
         hooks: hooks.unwrap_or_default(),
-        notify: notify.flatten(),
+        // An empty address means that nobody wants to be told.
+        notify: notify.filter(|notify| !notify.webhook.expose().is_empty()),
         volumes: keyed(volumes.unwrap_or_default(), VolumeName::new),
         edge,
         migrations,

@@ -52,7 +52,11 @@ impl Planner<'_> {
             let used = users
                 .iter()
                 .any(|s| self.observed.replicas_of(&s.name).next().is_some());
-            let mut of_jobs = self.stack.jobs.values().filter(|job| job_mounts(job, volume));
+            let mut of_jobs = self
+                .stack
+                .jobs
+                .values()
+                .filter(|job| job_mounts(job, volume));
             let job = of_jobs.next().map(|job| &self.stack.services[&job.service]);
             let job = job.filter(|_| volumes.contains_key(volume));
             // Once something ran on it, the volume is the application's own business.

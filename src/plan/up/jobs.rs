@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::Planner;
 use crate::{
     config::{Job, JobName, Service, ServiceName},
+    observe::Replica,
     plan::{
         action::{Action, JobStage, OpId},
         order::start_order,
@@ -18,7 +19,10 @@ impl<'a> Planner<'a> {
     pub(super) fn jobs_before(&mut self) {
         let mut jobs: Vec<(JobStage, &'a Job, String)> = Vec::new();
         if let Some((name, cause)) = self.backup_due() {
-            jobs.extend(self.due(JobStage::Backup, name).map(|job| (JobStage::Backup, job, cause)));
+            jobs.extend(
+                self.due(JobStage::Backup, name)
+                    .map(|job| (JobStage::Backup, job, cause)),
+            );
         }
         for name in &self.stack.hooks.pre_deploy {
             let cause = "[hooks] pre_deploy: nothing is replaced before it succeeds";
@@ -92,7 +96,12 @@ impl<'a> Planner<'a> {
         let replaced = replicas.any(|replica| {
             wish.force || wish.restore.is_some() || replica.config_hash != template.hash()
         });
-        replaced.then(|| (name, format!("{service} is replaced and may change the data")))
+        replaced.then(|| {
+            (
+                name,
+                format!("{service} is replaced and may change the data"),
+            )
+        })
     }
 
     /// Services that must be ready for these jobs and are not: they are brought up before.
@@ -102,7 +111,7 @@ impl<'a> Planner<'a> {
             .flat_map(|job| job.needs(&self.stack.services[&job.service]))
             .collect();
         while let Some(name) = open.pop() {
-            let runs = self.observed.replicas_of(name).any(|replica| replica.is_ready());
+            let runs = self.observed.replicas_of(name).any(Replica::is_ready);
             if !runs && first.insert(self.key(name)) {
                 open.extend(self.stack.dependencies(&self.stack.services[name]));
             }

@@ -95,6 +95,9 @@ pub(crate) fn config_hashes<'a>(
 /// Compares the stack with what is there.
 pub(crate) fn up(stack: &Stack, images: &Images, observed: &Observed, intent: &UpIntent) -> Plan {
     let mut planner = Planner::new(stack, images, observed, intent);
+    if let Some(maintenance) = &observed.maintenance {
+        planner.notes.push(maintenance.to_string());
+    }
     planner.remove_leftovers();
     planner.network_and_volumes();
     planner.jobs_before();

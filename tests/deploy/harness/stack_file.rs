@@ -34,6 +34,7 @@ impl StackFile {
             }
         }
         make_absolute(&mut stack["edge"]["template"]);
+        make_absolute(&mut stack["edge"]["maintenance"]);
         make_absolute(&mut stack["migrations"]["dir"]);
         let file = Self {
             directory: TempDir::new().expect("a temporary directory"),
