@@ -24,6 +24,7 @@ mod notify;
 mod owner;
 mod quickstart;
 mod replace;
+mod retention;
 mod rollback;
 mod scale;
 mod watch;

@@ -44,6 +44,19 @@ impl StackFile {
         file
     }
 
+    /// Another stack, with these files beside it.
+    pub(crate) fn of(text: &str, files: &[(&str, &str)]) -> Self {
+        let file = Self {
+            directory: TempDir::new().expect("a temporary directory"),
+            stack: text.parse().expect("the text is TOML"),
+        };
+        for (name, content) in files {
+            std::fs::write(file.directory().join(name), content).expect("a file");
+        }
+        file.write();
+        file
+    }
+
     /// Sets `a.b.c`, whether it was there or not.
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         let mut steps: Vec<&str> = key.split('.').collect();
