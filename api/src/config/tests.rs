@@ -8,9 +8,10 @@ use super::{Config, Faults, Source};
 const SECRET: &str = "hunter2-canary";
 
 fn read(variables: &[(&str, &str)]) -> Result<Config, Faults> {
+    let key = [("SYSNDD_SECRET_KEY", "0123456789-abcdefghijklmnopqrs-canary")];
     Config::read(Source::new(
-        variables
-            .iter()
+        key.iter()
+            .chain(variables)
             .map(|&(name, value)| (name.to_owned(), value.to_owned())),
     ))
 }

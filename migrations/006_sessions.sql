@@ -1,0 +1,20 @@
+-- description: Sessions as rows: any replica checks them, and ending one takes effect everywhere at once
+-- verify: SELECT COUNT(*) = 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'sessions'
+
+CREATE TABLE IF NOT EXISTS sessions (
+    session_id    BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
+    token_hash    BINARY(32) NOT NULL COMMENT 'SHA-256 of the token',
+    previous_hash BINARY(32) NULL COMMENT 'of before the last refresh; good for a moment more',
+    rotated_at    DATETIME(6) NULL,
+    user_id       BIGINT UNSIGNED NOT NULL,
+    epoch         INT UNSIGNED NOT NULL COMMENT 'good while it is the session_epoch of the user',
+    created_at    DATETIME(6) NOT NULL DEFAULT (UTC_TIMESTAMP(6)),
+    expires_at    DATETIME(6) NOT NULL COMMENT 'unless it is refreshed before',
+    ends_at       DATETIME(6) NOT NULL COMMENT 'however often it is refreshed',
+    PRIMARY KEY (session_id),
+    UNIQUE KEY sessions_token_hash (token_hash),
+    KEY sessions_previous_hash (previous_hash),
+    KEY sessions_user (user_id),
+    KEY sessions_expiry (expires_at),
+    CONSTRAINT sessions_user FOREIGN KEY (user_id) REFERENCES users (user_id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_0900_ai_ci;
