@@ -3,6 +3,9 @@
 //! Resources answer under `/api`; the health reports answer at the root as well, where engines
 //! and load balancers look for them. The files mirror the tree of addresses.
 
+mod account;
+mod admin;
+mod auth;
 mod error;
 mod extract;
 mod health;
