@@ -22,7 +22,7 @@ Examples:
 /// Who.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub(super) struct Args {
+pub(crate) struct Args {
     /// 5 to 20 letters, digits, dots, dashes or underscores, the first one a letter
     #[arg(long)]
     user_name: String,
