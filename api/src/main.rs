@@ -11,6 +11,7 @@ mod data_dir;
 mod db;
 mod healthcheck;
 mod http;
+mod jobs;
 mod lifecycle;
 mod mail;
 mod migrate;

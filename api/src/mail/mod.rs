@@ -1,18 +1,9 @@
-//! Stand-in until merged.
-use crate::db;
-use mysql_async::prelude::Queryable;
-#[derive(Debug)]
-pub(crate) enum Letter {
-    ConfirmEmail { user_id: u64 },
-    AlreadyRegistered { user_id: u64 },
-    NameTaken { email: String, user_name: String },
-    ResetPassword { user_id: u64 },
-    PasswordChanged { user_id: u64 },
-}
-pub(crate) async fn send_later(
-    conn: &mut impl Queryable,
-    letter: &Letter,
-) -> Result<u64, db::Error> {
-    let _ = (conn, letter);
-    Ok(0)
-}
+//! Mail: letters are put into the job queue and sent from there, again and again until the server
+//! takes them.
+//!
+//! The queue holds who gets which letter, never a token and never a text: both are made when the
+//! letter is sent, and are the same each time.
+
+mod letter;
+
+pub(crate) use letter::{Letter, send_later};
