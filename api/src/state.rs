@@ -3,13 +3,13 @@
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use mysql_async::Pool;
 use sysndd_migrator::{MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
 
-use crate::config::{Config, Identity};
+use crate::auth::Hasher;
+use crate::config::{Accounts, Config, Identity};
 use crate::data_dir::DataDir;
-use crate::db;
+use crate::db::{self, Db};
 use crate::lifecycle::Lifecycle;
 
 /// The state of the application.
@@ -20,8 +20,9 @@ pub(crate) struct App {
     pub(crate) mode: Mode,
     /// What the boot sequence did about the schema; unset until it did.
     pub(crate) migrated: OnceLock<StartupMigration>,
-    pub(crate) pool: Pool,
-    pub(crate) pool_max: usize,
+    pub(crate) db: Db,
+    pub(crate) accounts: Accounts,
+    pub(crate) hasher: Hasher,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
 }
@@ -35,8 +36,9 @@ impl App {
             lifecycle: Arc::new(Lifecycle::new()),
             mode: config.migrations.mode,
             migrated: OnceLock::new(),
-            pool: db::pool(&config.database),
-            pool_max: config.database.pool_max,
+            db: Db::new(&config.database),
+            accounts: config.accounts.clone(),
+            hasher: Hasher::new(),
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
         })

@@ -3,6 +3,7 @@
 //! Everything is checked before anything is touched, and all faults are reported at once. No
 //! `Debug` or `Display` here shows a secret.
 
+mod accounts;
 mod database;
 mod fault;
 mod identity;
@@ -15,6 +16,7 @@ mod tests;
 
 use std::path::PathBuf;
 
+pub(crate) use accounts::{Accounts, PublicUrl, SecretKey};
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
@@ -29,6 +31,7 @@ pub(crate) struct Config {
     pub(crate) identity: Identity,
     pub(crate) server: Server,
     pub(crate) database: Database,
+    pub(crate) accounts: Accounts,
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
     pub(crate) fault: Option<Fault>,
@@ -44,6 +47,7 @@ impl Config {
         let identity = Identity::read(&mut source);
         let server = Server::read(&mut source);
         let database = Database::read(&mut source);
+        let accounts = Accounts::read(&mut source);
         let migrations = Migrations::read(&mut source);
         let telemetry = Telemetry::read(&mut source);
         let fault = Fault::read(&mut source);
@@ -52,10 +56,11 @@ impl Config {
             .unwrap_or_else(|| "/app/data".to_owned())
             .into();
         let unknown = source.unknown();
-        source.finish(database.map(|database| Self {
+        source.finish(database.zip(accounts).map(|(database, accounts)| Self {
             identity,
             server,
             database,
+            accounts,
             migrations,
             telemetry,
             fault,

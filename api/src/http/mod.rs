@@ -1,13 +1,22 @@
 //! The HTTP side: the router, what surrounds every request, and one file per resource.
 //!
 //! Resources answer under `/api`; the health reports answer at the root as well, where engines
-//! and load balancers look for them.
+//! and load balancers look for them. The files mirror the tree of addresses.
 
+mod account;
+mod admin;
+mod auth;
 mod error;
+mod extract;
 mod health;
 mod observe;
+mod openapi;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use error::{Answer, ApiError, Problem};
+pub(crate) use extract::{Json, Path, Query};
+pub(crate) use openapi::document;
 
 use std::sync::Arc;
 
@@ -22,9 +31,12 @@ use crate::state::App;
 
 /// All routes.
 pub(crate) fn router(app: &Arc<App>) -> Router {
+    let (health, _) = health::routes().split_for_parts();
+    let (resources, document) = openapi::resources().split_for_parts();
     Router::new()
-        .merge(health::routes())
-        .nest("/api", health::routes())
+        .merge(health)
+        .merge(resources)
+        .merge(openapi::route(document))
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::wrong_method)
         .layer(SetResponseHeaderLayer::if_not_present(
