@@ -316,10 +316,20 @@ fn jobs_and_who_is_told() {
         service!(
             "image = \"web\"\nvolumes = [\"./a:/data\"]\n[jobs.save]\nservice = \"web\"\nvolumes = [\"./b:/data/\"]"
         ),
-        with_service!(
-            "project = \"p\"\n[notify]\nwebhook = \"https://example.org/${DEPLOY_URL:-x}\""
-        ),
         with_service!("project = \"p\"\n[notify]\nwebhook = \"example.org\""),
     ]);
     insta::assert_snapshot!(said);
+}
+
+#[test]
+fn the_address_of_a_webhook_is_never_taken_from_what_would_be_shown() {
+    let text = with_service!("project = \"p\"\n[notify]\nwebhook = \"${DEPLOY_URL}\"");
+    let shown = environment([("DEPLOY_URL", "https://example.org/hunter2")]);
+    let errors = read_in(text, &shown).expect_err("its value would be recorded");
+    let said = errors.to_string();
+    assert!(
+        said.contains("the value of `DEPLOY_URL` would be shown"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
 }

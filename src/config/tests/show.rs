@@ -30,7 +30,7 @@ service = "api"
 entrypoint = ["sh", "-c", "save $$HOME"]
 command = ["all"]
 environment = { LEVEL = 3, API_KEY = "${DB_PASSWORD}" }
-volumes = ["data:/saved"]
+volumes = ["data:/saved", { source = "/srv/saved", target = "/more", read_only = false, chown = true }]
 depends_on = ["db"]
 user = "1:2"
 timeout = "1h"
