@@ -4,6 +4,7 @@
 //! session is a row, so that any replica can check it and ending it takes effect everywhere at once.
 
 mod one_time;
+mod pace;
 mod password;
 mod role;
 mod session;
