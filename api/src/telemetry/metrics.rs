@@ -182,7 +182,7 @@ impl Collector for Now {
         let timeouts = self.db.acquire_timeouts();
         let counter = prometheus_client::metrics::counter::ConstCounter::new(timeouts);
         let encoder = encoder.encode_descriptor(
-            "sysndd_db_pool_timeouts",
+            "db_pool_timeouts",
             "Requests that waited in vain for a connection",
             None,
             counter.metric_type(),
@@ -198,7 +198,6 @@ fn gauge(
     value: usize,
 ) -> Result<(), fmt::Error> {
     let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-    let name = format!("sysndd_{name}");
-    let encoder = encoder.encode_descriptor(&name, help, None, gauge.metric_type())?;
+    let encoder = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
     gauge.encode(encoder)
 }
