@@ -10,7 +10,9 @@ use crate::auth::Hasher;
 use crate::config::{Accounts, Config, Identity};
 use crate::data_dir::DataDir;
 use crate::db::{self, Db};
+use crate::jobs::Jobs;
 use crate::lifecycle::Lifecycle;
+use crate::mail::Post;
 
 /// The state of the application.
 pub(crate) struct App {
@@ -23,14 +25,16 @@ pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) accounts: Accounts,
     pub(crate) hasher: Hasher,
+    pub(crate) jobs: Jobs,
+    pub(crate) mail: Post,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
 }
 
 impl App {
     /// Puts the parts together; opens no connection and touches no file.
-    pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> anyhow::Result<Arc<Self>> {
+        Ok(Arc::new(Self {
             identity: config.identity.clone(),
             started_at: Utc::now(),
             lifecycle: Arc::new(Lifecycle::new()),
@@ -39,8 +43,10 @@ impl App {
             db: Db::new(&config.database),
             accounts: config.accounts.clone(),
             hasher: Hasher::new(),
+            jobs: Jobs::new(&config.jobs),
+            mail: Post::new(config.smtp.clone(), &config.accounts.public_url)?,
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
-        })
+        }))
     }
 }

@@ -7,8 +7,10 @@ mod accounts;
 mod database;
 mod fault;
 mod identity;
+mod jobs;
 mod migrations;
 mod server;
+mod smtp;
 mod source;
 mod telemetry;
 #[cfg(test)]
@@ -20,8 +22,10 @@ pub(crate) use accounts::{Accounts, PublicUrl, SecretKey};
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
+pub(crate) use jobs::Jobs;
 pub(crate) use migrations::Migrations;
 pub(crate) use server::Server;
+pub(crate) use smtp::{Smtp, SmtpTls};
 pub(crate) use source::{Faults, Source};
 pub(crate) use telemetry::Telemetry;
 
@@ -34,6 +38,9 @@ pub(crate) struct Config {
     pub(crate) accounts: Accounts,
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
+    pub(crate) jobs: Jobs,
+    /// Absent when no mail is sent.
+    pub(crate) smtp: Option<Smtp>,
     pub(crate) fault: Option<Fault>,
     /// `SYSNDD_DATA_DIR`: the directory that all replicas share.
     pub(crate) data_dir: PathBuf,
@@ -50,6 +57,8 @@ impl Config {
         let accounts = Accounts::read(&mut source);
         let migrations = Migrations::read(&mut source);
         let telemetry = Telemetry::read(&mut source);
+        let jobs = Jobs::read(&mut source);
+        let smtp = Smtp::read(&mut source);
         let fault = Fault::read(&mut source);
         let data_dir = source
             .text("SYSNDD_DATA_DIR")
@@ -63,6 +72,8 @@ impl Config {
             accounts,
             migrations,
             telemetry,
+            jobs,
+            smtp,
             fault,
             data_dir,
             unknown,

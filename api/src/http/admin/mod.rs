@@ -1,0 +1,16 @@
+//! `/api/admin`: what only administrators may see and do.
+
+mod jobs;
+mod smtp;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::App;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .merge(jobs::routes())
+        .merge(smtp::routes())
+}
