@@ -30,7 +30,7 @@ pub(super) struct Claim {
 /// What the lease is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
-    Kept,
+    Ours,
     /// And somebody wants the job to stop.
     CancelRequested,
     Lost,
@@ -114,7 +114,7 @@ impl Claim {
         Ok(if cancel == Some(true) {
             Kept::CancelRequested
         } else {
-            Kept::Kept
+            Kept::Ours
         })
     }
 
@@ -153,14 +153,12 @@ impl Claim {
                 let mut values = error(code, message);
                 values.push(("pause", microseconds(pause).into()));
                 // Whoever wants it to stop has it stopped here.
-                let set = format!(
-                    "status = IF(cancel_requested, 'cancelled', 'queued'), \
+                let set = "status = IF(cancel_requested, 'cancelled', 'queued'), \
                      lease_owner = NULL, lease_until = NULL, \
                      finished_at = IF(cancel_requested, UTC_TIMESTAMP(6), NULL), \
                      run_after = UTC_TIMESTAMP(6) + INTERVAL :pause MICROSECOND, \
-                     error_code = :code, error_message = :message"
-                );
-                self.write(conn, &set, values).await
+                     error_code = :code, error_message = :message";
+                self.write(conn, set, values).await
             }
             Err(Failure::Again { code, message } | Failure::Final { code, message }) => {
                 let set = format!(

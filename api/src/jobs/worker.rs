@@ -87,7 +87,7 @@ async fn keep(app: &App, claim: &Claim, cancel: &CancellationToken) {
         let kept = async { claim.keep(&mut app.db.conn().await?, lease).await };
         match tokio::time::timeout(lease / 2, kept).await {
             Ok(Ok(Kept::Lost)) => return,
-            Ok(Ok(Kept::Kept)) => kept_at = asked,
+            Ok(Ok(Kept::Ours)) => kept_at = asked,
             Ok(Ok(Kept::CancelRequested)) => {
                 kept_at = asked;
                 cancel.cancel();

@@ -20,7 +20,7 @@ struct User {
     email: String,
     first_name: String,
     family_name: String,
-    user_name: String,
+    login: String,
     status: String,
 }
 
@@ -111,14 +111,14 @@ impl Letter {
                 params! { user_id },
             )
             .await?;
-        let Some((email, first_name, family_name, user_name, status)) = row else {
+        let Some((email, first_name, family_name, login, status)) = row else {
             return Ok(Err("the account is gone"));
         };
         let user = User {
             email,
             first_name,
             family_name,
-            user_name,
+            login,
             status,
         };
         if user.status == "disabled" {
@@ -146,7 +146,7 @@ impl Letter {
             to: mailbox(Some(whole_name), &user.email)?,
             facts: Facts {
                 name: user.first_name,
-                user_name: user.user_name,
+                user_name: user.login,
                 link,
                 hours: purpose.map_or(0, |purpose| purpose.lifetime().as_secs() / 3600),
                 ..facts

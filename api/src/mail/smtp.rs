@@ -16,7 +16,8 @@ use crate::config::{Smtp, SmtpTls};
 #[schema(as = SmtpStep)]
 pub(crate) struct Step {
     /// `connect`, `ehlo`, `starttls`, `tls` (with the greeting and EHLO inside) or `auth`.
-    step: &'static str,
+    #[serde(rename = "step")]
+    name: &'static str,
     /// Whether it went well.
     ok: bool,
     duration_ms: f64,
@@ -196,7 +197,7 @@ impl<'a> Talk<'a> {
             Err(_) => Err(Trouble::Silence { step, limit }),
         };
         self.steps.push(Step {
-            step,
+            name: step,
             ok: done.is_ok(),
             duration_ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
             error: done.as_ref().err().map(ToString::to_string),
