@@ -5,6 +5,10 @@ mod account;
 mod admin;
 mod app;
 mod auth;
+mod bounds;
+mod logs;
+mod metrics;
+mod openapi;
 #[path = "../process/support/mod.rs"]
 #[expect(
     dead_code,
