@@ -124,11 +124,11 @@ async fn a_hook_that_fails_before_leaves_everything_untouched_and_one_after_undo
     assert_eq!(stack.engine.lives(&stack.project).await, lives);
 
     let slow = changed(with_jobs(&[("slow", "echo begun; sleep 600")]), "601s")
-        .with("jobs.slow.timeout", "1s")
+        .with("jobs.slow.timeout", "8s")
         .with("services.api.stop_grace_period", "1s")
         .with("hooks.pre_deploy", names(&["slow"]));
     let answer = stack.call_by(&slow.path(), &["up"]).ends_with(4).await;
-    answer.says(&["it did not end within 1s and was stopped", "| begun"]);
+    answer.says(&["it did not end within 8s and was stopped", "| begun"]);
     assert_eq!(stack.engine.lives(&stack.project).await, lives);
     load.more(20).await;
     load.was_answered().await;
