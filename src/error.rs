@@ -75,10 +75,10 @@ impl fmt::Display for Error {
 
 impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
-        let exit = if error.is_unreachable() {
-            Exit::EngineUnreachable
-        } else {
-            Exit::DeployFailed
+        let exit = match error {
+            EngineError::Context { .. } => Exit::Usage,
+            ref error if error.is_unreachable() => Exit::EngineUnreachable,
+            _ => Exit::DeployFailed,
         };
         Self {
             exit,

@@ -51,7 +51,7 @@ enum Health {
 impl Doctor {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         if self.fix {
-            host::ensure_engine(global.host.as_deref(), |step| printer.say(step)).await?;
+            host::ensure_engine(&global.engine(), |step| printer.say(step)).await?;
         }
         let (engine, engine_finding) = check_engine(global).await;
         let mut findings = vec![engine_finding];
@@ -120,7 +120,7 @@ fn ok(what: &'static str, observed: String) -> Finding {
 }
 
 async fn check_engine(global: &Global) -> (Option<Engine>, Finding) {
-    match Engine::connect(global.host.as_deref()).await {
+    match Engine::connect(&global.engine()).await {
         Err(error) => {
             let finding = Finding {
                 what: "engine",

@@ -38,6 +38,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    docker::{self, EngineChoice},
     error::Error,
     exit::Exit,
     output::{Format, Printer},
@@ -85,9 +86,18 @@ struct Global {
         env = "SYSNDD_DEPLOY_PROJECT"
     )]
     project: Option<String>,
-    /// Engine, instead of `DOCKER_HOST`
-    #[arg(short = 'H', long, global = true, value_name = "URL")]
+    /// Engine: `unix://…`, `tcp://…` or `ssh://user@host`, instead of `DOCKER_HOST`
+    #[arg(
+        short = 'H',
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with = "context"
+    )]
     host: Option<String>,
+    /// Engine, by the name of a Docker context; instead of `DOCKER_HOST` and `DOCKER_CONTEXT`
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
     /// How answers are printed
     #[arg(
         long,
@@ -107,6 +117,15 @@ struct Global {
         env = "SYSNDD_DEPLOY_PROBE"
     )]
     probe: ProbeWay,
+}
+
+impl Global {
+    fn engine(&self) -> EngineChoice {
+        EngineChoice {
+            host: self.host.clone(),
+            context: self.context.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -198,9 +217,22 @@ pub(crate) fn main() -> ExitCode {
     match result {
         Ok(code) => code,
         Err(error) => {
+            let error = after_lost_link(error);
             printer.error(&error);
             error.exit.into()
         }
+    }
+}
+
+/// Whatever failed after the link to the engine was lost failed for that reason.
+fn after_lost_link(error: Error) -> Error {
+    match docker::link_ended() {
+        Some(how) if error.exit != Exit::EngineUnreachable || !error.message.contains(how) => Error {
+            exit: Exit::EngineUnreachable,
+            ..error.with_more(how)
+        }
+        .or_hint("when the engine can be reached, run the same command again: it goes on from what stands"),
+        _ => error,
     }
 }
 

@@ -68,7 +68,7 @@ impl Session {
     /// Loads the stack, then connects: a fault in the file is told before the engine is looked for.
     pub(super) async fn open(global: &Global, printer: Printer) -> Result<Self, Error> {
         let stack = load(global)?;
-        let engine = Engine::connect(global.host.as_deref()).await?;
+        let engine = Engine::connect(&global.engine()).await?;
         Ok(Self::on_engine(global, printer, stack, engine))
     }
 

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::{self, Caller, Environment, ProjectName, Stack},
-    docker::{Engine, HelperSpec, labels},
+    docker::{Engine, EngineChoice, HelperSpec, labels},
     plan::{Before, Plan},
 };
 
@@ -55,7 +55,7 @@ impl Sandbox {
             caller: Caller { uid: 0, gid: 0 },
             directory: root.to_owned(),
         };
-        let engine = Engine::connect(None).await.unwrap();
+        let engine = Engine::connect(&EngineChoice::default()).await.unwrap();
         let stack = config::load(Path::new("sysndd.toml"), &environment)
             .unwrap_or_else(|errors| panic!("{errors}"));
         let stack = Stack {
