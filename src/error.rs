@@ -115,7 +115,14 @@ impl From<AccessError> for Error {
 
 impl From<EngineSetupError> for Error {
     fn from(error: EngineSetupError) -> Self {
-        Self::new(Exit::EngineUnreachable, error.to_string())
+        match error {
+            EngineSetupError::NotToldWhich(error) => error.into(),
+            EngineSetupError::ChosenElsewhere(ref cause, _) => Self {
+                hint: cause.hint(),
+                ..Self::new(Exit::EngineUnreachable, error.to_string())
+            },
+            error => Self::new(Exit::EngineUnreachable, error.to_string()),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ impl Doctor {
         }
         let (engine, engine_finding) = check_engine(global).await;
         let mut findings = vec![engine_finding];
-        findings.extend(check_memory());
+        findings.extend(check_memory(engine.as_ref()));
         findings.extend(check_disk(engine.as_ref()));
         match session::load(global) {
             Ok(stack) => {
@@ -133,8 +133,8 @@ async fn check_engine(global: &Global) -> (Option<Engine>, Finding) {
         Ok(engine) => {
             let info = engine.info();
             let observed = format!(
-                "{} (API {}) at {}",
-                info.version, info.api_version, info.host
+                "{} (API {}) at {}, chosen by {}",
+                info.version, info.api_version, info.host, info.source
             );
             let finding = if is_supported(&info.version) {
                 ok("engine", observed)
@@ -159,7 +159,11 @@ fn is_supported(version: &str) -> bool {
     found >= OLDEST && found.0 <= NEWEST_MAJOR
 }
 
-fn check_memory() -> Option<Finding> {
+/// Of this machine, where the engine is on it.
+fn check_memory(engine: Option<&Engine>) -> Option<Finding> {
+    if engine.is_some_and(|engine| engine.info().location == Location::Remote) {
+        return None;
+    }
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

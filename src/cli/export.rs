@@ -171,6 +171,7 @@ fn unit(global: &Global, program: Option<&Path>) -> Result<String, Error> {
         program: &program,
         config: &config,
         host: global.host.as_deref(),
+        context: global.context.as_deref(),
     };
     unit.render().map_err(Error::usage)
 }

@@ -28,7 +28,7 @@ pub(crate) use containers::{
     ContainerSpec, ContainerState, HealthcheckSpec, InspectedContainer, MountSpec, MountSpecSource,
     PublishedPort,
 };
-pub(crate) use endpoint::{ChosenBy, EngineChoice, Source};
+pub(crate) use endpoint::{EngineChoice, Source};
 pub(crate) use error::EngineError;
 pub(crate) use events::ContainerEvent;
 pub(crate) use exec::ExecOutput;

@@ -2,6 +2,7 @@
 //! one step at the engine with its cause. Nothing here does I/O or reads a clock.
 
 mod action;
+mod change;
 mod down;
 mod mounts;
 mod order;
@@ -15,6 +16,7 @@ mod up;
 mod tests;
 
 pub(crate) use action::{Action, OpId, Operation, Plan, Upstream};
+pub(crate) use change::Change;
 pub(crate) use down::{DownIntent, down};
 pub(crate) use mounts::mount_faults;
 pub(crate) use restart::restart;

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use super::action::{Action, Operation, Plan};
+use super::{
+    action::{Action, Operation, Plan},
+    change::Change,
+};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,6 +17,9 @@ impl fmt::Display for Plan {
         match &self.release {
             Some(release) => writeln!(f, "{} → {release}", self.project)?,
             None => writeln!(f, "{}", self.project)?,
+        }
+        for (sign, line) in self.changes.iter().flat_map(Change::lines) {
+            writeln!(f, "{}", sign.paint(&line))?;
         }
         let width = self.operations.len().to_string().len();
         for operation in &self.operations {
@@ -68,11 +74,12 @@ impl fmt::Display for Line<'_> {
 
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut plan = serializer.serialize_struct("Plan", 6)?;
+        let mut plan = serializer.serialize_struct("Plan", 7)?;
         plan.serialize_field("schema", "sysndd-deploy/plan/1")?;
         plan.serialize_field("project", &self.project)?;
         plan.serialize_field("release", &self.release)?;
         plan.serialize_field("operations", &self.operations)?;
+        plan.serialize_field("changes", &self.changes)?;
         plan.serialize_field("notes", &self.notes)?;
         plan.serialize_field("refused", &self.refused)?;
         plan.end()
