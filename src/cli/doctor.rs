@@ -4,7 +4,11 @@ use std::net::TcpListener;
 
 use serde::Serialize;
 
-use super::{Global, session};
+use super::{
+    Global,
+    releases::{WithoutImages, without_images},
+    session,
+};
 use crate::{
     config::Stack,
     docker::{Engine, Location},
@@ -13,6 +17,7 @@ use crate::{
     host, images,
     observe::observe,
     output::{Printer, Table},
+    release,
 };
 
 /// Engines that the tool is made for; others may work.
@@ -63,6 +68,7 @@ impl Doctor {
                 findings.push(self.check_tools(&stack, printer).await?);
                 if let Some(engine) = &engine {
                     findings.extend(check_ports(&stack, engine).await?);
+                    findings.extend(check_releases(&stack, engine).await?);
                 }
             }
             Err(error) => findings.push(Finding {
@@ -195,6 +201,37 @@ fn check_disk(engine: Option<&Engine>) -> Option<Finding> {
             remedy: Some("`sysndd-deploy prune --dry-run` shows what is not needed".into()),
         }
     })
+}
+
+/// Whether the releases that one could go back to are whole.
+async fn check_releases(stack: &Stack, engine: &Engine) -> Result<Vec<Finding>, Error> {
+    let state = match release::read_state(engine, stack).await.map_err(Error::from) {
+        Ok(state) => state,
+        Err(error) if error.exit == Exit::EngineUnreachable => return Err(error),
+        Err(error) => {
+            return Ok(vec![Finding {
+                what: "releases",
+                verdict: Health::Warning,
+                observed: error.message,
+                remedy: error.hint,
+            }]);
+        }
+    };
+    if state.releases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let gone = without_images(engine, &state).await?;
+    if gone.is_empty() {
+        let observed = format!("{} recorded, their images are here", state.releases.len());
+        return Ok(vec![ok("releases", observed)]);
+    }
+    let finding = |gone: WithoutImages| Finding {
+        what: "releases",
+        verdict: Health::Warning,
+        observed: gone.to_string(),
+        remedy: None,
+    };
+    Ok(gone.into_iter().map(finding).collect())
 }
 
 /// Host ports of the stack: ours already, or free.

@@ -11,10 +11,8 @@ use super::{
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.operations.is_empty() {
-            return writeln!(f, "{}: nothing to do", self.project);
-        }
         match &self.release {
+            _ if self.operations.is_empty() => writeln!(f, "{}: nothing to do", self.project)?,
             Some(release) => writeln!(f, "{} → {release}", self.project)?,
             None => writeln!(f, "{}", self.project)?,
         }

@@ -91,6 +91,7 @@ impl Sandbox {
             operations: Vec::new(),
             notes: Vec::new(),
             refused: Vec::new(),
+            changes: Vec::new(),
             retire_from: None,
         }
     }

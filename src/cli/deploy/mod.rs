@@ -1,6 +1,7 @@
 //! From a wish to a release that serves, in the operator's turn: lock, look, plan, execute, record.
 //! When it fails, back to what served before.
 
+mod changes;
 mod record;
 mod refuse;
 mod take_back;
@@ -22,6 +23,7 @@ use crate::{
     plan::{self, Images, Plan, ResolvedImage, UpIntent, Wish},
     release::{self, Manifest, Outcome, Turn, Why},
 };
+use changes::describe;
 use record::{forget_old, manifest};
 use refuse::{refuse_lost_data, refuse_unwritable_mounts};
 use take_back::take_back;
@@ -121,7 +123,7 @@ async fn nothing_to_do(
     };
     let plan = plan_with_what_is_there(session, order, observed);
     let state = async { Ok(release::read_state(&session.engine, &session.stack).await?) };
-    let (plan, state) = match tokio::try_join!(plan, state) {
+    let ((plan, _), state) = match tokio::try_join!(plan, state) {
         Ok(found) => found,
         // What is missing is made by the deployment itself.
         Err(error) if error.exit != Exit::EngineUnreachable => return Ok(None),
@@ -138,14 +140,16 @@ async fn nothing_to_do(
 pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Error> {
     session.refuse_compose().await?;
     let observed = session.observe().await?;
-    plan_with_what_is_there(session, order, &observed).await
+    let (mut plan, images) = plan_with_what_is_there(session, order, &observed).await?;
+    describe(session, order, &observed, &images, &mut plan).await?;
+    Ok(plan)
 }
 
 async fn plan_with_what_is_there(
     session: &Session,
     order: &Order,
     observed: &Observed,
-) -> Result<Plan, Error> {
+) -> Result<(Plan, Images), Error> {
     let images = match &order.images {
         ImageSource::Here(_) => images::present(session).await?,
         ImageSource::Recorded(manifest) => recorded_images(session, manifest).await?,
@@ -157,7 +161,8 @@ async fn plan_with_what_is_there(
         edge_template: edge_template(session, order)?,
         resume: None,
     };
-    Ok(plan::up(&session.stack, &images, observed, &intent))
+    let plan = plan::up(&session.stack, &images, observed, &intent);
+    Ok((plan, images))
 }
 
 fn edge_template(session: &Session, order: &Order) -> Result<String, Error> {
