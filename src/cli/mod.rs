@@ -18,6 +18,7 @@ mod one_off;
 mod plan;
 mod prune;
 mod quickstart;
+mod record;
 mod releases;
 mod restart;
 mod rollback;
@@ -43,6 +44,7 @@ use crate::{
     exit::Exit,
     output::{Format, Printer},
 };
+use record::typed;
 
 /// Runs a replicated web application on your own servers, and proves that it does.
 #[derive(Debug, Parser)]
@@ -188,12 +190,6 @@ enum Command {
     Config(config::Config),
     /// Print a completion script for a shell
     Completions(completions::Completions),
-}
-
-/// The command as it was typed, for the records.
-fn typed() -> String {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    words.join(" ")
 }
 
 /// Parses, runs, prints what went wrong.

@@ -20,6 +20,7 @@ mod logs;
 mod migrate;
 mod owner;
 mod quickstart;
+mod remote;
 mod replace;
 mod rollback;
 mod scale;
