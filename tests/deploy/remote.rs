@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::harness::{
-    Deployment, FAR, Sshd, StackFile, eventually, get, program, replicas, root, text,
+    Call, Deployment, FAR, Sshd, StackFile, eventually, get, program, replicas, root, text,
 };
 
 #[tokio::test]
@@ -41,6 +41,11 @@ async fn a_stack_far_away_is_brought_up_proven_and_entered_by_one_login_a_comman
         commands,
         ["up --replicas 2", "exec api.2 -- sh -c 'echo from $SYSNDD_REPLICA; exit 7'"]
     );
+}
+
+/// A command that needs an engine and no secret.
+fn asking(arguments: &[&str]) -> Call {
+    program(&["status", "--config", "tests/stacks/frontend.toml"]).with(arguments)
 }
 
 /// Sixteen replicas of next to nothing, in a directory of its own.
@@ -134,7 +139,7 @@ async fn a_link_that_is_lost_in_the_middle_leaves_what_the_next_command_finishes
 #[ignore = "needs an ssh server"]
 async fn whoever_is_not_let_in_is_told_why_and_what_to_do() {
     let far = Sshd::start().await;
-    let call = || far.through(program(&["status"]));
+    let call = || far.through(asking(&[]));
     let known_hosts = fs::read_to_string(far.at("known_hosts")).expect("a file");
 
     fs::write(far.at("known_hosts"), "").expect("a file");
@@ -155,7 +160,7 @@ async fn whoever_is_not_let_in_is_told_why_and_what_to_do() {
         .await
         .says(&["it refuses the login", "Permission denied (publickey)", "ssh-add"]);
 
-    let nobody = far.known_to(program(&["status", "--host", "ssh://127.0.0.1:1"]));
+    let nobody = far.known_to(asking(&["--host", "ssh://127.0.0.1:1"]));
     nobody.ends_with(3).await.says(&["Connection refused", "is the machine up"]);
     assert_eq!(far.logins(), 0);
 }
@@ -164,15 +169,15 @@ async fn whoever_is_not_let_in_is_told_why_and_what_to_do() {
 #[ignore = "needs an ssh server"]
 async fn a_machine_without_an_engine_and_one_that_forwards_nothing_are_told_apart() {
     let far = Sshd::start().await;
-    let nothing = far.known_to(program(&["status", "--host", "ssh://far/run/no-engine.sock"]));
+    let nothing = far.known_to(asking(&["--host", "ssh://far/run/no-engine.sock"]));
     nothing.ends_with(3).await.says(&[
         "no engine listens at /run/no-engine.sock there",
         "start or install it on far",
     ]);
     let strict = Sshd::start_with("AllowStreamLocalForwarding no\n").await;
-    let refused = strict.through(program(&["status"]));
+    let refused = strict.through(asking(&[]));
     refused.ends_with(3).await.says(&["forbids to forward", "AllowStreamLocalForwarding yes"]);
-    let wrong = program(&["status", "--host", "ssh://-oProxyCommand=false"]);
+    let wrong = asking(&["--host", "ssh://-oProxyCommand=false"]);
     wrong.ends_with(2).await.says(&["it names no host", "ssh://user@host"]);
 }
 
@@ -191,7 +196,7 @@ async fn a_docker_context_names_the_engine_and_doctor_tells_who_chose_it() {
         let directory = docker.path().display().to_string();
         far.known_to(stack.call(arguments)).without_env("DOCKER_HOST").env("DOCKER_CONFIG", &directory)
     };
-    let engine = async |call: super::harness::Call| {
+    let engine = async |call: Call| {
         let findings = call.with(&["--format", "json"]).run().await.json();
         let engine = findings.as_array().and_then(|all| all.iter().find(|one| one["what"] == "engine").cloned());
         super::harness::text(&engine.expect("a finding")["observed"])
@@ -222,4 +227,69 @@ async fn the_caller_s_user_is_nobody_on_another_machine() {
         let answer = far.through(stack.call(&[command])).ends_with(2).await;
         answer.says(&["services.api.build: uid = \"host\" means your number on this machine", "ssh://far"]);
     }
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn a_plan_tells_what_changed_and_which_releases_lost_their_images() {
+    let choir = choir();
+    let file = choir.path().join("sysndd.toml");
+    let stack = Deployment::shipped();
+    let stack_text = fs::read_to_string(&file).expect("a file");
+    // An image of its own, so that removing it harms nobody.
+    fs::write(choir.path().join("Dockerfile"), "ARG DEBIAN_IMAGE\nFROM $DEBIAN_IMAGE\nARG WORD\nRUN echo \"$WORD\" > /word\n").expect("a file");
+    let word = format!("{:x}", rand::random::<u64>());
+    let built = |word: &str, extra: &str| {
+        let text = stack_text
+            .replace("base = \"debian\"", "build = { context = \".\", bases = [\"debian\"], args = { WORD = \"WORD-HERE\" } }")
+            .replace("WORD-HERE", word)
+            .replace("replicas = 16", "replicas = 1");
+        fs::write(&file, format!("{text}{extra}")).expect("a file");
+    };
+    let environment = |level: &str| {
+        format!("[services.voice.environment]\nLEVEL = \"{level}\"\nAPI_TOKEN = \"${{VOICE_TOKEN:-first-token}}\"\n")
+    };
+    let call = |arguments: &[&str]| stack.call_by(&file, arguments);
+
+    built(&word, &environment("low"));
+    let first = call(&["up"]).json().await;
+    assert_eq!(call(&["plan"]).json().await["changes"], serde_json::json!([]));
+
+    let secret = call(&["plan"]).env("VOICE_TOKEN", "second-token").ends_with(0).await;
+    let line = "~ services.voice: the value of a secret is another one";
+    assert!(secret.stdout.contains(line), "{secret}");
+    assert!(!secret.stdout.contains("-token"), "{secret}");
+
+    let other = format!("{word}-2");
+    built(&other, &environment("high"));
+    let plan = call(&["plan"]).ends_with(0).await;
+    for line in [
+        "- services.voice.environment.LEVEL = low",
+        "+ services.voice.environment.LEVEL = high",
+        "+ services.voice.image-id = to be made",
+        &format!("+ services.voice.build.args.WORD = {other}"),
+    ] {
+        assert!(plan.stdout.lines().any(|found| found == line), "no `{line}`: {plan}");
+    }
+    assert!(!plan.stdout.contains('\u{1b}'), "colours belong on a terminal: {plan}");
+    assert!(!plan.stdout.contains("healthcheck"), "nobody wrote of one: {plan}");
+    call(&["up"]).ends_with(0).await;
+
+    let image = text(&replicas(&first, "voice")[0]["image"]);
+    stack.engine.remove_image(&image).await;
+    let gone = format!("{} cannot be gone back to, its images of voice are not here any more", text(&first["release"]));
+    let plan = call(&["plan"]).ends_with(0).await;
+    assert!(plan.stdout.contains(&gone), "{plan}");
+    let doctor = call(&["doctor"]).run().await;
+    assert!(doctor.stdout.contains(&gone), "{doctor}");
+    let releases = call(&["releases"]).json().await;
+    assert_eq!(releases["releases"][1]["missing_images"], serde_json::json!(["voice"]), "{releases:#}");
+    assert_eq!(releases["releases"][0]["missing_images"], serde_json::json!([]));
+    call(&["rollback"]).ends_with(6).await.says(&["image of voice", "is gone"]);
+    let images: Vec<String> = [first, call(&["status"]).json().await]
+        .iter()
+        .map(|status| text(&replicas(status, "voice")[0]["image"]))
+        .collect();
+    call(&["down", "--volumes"]).ends_with(0).await;
+    stack.engine.remove_image(&images[1]).await;
 }

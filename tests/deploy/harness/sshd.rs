@@ -38,8 +38,7 @@ impl Sshd {
             assert!(made.expect("ssh-keygen starts").success());
         }
         fs::copy(at("key.pub"), at("authorized_keys")).expect("a copy");
-        let port = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = port.local_addr().expect("its address").port();
+        let port = free_port();
         let server = format!(
             "Port {port}\nListenAddress 127.0.0.1\nHostKey {}\nAuthorizedKeysFile {}\nPidFile none\n\
              StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n{settings}",
@@ -120,6 +119,11 @@ impl Sshd {
             }
         }
     }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
 }
 
 fn children(parent: u32) -> Vec<i32> {
