@@ -205,7 +205,10 @@ fn check_disk(engine: Option<&Engine>) -> Option<Finding> {
 
 /// Whether the releases that one could go back to are whole.
 async fn check_releases(stack: &Stack, engine: &Engine) -> Result<Vec<Finding>, Error> {
-    let state = match release::read_state(engine, stack).await.map_err(Error::from) {
+    let state = match release::read_state(engine, stack)
+        .await
+        .map_err(Error::from)
+    {
         Ok(state) => state,
         Err(error) if error.exit == Exit::EngineUnreachable => return Err(error),
         Err(error) => {

@@ -207,29 +207,40 @@ pub(crate) fn main() -> ExitCode {
             return Exit::Usage.into();
         }
     };
-    let result = runtime.block_on(dispatch(cli, printer));
+    let result = runtime.block_on(async {
+        match dispatch(cli, printer).await {
+            Err(error) => Err(after_lost_link(error).await),
+            done => done,
+        }
+    });
     // A log follower may still be reading; nothing that matters runs in the background.
     runtime.shutdown_background();
     match result {
         Ok(code) => code,
         Err(error) => {
-            let error = after_lost_link(error);
             printer.error(&error);
             error.exit.into()
         }
     }
 }
 
-/// Whatever failed after the link to the engine was lost failed for that reason.
-fn after_lost_link(error: Error) -> Error {
-    match docker::link_ended() {
-        Some(how) if error.exit != Exit::EngineUnreachable || !error.message.contains(how) => Error {
-            exit: Exit::EngineUnreachable,
-            ..error.with_more(how)
-        }
-        .or_hint("when the engine can be reached, run the same command again: it goes on from what stands"),
-        _ => error,
-    }
+/// What failed because the link to the engine was lost failed for that reason alone.
+async fn after_lost_link(error: Error) -> Error {
+    let may_be = matches!(error.exit, Exit::EngineUnreachable | Exit::LockHeld);
+    let Some(how) = (if may_be {
+        docker::link_ended().await
+    } else {
+        None
+    }) else {
+        return error;
+    };
+    let told = error.message.contains(&how);
+    let error = Error {
+        exit: Exit::EngineUnreachable,
+        hint: Some("when the engine can be reached, run the same command again: it goes on from what stands".to_owned()),
+        ..error
+    };
+    if told { error } else { error.with_more(how) }
 }
 
 /// What goes on inside, for those who look for a fault: `SYSNDD_DEPLOY_LOG=debug`, on stderr.

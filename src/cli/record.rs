@@ -24,7 +24,9 @@ const SHORTEST_SECRET: usize = 4;
 /// The command as it was typed, for the records.
 pub(super) fn typed() -> String {
     let words = std::env::args_os().skip(1);
-    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> = words
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     join(&without_global(&words))
 }
 
@@ -61,7 +63,11 @@ fn global(word: &str) -> Option<Value> {
             };
         }
         let rest = word.strip_prefix('-')?.strip_prefix((*short)?)?;
-        Some(if rest.is_empty() { Value::Next } else { Value::Within })
+        Some(if rest.is_empty() {
+            Value::Next
+        } else {
+            Value::Within
+        })
     })
 }
 
@@ -72,7 +78,8 @@ fn join(words: &[String]) -> String {
 }
 
 fn quote(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_=+.,:/@%^*".contains(c) || !c.is_ascii();
+    let is_plain =
+        |c: char| c.is_ascii_alphanumeric() || "-_=+.,:/@%^*".contains(c) || !c.is_ascii();
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
     }
@@ -83,9 +90,14 @@ fn quote(word: &str) -> String {
 /// begin is sure to be seen. What is typed into a shell or a console is not seen at all. The audit
 /// that cannot be written is told and keeps nobody from mending what is broken.
 pub(super) async fn record_entry(session: &Session, what: &str, words: &[String]) {
-    let command = format!("{what} {}", join(&without_secrets(words, &secrets(session))));
+    let command = format!(
+        "{what} {}",
+        join(&without_secrets(words, &secrets(session)))
+    );
     if let Err(error) = enter(session, command.trim_end()).await {
-        session.printer.note(format!("this is not in the audit: {error}"));
+        session
+            .printer
+            .note(format!("this is not in the audit: {error}"));
     }
 }
 
@@ -105,7 +117,9 @@ async fn enter(session: &Session, command: &str) -> Result<(), Error> {
 fn secrets(session: &Session) -> Vec<String> {
     let services = session.stack.services.values();
     let texts = services.flat_map(|service| service.environment.values());
-    let mut secrets: Vec<String> = texts.flat_map(|text| text.secrets().map(str::to_owned)).collect();
+    let mut secrets: Vec<String> = texts
+        .flat_map(|text| text.secrets().map(str::to_owned))
+        .collect();
     secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
     // One that holds another goes first.
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
@@ -186,8 +200,14 @@ mod tests {
             kept("--config|/srv/a/sysndd.toml|-p|demo|up|--format=json|-n|8|-H|ssh://x"),
             "up -n 8"
         );
-        assert_eq!(kept("-cfile|up|-m|what it is for|--context|far"), "up -m 'what it is for'");
-        assert_eq!(kept("restart|api|--|--config|x"), "restart api -- --config x");
+        assert_eq!(
+            kept("-cfile|up|-m|what it is for|--context|far"),
+            "up -m 'what it is for'"
+        );
+        assert_eq!(
+            kept("restart|api|--|--config|x"),
+            "restart api -- --config x"
+        );
         assert_eq!(kept("up|--projects"), "up --projects");
         assert_eq!(kept("up|-m|it's"), r"up -m 'it'\''s'");
     }
@@ -196,15 +216,32 @@ mod tests {
     fn secrets_are_masked_by_their_values_and_by_their_names() {
         let secrets = ["hunter22".to_owned()];
         let masked = |text: &str| join(&without_secrets(&words(text), &secrets));
-        assert_eq!(masked("mysql|-phunter22|-e|SELECT 1"), "mysql -p*** -e 'SELECT 1'");
-        assert_eq!(masked("env|API_TOKEN=abc|LEVEL=info|x"), "env API_TOKEN=*** LEVEL=info x");
-        assert_eq!(masked("tool|--password|abc|--user|ana"), "tool --password *** --user ana");
-        assert_eq!(masked("tool|--password=abc|--token-file=x"), "tool --password=*** --token-file=x");
+        assert_eq!(
+            masked("mysql|-phunter22|-e|SELECT 1"),
+            "mysql -p*** -e 'SELECT 1'"
+        );
+        assert_eq!(
+            masked("env|API_TOKEN=abc|LEVEL=info|x"),
+            "env API_TOKEN=*** LEVEL=info x"
+        );
+        assert_eq!(
+            masked("tool|--password|abc|--user|ana"),
+            "tool --password *** --user ana"
+        );
+        assert_eq!(
+            masked("tool|--password=abc|--token-file=x"),
+            "tool --password=*** --token-file=x"
+        );
         assert_eq!(masked("curl|http://ana:pw1@x/y"), "curl http://ana:***@x/y");
         assert_eq!(
-            masked("-e|ALTER USER a IDENTIFIED WITH x BY 'one'; CREATE USER b identified by \"two\""),
+            masked(
+                "-e|ALTER USER a IDENTIFIED WITH x BY 'one'; CREATE USER b identified by \"two\""
+            ),
             r#"-e 'ALTER USER a IDENTIFIED WITH x BY '\''***'\''; CREATE USER b identified by "***"'"#
         );
-        assert_eq!(masked("-e|SELECT identified FROM a"), "-e 'SELECT identified FROM a'");
+        assert_eq!(
+            masked("-e|SELECT identified FROM a"),
+            "-e 'SELECT identified FROM a'"
+        );
     }
 }

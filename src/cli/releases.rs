@@ -18,8 +18,7 @@ use crate::{
     output::{Printer, Table},
     plan::Change,
     release::{
-        self, Damaged, Entry, LockStatus, Manifest, Revision, State, Status, Verdict, Who,
-        Why,
+        self, Damaged, Entry, LockStatus, Manifest, Revision, State, Status, Verdict, Who, Why,
     },
 };
 
@@ -351,7 +350,10 @@ impl std::fmt::Display for WithoutImages {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let names: Vec<&str> = self.services.iter().map(ServiceName::as_str).collect();
         let (names, release) = (names.join(", "), &self.release);
-        write!(f, "{release} cannot be gone back to, its images of {names} are not here any more")?;
+        write!(
+            f,
+            "{release} cannot be gone back to, its images of {names} are not here any more"
+        )?;
         match &self.revision {
             Some(revision) => write!(f, "; `sysndd-deploy up` at {revision} makes them again"),
             None => Ok(()),

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::{Global, ProbeWay};
 use crate::{
     config::{
-        self, ConfigErrors, Environment, ImageSource, MigrationFiles, ProjectName, ServiceName, Stack,
+        self, ConfigErrors, Environment, ImageSource, MigrationFiles, ProjectName, ServiceName,
+        Stack,
     },
     docker::{Engine, Location, labels},
     error::Error,
@@ -82,9 +83,9 @@ impl Session {
             return Ok(());
         }
         let mut services = self.stack.services.values();
-        let Some(service) = services.find(|service| {
-            matches!(&service.image, ImageSource::Build(build) if build.host_user)
-        }) else {
+        let Some(service) = services
+            .find(|service| matches!(&service.image, ImageSource::Build(build) if build.host_user))
+        else {
             return Ok(());
         };
         Err(Error::usage(format!(

@@ -51,14 +51,10 @@ impl Engine {
         let endpoint = choice.endpoint()?;
         let host = endpoint.host.clone();
         let way = way(&endpoint).await?;
-        let link = way.link.clone();
-        let unreachable = |cause: String| match link.as_ref().and_then(|link| link.refusal()) {
-            Some(refusal) => refusal,
-            None => EngineError::Unreachable {
-                host: host.clone(),
-                cause,
-                remedy: remedy(&endpoint),
-            },
+        let unreachable = |cause: String| EngineError::Unreachable {
+            host: host.clone(),
+            cause,
+            remedy: remedy(&endpoint),
         };
 
         let client = way
@@ -67,13 +63,12 @@ impl Engine {
         let negotiated = tokio::time::timeout(CONNECT_TIMEOUT, client.negotiate_version())
             .await
             .map_err(|_| unreachable(format!("no answer within {CONNECT_TIMEOUT:?}")))?;
-        let api = match negotiated {
-            Ok(api) => api,
-            Err(error) => {
-                if let Some(link) = &way.link {
-                    link.has_spoken().await;
-                }
-                return Err(unreachable(root_cause(&error)));
+        let api = match (negotiated, &way.link) {
+            (Ok(api), _) => api,
+            (Err(error), None) => return Err(unreachable(root_cause(&error))),
+            (Err(error), Some(link)) => {
+                let refusal = link.refusal().await;
+                return Err(refusal.unwrap_or_else(|| unreachable(root_cause(&error))));
             }
         };
         let version = api
@@ -145,7 +140,10 @@ async fn way(endpoint: &Endpoint) -> Result<Way> {
 
 fn with_tls(host: &str, tls: &Tls) -> Result<Docker, bollard::errors::Error> {
     let missing = |path: &&Path| !path.is_file();
-    if let Some(path) = [&*tls.ca, &*tls.cert, &*tls.key].iter().find(|path| missing(path)) {
+    if let Some(path) = [&*tls.ca, &*tls.cert, &*tls.key]
+        .iter()
+        .find(|path| missing(path))
+    {
         let cause = format!("TLS needs {}, which is not there", path.display());
         return Err(std::io::Error::other(cause).into());
     }

@@ -120,7 +120,10 @@ impl<'a> Settings<'a> {
 
     /// `~/.docker`, or what stands for it.
     fn directory(&self) -> Option<PathBuf> {
-        let home = || self.set("HOME").map(|home| Path::new(&home).join(".docker"));
+        let home = || {
+            self.set("HOME")
+                .map(|home| Path::new(&home).join(".docker"))
+        };
         self.set("DOCKER_CONFIG").map(PathBuf::from).or_else(home)
     }
 
@@ -169,7 +172,10 @@ impl<'a> Settings<'a> {
 
     /// `currentContext` of Docker's own settings.
     fn current_context(&self) -> Result<Option<(String, PathBuf)>> {
-        let Some(file) = self.directory().map(|directory| directory.join("config.json")) else {
+        let Some(file) = self
+            .directory()
+            .map(|directory| directory.join("config.json"))
+        else {
             return Ok(None);
         };
         let config: Option<ConfigFile> = read_json(&file)?;
@@ -196,10 +202,16 @@ impl<'a> Settings<'a> {
                 remedy: Some(format!("contexts are {}", names(&directory.join("meta")))),
             });
         };
-        let endpoint = meta.endpoints.docker.filter(|docker| !docker.host.is_empty());
+        let endpoint = meta
+            .endpoints
+            .docker
+            .filter(|docker| !docker.host.is_empty());
         let Some(endpoint) = endpoint else {
             return Err(EngineError::Context {
-                cause: format!("the Docker context {name} names no engine: {}", file.display()),
+                cause: format!(
+                    "the Docker context {name} names no engine: {}",
+                    file.display()
+                ),
                 remedy: Some(format!("`docker context update {name} --docker host=…`")),
             });
         };
@@ -207,7 +219,9 @@ impl<'a> Settings<'a> {
         let tls = tls.is_dir().then(|| Tls::in_directory(&tls));
         if endpoint.skip_verify {
             return Err(EngineError::Context {
-                cause: format!("the Docker context {name} takes any server for the right one (SkipTLSVerify)"),
+                cause: format!(
+                    "the Docker context {name} takes any server for the right one (SkipTLSVerify)"
+                ),
                 remedy: Some(format!(
                     "give it the certificate of the authority: `docker context update {name} --docker host={},ca=…,cert=…,key=…`",
                     endpoint.host
@@ -255,7 +269,10 @@ struct DockerEndpoint {
 /// `None` where there is no such file.
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>> {
     let fault = |cause: String| EngineError::Context {
-        cause: format!("Docker's settings cannot be read: {}: {cause}", path.display()),
+        cause: format!(
+            "Docker's settings cannot be read: {}: {cause}",
+            path.display()
+        ),
         remedy: Some("mend the file, or name the engine with --host".to_owned()),
     };
     match std::fs::read(path) {

@@ -11,7 +11,10 @@ mod target;
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{Arc, Mutex, OnceLock},
+    sync::{
+        Arc, Mutex, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -33,6 +36,8 @@ const OPENS_WITHIN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// What ssh has to say about a refused stream comes right after its end.
 const SPEAKS_WITHIN: Duration = Duration::from_millis(500);
+/// For a look at that machine when its engine is not reached.
+const LOOKS_WITHIN: Duration = Duration::from_secs(15);
 /// Lines that are kept; a chatty server must not fill the memory.
 const KEPT_LINES: usize = 20;
 
@@ -50,13 +55,20 @@ kill "$guard" 2>/dev/null
 rm -rf "$dir"
 exit "$code""#;
 
+/// How it ended; nothing as long as it stands.
+type End = Option<String>;
+
 /// How the link of this process ended, for the last words of a command. There is one engine, so there
 /// is one link.
-static ENDED: OnceLock<String> = OnceLock::new();
+static LINK: OnceLock<watch::Receiver<End>> = OnceLock::new();
+/// Connections end a moment before ssh has.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// How the link to the engine ended, where it did by itself.
-pub(crate) fn link_ended() -> Option<&'static str> {
-    ENDED.get().map(String::as_str)
+pub(crate) async fn link_ended() -> Option<String> {
+    let mut link = LINK.get()?.clone();
+    let ended = timeout(ENDS_WITHIN, link.wait_for(Option::is_some)).await;
+    ended.ok()?.ok()?.clone()
 }
 
 /// The connection. Ends with this value.
@@ -65,9 +77,17 @@ pub(super) struct Link {
     target: Target,
     socket: PathBuf,
     said: Said,
-    ended: watch::Receiver<bool>,
+    ended: watch::Receiver<End>,
     /// Its end is the link's end.
     _hold: ChildStdin,
+    /// Whether it was we who ended it.
+    dismissed: Arc<AtomicBool>,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.dismissed.store(true, Ordering::Relaxed);
+    }
 }
 
 /// What ssh printed.
@@ -86,7 +106,10 @@ impl Said {
     }
 
     fn text(&self) -> String {
-        self.0.lock().map(|lines| lines.join("\n")).unwrap_or_default()
+        self.0
+            .lock()
+            .map(|lines| lines.join("\n"))
+            .unwrap_or_default()
     }
 }
 
@@ -118,18 +141,19 @@ impl Link {
             return Err(failed("ssh has no standard streams".to_owned()));
         };
         let said = Said::default();
-        let (tell_end, ended) = watch::channel(false);
-        let words = (said.clone(), target.clone());
+        let (tell_end, ended) = watch::channel(None);
+        let dismissed = Arc::new(AtomicBool::new(false));
+        let words = (said.clone(), target.clone(), Arc::clone(&dismissed));
         tokio::spawn(async move {
-            let (said, target) = words;
+            let (said, target, dismissed) = words;
             let mut lines = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 said.add(line.trim_end().to_owned());
             }
             wait(child).await;
-            tell_end.send_replace(true);
-            // Only that of a link which stood: the other case is told as it is.
-            let _ = ENDED.set(target.lost(&said.text()));
+            if !dismissed.load(Ordering::Relaxed) {
+                tell_end.send_replace(Some(target.lost(&said.text())));
+            }
         });
         let mut link = Self {
             target: target.clone(),
@@ -137,15 +161,18 @@ impl Link {
             said,
             ended,
             _hold: hold,
+            dismissed,
         };
         link.stands().await?;
+        // Only one that stood: the other case is told as it is.
+        let _ = LINK.set(link.ended.clone());
         Ok(link)
     }
 
     async fn stands(&mut self) -> Result<()> {
         let looking = async {
             while UnixStream::connect(&self.socket).await.is_err() {
-                if *self.ended.borrow() {
+                if self.ended.borrow().is_some() {
                     return false;
                 }
                 tokio::select! {
@@ -171,30 +198,36 @@ impl Link {
         &self.socket
     }
 
-    /// Waits until ssh has said why it carried nothing.
-    pub(super) async fn has_spoken(&self) {
+    /// Why the link stands and nothing comes over it, as far as ssh and that machine say.
+    pub(super) async fn refusal(&self) -> Option<EngineError> {
         let speaking = async {
-            while self.refusal().is_none() {
+            while !self.target.is_refused(&self.said.text()) {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };
         // Silence is an answer, too.
-        let _ = timeout(SPEAKS_WITHIN, speaking).await;
-    }
-
-    /// Why the link stands and nothing comes over it.
-    pub(super) fn refusal(&self) -> Option<EngineError> {
-        self.target.refusal(&self.said.text())
+        timeout(SPEAKS_WITHIN, speaking).await.ok()?;
+        let mut look = Command::new("ssh");
+        look.args(self.target.look())
+            .env("SSH_ASKPASS", "false")
+            .env("SSH_ASKPASS_REQUIRE", "force")
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        let seen = match timeout(LOOKS_WITHIN, look.output()).await {
+            Ok(Ok(output)) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            _ => String::new(),
+        };
+        Some(self.target.refusal(&self.said.text(), &seen))
     }
 
     /// Waits until the link is lost.
     pub(super) async fn lost(&self) -> EngineError {
         let mut ended = self.ended.clone();
         // The sender is dropped only after it has told.
-        let _ = ended.wait_for(|ended| *ended).await;
+        let how = ended.wait_for(Option::is_some).await;
         EngineError::Lost {
-            doing: format!("linked to {}", self.target),
-            cause: self.target.lost(&self.said.text()),
+            doing: "waiting".to_owned(),
+            cause: how.ok().and_then(|how| how.clone()).unwrap_or_default(),
         }
     }
 }

@@ -147,7 +147,9 @@ impl Replica {
 }
 
 fn is_loopback(address: &str) -> bool {
-    address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    address
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback())
 }
 
 impl Observed {

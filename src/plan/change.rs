@@ -40,7 +40,10 @@ impl Change {
             let value = value.as_deref()?;
             Some((sign, format!("{key} = {}", short(value))))
         };
-        let lines = [line(Sign::Went, &self.before), line(Sign::Came, &self.after)];
+        let lines = [
+            line(Sign::Went, &self.before),
+            line(Sign::Came, &self.after),
+        ];
         lines.into_iter().flatten().collect()
     }
 }
@@ -69,7 +72,9 @@ impl Sign {
             Self::Came => console::Style::new().green(),
             Self::Changed => console::Style::new().yellow(),
         };
-        style.apply_to(format!("{} {line}", self.letter())).to_string()
+        style
+            .apply_to(format!("{} {line}", self.letter()))
+            .to_string()
     }
 }
 
@@ -111,11 +116,19 @@ mod tests {
             lines.join("\n")
         };
         assert_eq!(
-            said(change("services.api.environment.LEVEL", Some("info"), Some("debug"))),
+            said(change(
+                "services.api.environment.LEVEL",
+                Some("info"),
+                Some("debug")
+            )),
             "- services.api.environment.LEVEL = info\n+ services.api.environment.LEVEL = debug"
         );
         assert_eq!(
-            said(change("services.api.image-id", None, Some(&format!("sha256:{}", "ab".repeat(32))))),
+            said(change(
+                "services.api.image-id",
+                None,
+                Some(&format!("sha256:{}", "ab".repeat(32)))
+            )),
             "+ services.api.image-id = abababababab"
         );
         assert_eq!(

@@ -112,10 +112,7 @@ fn leaves(said: &Said<'_>) -> BTreeMap<(String, String), String> {
     }
     let mut set = |key: String, value: String| leaves.insert((key, String::new()), value);
     for (name, service) in said.services {
-        set(
-            format!("services.{name}.image-id"),
-            service.image.clone(),
-        );
+        set(format!("services.{name}.image-id"), service.image.clone());
         set(
             format!("services.{name}.replicas"),
             service.replicas.to_string(),

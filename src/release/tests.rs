@@ -492,7 +492,8 @@ async fn a_lost_link_frees_the_lock_and_its_holder_knows_before_anyone_else_has_
                 host: Some(link.address.clone()),
                 context: None,
             })
-            .await.unwrap();
+            .await
+            .unwrap();
             let (project, run) = (sandbox.project(), RunId::at(Utc::now()));
             let lock = Lock::take(&far, project, &sandbox.image, "up", &run).await;
             let lock = lock.unwrap();

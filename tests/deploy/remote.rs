@@ -21,25 +21,50 @@ async fn a_stack_far_away_is_brought_up_proven_and_entered_by_one_login_a_comman
     assert_eq!(far.logins(), 1, "{}", far.log());
     let status = call(&["status"]).json().await;
     let url = text(&status["url"]);
-    assert!(url.starts_with("http://127.0.0.1:"), "{url} is not what `{FAR}` is an alias of");
+    assert!(
+        url.starts_with("http://127.0.0.1:"),
+        "{url} is not what `{FAR}` is an alias of"
+    );
     assert_eq!(get(&url).await.expect("an answer").status(), 200);
     call(&["verify", "--replicas", "2"]).report().await.passes();
     let logs = call(&["logs", "api"]).ends_with(0).await.stdout;
-    assert!(logs.contains("api-1 | ") && logs.contains("api-2 | "), "{logs}");
-    let said = call(&["exec", "api.2", "--", "sh", "-c", "echo from $SYSNDD_REPLICA; exit 7"]);
+    assert!(
+        logs.contains("api-1 | ") && logs.contains("api-2 | "),
+        "{logs}"
+    );
+    let said = call(&[
+        "exec",
+        "api.2",
+        "--",
+        "sh",
+        "-c",
+        "echo from $SYSNDD_REPLICA; exit 7",
+    ]);
     let said = said.ends_with(7).await.stdout;
-    assert!(said.starts_with("from ") && said.trim().ends_with("-2"), "{said}");
+    assert!(
+        said.starts_with("from ") && said.trim().ends_with("-2"),
+        "{said}"
+    );
     assert_eq!(far.logins(), 5, "{}", far.log());
     assert!(!far.log().contains("MaxStartups"), "{}", far.log());
-    eventually("nobody who is logged in", async || far.sessions().is_empty().then_some(())).await;
+    eventually("nobody who is logged in", async || {
+        far.sessions().is_empty().then_some(())
+    })
+    .await;
 
     // What is not a container's own.
     let audit = call(&["audit"]).json().await;
     let records = audit["records"].as_array().expect("records");
-    let commands: Vec<String> = records.iter().map(|record| text(&record["command"])).collect();
+    let commands: Vec<String> = records
+        .iter()
+        .map(|record| text(&record["command"]))
+        .collect();
     assert_eq!(
         commands,
-        ["up --replicas 2", "exec api.2 -- sh -c 'echo from $SYSNDD_REPLICA; exit 7'"]
+        [
+            "up --replicas 2",
+            "exec api.2 -- sh -c 'echo from $SYSNDD_REPLICA; exit 7'"
+        ]
     );
 }
 
@@ -105,7 +130,10 @@ async fn a_link_that_is_lost_in_the_middle_leaves_what_the_next_command_finishes
         let api = format!("{}-api-", stack.project);
         eventually("a replica that was created", async || {
             let containers = stack.engine.containers(&stack.project).await;
-            containers.keys().any(|name| name.starts_with(&api)).then_some(())
+            containers
+                .keys()
+                .any(|name| name.starts_with(&api))
+                .then_some(())
         })
         .await;
         far.signal(signal);
@@ -120,15 +148,24 @@ async fn a_link_that_is_lost_in_the_middle_leaves_what_the_next_command_finishes
         };
         let (answer, free) = tokio::join!(running.end(), free);
         assert_eq!(answer.code, Some(3), "{answer}");
-        answer.says(&["the link to ssh://far was cut", told, "run the same command again"]);
-        assert!(free < Duration::from_secs(30), "the lock was free after {free:?}");
+        answer.says(&[
+            "the link to ssh://far was cut",
+            told,
+            "run the same command again",
+        ]);
+        assert!(
+            free < Duration::from_secs(30),
+            "the lock was free after {free:?}"
+        );
         far.signal(Signal::KILL);
 
         let next = call(&["up"]).ends_with(0).await;
         next.says(&["note: "]);
         let status = call(&["status"]).json().await;
         assert!(
-            replicas(&status, "api").iter().all(|replica| replica["ready"] == true),
+            replicas(&status, "api")
+                .iter()
+                .all(|replica| replica["ready"] == true),
             "{status:#}"
         );
         assert_eq!(stack.engine.containers(&stack.project).await.len(), 7);
@@ -143,25 +180,32 @@ async fn whoever_is_not_let_in_is_told_why_and_what_to_do() {
     let known_hosts = fs::read_to_string(far.at("known_hosts")).expect("a file");
 
     fs::write(far.at("known_hosts"), "").expect("a file");
-    call()
-        .ends_with(3)
-        .await
-        .says(&["no Docker Engine answers at ssh://far: its host key is not known here", "hint: `ssh far` once by hand"]);
+    call().ends_with(3).await.says(&[
+        "no Docker Engine answers at ssh://far: its host key is not known here",
+        "hint: `ssh far` once by hand",
+    ]);
 
     let place = known_hosts.split(' ').next().expect("a name");
     let other = fs::read_to_string(far.at("other_key.pub")).expect("a key");
     fs::write(far.at("known_hosts"), format!("{place} {other}")).expect("a file");
-    call().ends_with(3).await.says(&["somebody is in between", "ssh-keygen -R far"]);
-
-    fs::write(far.at("known_hosts"), &known_hosts).expect("a file");
-    fs::write(far.at("authorized_keys"), other).expect("a file");
     call()
         .ends_with(3)
         .await
-        .says(&["it refuses the login", "Permission denied (publickey)", "ssh-add"]);
+        .says(&["somebody is in between", "ssh-keygen -R far"]);
+
+    fs::write(far.at("known_hosts"), &known_hosts).expect("a file");
+    fs::write(far.at("authorized_keys"), other).expect("a file");
+    call().ends_with(3).await.says(&[
+        "it refuses the login",
+        "Permission denied (publickey)",
+        "ssh-add",
+    ]);
 
     let nobody = far.known_to(asking(&["--host", "ssh://127.0.0.1:1"]));
-    nobody.ends_with(3).await.says(&["Connection refused", "is the machine up"]);
+    nobody
+        .ends_with(3)
+        .await
+        .says(&["Connection refused", "is the machine up"]);
     assert_eq!(far.logins(), 0);
 }
 
@@ -176,9 +220,15 @@ async fn a_machine_without_an_engine_and_one_that_forwards_nothing_are_told_apar
     ]);
     let strict = Sshd::start_with("AllowStreamLocalForwarding no\n").await;
     let refused = strict.through(asking(&[]));
-    refused.ends_with(3).await.says(&["forbids to forward", "AllowStreamLocalForwarding yes"]);
+    refused
+        .ends_with(3)
+        .await
+        .says(&["forbids to forward", "AllowStreamLocalForwarding yes"]);
     let wrong = asking(&["--host", "ssh://-oProxyCommand=false"]);
-    wrong.ends_with(2).await.says(&["it names no host", "ssh://user@host"]);
+    wrong
+        .ends_with(2)
+        .await
+        .says(&["it names no host", "ssh://user@host"]);
 }
 
 #[tokio::test]
@@ -186,7 +236,9 @@ async fn a_machine_without_an_engine_and_one_that_forwards_nothing_are_told_apar
 async fn a_docker_context_names_the_engine_and_doctor_tells_who_chose_it() {
     let far = Sshd::start().await;
     let docker = tempfile::TempDir::new().expect("a temporary directory");
-    let id = Sha256::digest("faraway").iter().fold(String::new(), |id, byte| format!("{id}{byte:02x}"));
+    let id = Sha256::digest("faraway")
+        .iter()
+        .fold(String::new(), |id, byte| format!("{id}{byte:02x}"));
     let meta = docker.path().join("contexts/meta").join(id);
     fs::create_dir_all(&meta).expect("a directory");
     let text = r#"{"Name":"faraway","Metadata":{},"Endpoints":{"docker":{"Host":"ssh://far","SkipTLSVerify":false}}}"#;
@@ -194,27 +246,51 @@ async fn a_docker_context_names_the_engine_and_doctor_tells_who_chose_it() {
     let stack = Deployment::shipped();
     let call = |arguments: &[&str]| {
         let directory = docker.path().display().to_string();
-        far.known_to(stack.call(arguments)).without_env("DOCKER_HOST").env("DOCKER_CONFIG", &directory)
+        far.known_to(stack.call(arguments))
+            .without_env("DOCKER_HOST")
+            .env("DOCKER_CONFIG", &directory)
     };
     let engine = async |call: Call| {
         let findings = call.with(&["--format", "json"]).run().await.json();
-        let engine = findings.as_array().and_then(|all| all.iter().find(|one| one["what"] == "engine").cloned());
+        let engine = findings
+            .as_array()
+            .and_then(|all| all.iter().find(|one| one["what"] == "engine").cloned());
         super::harness::text(&engine.expect("a finding")["observed"])
     };
     let by_option = engine(call(&["doctor", "--context", "faraway"])).await;
-    assert!(by_option.ends_with("at ssh://far, chosen by context faraway of --context"), "{by_option}");
+    assert!(
+        by_option.ends_with("at ssh://far, chosen by context faraway of --context"),
+        "{by_option}"
+    );
     let by_variable = engine(call(&["doctor"]).env("DOCKER_CONTEXT", "faraway")).await;
-    assert!(by_variable.ends_with("context faraway of DOCKER_CONTEXT"), "{by_variable}");
-    let here = call(&["doctor"]).env("DOCKER_CONTEXT", "faraway").env("DOCKER_HOST", "unix:///var/run/docker.sock");
+    assert!(
+        by_variable.ends_with("context faraway of DOCKER_CONTEXT"),
+        "{by_variable}"
+    );
+    let here = call(&["doctor"])
+        .env("DOCKER_CONTEXT", "faraway")
+        .env("DOCKER_HOST", "unix:///var/run/docker.sock");
     let here = engine(here).await;
     assert!(here.ends_with("chosen by DOCKER_HOST"), "{here}");
-    fs::write(docker.path().join("config.json"), r#"{"currentContext":"faraway"}"#).expect("a file");
+    fs::write(
+        docker.path().join("config.json"),
+        r#"{"currentContext":"faraway"}"#,
+    )
+    .expect("a file");
     let by_file = engine(call(&["doctor"])).await;
-    assert!(by_file.contains("context faraway of ") && by_file.ends_with("config.json"), "{by_file}");
+    assert!(
+        by_file.contains("context faraway of ") && by_file.ends_with("config.json"),
+        "{by_file}"
+    );
 
     let unknown = call(&["status", "--context", "fraaway"]).ends_with(2).await;
-    unknown.says(&["there is no Docker context fraaway", "hint: contexts are default, faraway"]);
-    let both = call(&["status", "--context", "faraway", "--host", "ssh://far"]).ends_with(2).await;
+    unknown.says(&[
+        "there is no Docker context fraaway",
+        "hint: contexts are default, faraway",
+    ]);
+    let both = call(&["status", "--context", "faraway", "--host", "ssh://far"])
+        .ends_with(2)
+        .await;
     both.says(&["cannot be used with"]);
 }
 
@@ -225,7 +301,10 @@ async fn the_caller_s_user_is_nobody_on_another_machine() {
     let (stack, far) = (Deployment::of(file), Sshd::start().await);
     for command in ["up", "plan", "build"] {
         let answer = far.through(stack.call(&[command])).ends_with(2).await;
-        answer.says(&["services.api.build: uid = \"host\" means your number on this machine", "ssh://far"]);
+        answer.says(&[
+            "services.api.build: uid = \"host\" means your number on this machine",
+            "ssh://far",
+        ]);
     }
 }
 
@@ -237,7 +316,11 @@ async fn a_plan_tells_what_changed_and_which_releases_lost_their_images() {
     let stack = Deployment::shipped();
     let stack_text = fs::read_to_string(&file).expect("a file");
     // An image of its own, so that removing it harms nobody.
-    fs::write(choir.path().join("Dockerfile"), "ARG DEBIAN_IMAGE\nFROM $DEBIAN_IMAGE\nARG WORD\nRUN echo \"$WORD\" > /word\n").expect("a file");
+    fs::write(
+        choir.path().join("Dockerfile"),
+        "ARG DEBIAN_IMAGE\nFROM $DEBIAN_IMAGE\nARG WORD\nRUN echo \"$WORD\" > /word\n",
+    )
+    .expect("a file");
     let word = format!("{:x}", rand::random::<u64>());
     let built = |word: &str, extra: &str| {
         let text = stack_text
@@ -247,15 +330,27 @@ async fn a_plan_tells_what_changed_and_which_releases_lost_their_images() {
         fs::write(&file, format!("{text}{extra}")).expect("a file");
     };
     let environment = |level: &str| {
-        format!("[services.voice.environment]\nLEVEL = \"{level}\"\nAPI_TOKEN = \"${{VOICE_TOKEN:-first-token}}\"\n")
+        format!(
+            "[services.voice.environment]\nLEVEL = \"{level}\"\nAPI_TOKEN = \"${{VOICE_TOKEN}}\"\n"
+        )
     };
-    let call = |arguments: &[&str]| stack.call_by(&file, arguments);
+    let call = |arguments: &[&str]| {
+        stack
+            .call_by(&file, arguments)
+            .env("VOICE_TOKEN", "first-token")
+    };
 
     built(&word, &environment("low"));
     let first = call(&["up"]).json().await;
-    assert_eq!(call(&["plan"]).json().await["changes"], serde_json::json!([]));
+    assert_eq!(
+        call(&["plan"]).json().await["changes"],
+        serde_json::json!([])
+    );
 
-    let secret = call(&["plan"]).env("VOICE_TOKEN", "second-token").ends_with(0).await;
+    let secret = call(&["plan"])
+        .env("VOICE_TOKEN", "second-token")
+        .ends_with(0)
+        .await;
     let line = "~ services.voice: the value of a secret is another one";
     assert!(secret.stdout.contains(line), "{secret}");
     assert!(!secret.stdout.contains("-token"), "{secret}");
@@ -269,23 +364,45 @@ async fn a_plan_tells_what_changed_and_which_releases_lost_their_images() {
         "+ services.voice.image-id = to be made",
         &format!("+ services.voice.build.args.WORD = {other}"),
     ] {
-        assert!(plan.stdout.lines().any(|found| found == line), "no `{line}`: {plan}");
+        assert!(
+            plan.stdout.lines().any(|found| found == line),
+            "no `{line}`: {plan}"
+        );
     }
-    assert!(!plan.stdout.contains('\u{1b}'), "colours belong on a terminal: {plan}");
-    assert!(!plan.stdout.contains("healthcheck"), "nobody wrote of one: {plan}");
+    assert!(
+        !plan.stdout.contains('\u{1b}'),
+        "colours belong on a terminal: {plan}"
+    );
+    assert!(
+        !plan.stdout.contains("healthcheck"),
+        "nobody wrote of one: {plan}"
+    );
     call(&["up"]).ends_with(0).await;
 
     let image = text(&replicas(&first, "voice")[0]["image"]);
     stack.engine.remove_image(&image).await;
-    let gone = format!("{} cannot be gone back to, its images of voice are not here any more", text(&first["release"]));
+    let gone = format!(
+        "{} cannot be gone back to, its images of voice are not here any more",
+        text(&first["release"])
+    );
     let plan = call(&["plan"]).ends_with(0).await;
     assert!(plan.stdout.contains(&gone), "{plan}");
     let doctor = call(&["doctor"]).run().await;
     assert!(doctor.stdout.contains(&gone), "{doctor}");
     let releases = call(&["releases"]).json().await;
-    assert_eq!(releases["releases"][1]["missing_images"], serde_json::json!(["voice"]), "{releases:#}");
-    assert_eq!(releases["releases"][0]["missing_images"], serde_json::json!([]));
-    call(&["rollback"]).ends_with(6).await.says(&["image of voice", "is gone"]);
+    assert_eq!(
+        releases["releases"][1]["missing_images"],
+        serde_json::json!(["voice"]),
+        "{releases:#}"
+    );
+    assert_eq!(
+        releases["releases"][0]["missing_images"],
+        serde_json::json!([])
+    );
+    call(&["rollback"])
+        .ends_with(6)
+        .await
+        .says(&["image of voice", "is gone"]);
     let images: Vec<String> = [first, call(&["status"]).json().await]
         .iter()
         .map(|status| text(&replicas(status, "voice")[0]["image"]))

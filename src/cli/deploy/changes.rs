@@ -23,7 +23,10 @@ pub(super) async fn describe(
     plan: &mut Plan,
 ) -> Result<(), Error> {
     let (engine, stack) = (&session.engine, &session.stack);
-    let state = match release::read_state(engine, stack).await.map_err(Error::from) {
+    let state = match release::read_state(engine, stack)
+        .await
+        .map_err(Error::from)
+    {
         Ok(state) => state,
         Err(error) if error.exit == Exit::EngineUnreachable => return Err(error),
         Err(error) => {
@@ -61,7 +64,10 @@ pub(super) async fn describe(
         })
         .collect();
     let template = edge_template(session, order)?;
-    let files = stack.edge.iter().map(|edge| (edge.template.clone(), template.clone()));
+    let files = stack
+        .edge
+        .iter()
+        .map(|edge| (edge.template.clone(), template.clone()));
     let files = files.collect();
     let text = config::show(stack);
     plan.changes = release::compare(

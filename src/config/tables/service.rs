@@ -8,8 +8,8 @@ use super::{base_ref, build, duration, healthcheck, mount, service_ref, signal};
 use crate::config::{
     grammar,
     read::{
-        Parsed, Shape, Table, bare_integer, boolean, choice, either, integer, late_text, list, map, number,
-        parsed, plain, table, text, then,
+        Parsed, Shape, Table, bare_integer, boolean, choice, either, integer, late_text, list, map,
+        number, parsed, plain, table, text, then,
     },
     secrets::{hide_all, is_secret_name},
     stack::{ImageSource, Port, Resources, Restart, Service, ServiceName, UpdateOrder},

@@ -84,12 +84,18 @@ fn a_number_or_text_may_come_from_a_variable() {
     let unset = ("OTHER", "");
     assert_eq!(memory("${MEMORY:-256m}", [unset]), Some(256 << 20));
     assert_eq!(memory("${MEMORY:-256m}", [("MEMORY", "2g")]), Some(2 << 30));
-    assert_eq!(memory("${MEMORY:-1}", [("MEMORY", "1048576")]), Some(1 << 20));
+    assert_eq!(
+        memory("${MEMORY:-1}", [("MEMORY", "1048576")]),
+        Some(1 << 20)
+    );
     assert_eq!(memory("${MEMORY}m", [("MEMORY", "3")]), Some(3 << 20));
     let user = |text: &str| service(&format!("user = \"{text}\""), [unset]).user;
     assert_eq!(user("${WHO:-7}").as_deref(), Some("7"));
     assert_eq!(user("${WHO:-www}:8").as_deref(), Some("www:8"));
     let wrong = "project = \"p\"\n[services.a]\nimage = \"a\"\nresources = { memory = \"${X:-256 megs}\" }\n";
     let said = faults(wrong).to_string();
-    assert!(said.contains("sysndd.toml:4:24: error: `256 megs` is not a size"), "{said}");
+    assert!(
+        said.contains("sysndd.toml:4:24: error: `256 megs` is not a size"),
+        "{said}"
+    );
 }

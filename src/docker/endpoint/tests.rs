@@ -31,7 +31,10 @@ impl Home {
     }
 
     fn with_current(self, name: &str) -> Self {
-        self.with_file("config.json", &format!(r#"{{"auths":{{}},"currentContext":"{name}"}}"#))
+        self.with_file(
+            "config.json",
+            &format!(r#"{{"auths":{{}},"currentContext":"{name}"}}"#),
+        )
     }
 
     /// As `docker context create` writes it. The directory is the SHA-256 of the name.
@@ -74,12 +77,28 @@ fn each_word_counts_more_than_the_next() {
         assert_eq!(found, (host.to_owned(), source.to_owned()));
     };
     is(home.chosen(Some("ssh://x"), None), "ssh://x", "--host");
-    is(home.chosen(None, Some("far")), "ssh://ana@far", "context far of --context");
-    is(home.chosen(None, None), "tcp://10.0.0.1:2375", "DOCKER_HOST");
+    is(
+        home.chosen(None, Some("far")),
+        "ssh://ana@far",
+        "context far of --context",
+    );
+    is(
+        home.chosen(None, None),
+        "tcp://10.0.0.1:2375",
+        "DOCKER_HOST",
+    );
     // As with docker: the default context is that of the variables.
-    is(home.chosen(None, Some("default")), "tcp://10.0.0.1:2375", "DOCKER_HOST");
+    is(
+        home.chosen(None, Some("default")),
+        "tcp://10.0.0.1:2375",
+        "DOCKER_HOST",
+    );
     home.variables.insert("DOCKER_HOST".into(), String::new());
-    is(home.chosen(None, None), "tcp://near:2375", "context near of DOCKER_CONTEXT");
+    is(
+        home.chosen(None, None),
+        "tcp://near:2375",
+        "context near of DOCKER_CONTEXT",
+    );
     home.variables.remove("DOCKER_CONTEXT");
     let file = home.directory.path().join("config.json");
     let source = format!("context here of {}", file.display());
@@ -111,7 +130,10 @@ fn files_that_cannot_be_read_are_named() {
 
     let home = Home::new().with_context("far", "{}");
     let error = home.choose(None, Some("far")).unwrap_err();
-    assert!(error.to_string().contains("far names no engine: "), "{error}");
+    assert!(
+        error.to_string().contains("far names no engine: "),
+        "{error}"
+    );
 }
 
 #[test]

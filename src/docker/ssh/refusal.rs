@@ -1,16 +1,15 @@
 //! From what ssh says to what is wrong and what to do about it. Pure.
 
-use super::Target;
+use super::{
+    Target,
+    target::{DENIED, MISSING},
+};
 use crate::docker::EngineError;
 
 /// What ssh says, and what it means; the first that fits counts.
-const MEANINGS: [(&str, Meaning); 14] = [
+const MEANINGS: [(&str, Meaning); 10] = [
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", Meaning::OtherKey),
     ("Host key verification failed", Meaning::UnknownKey),
-    ("administratively prohibited", Meaning::NoForwarding),
-    ("connect failed: Permission denied", Meaning::SocketRefused),
-    ("connect failed: No such file or directory", Meaning::NoEngine),
-    ("connect failed: Connection refused", Meaning::NoEngine),
     ("Permission denied", Meaning::Login),
     ("Too many authentication failures", Meaning::Login),
     ("Could not resolve hostname", Meaning::NoHost),
@@ -25,9 +24,6 @@ const MEANINGS: [(&str, Meaning); 14] = [
 enum Meaning {
     OtherKey,
     UnknownKey,
-    NoForwarding,
-    SocketRefused,
-    NoEngine,
     Login,
     NoHost,
     NoServer,
@@ -55,7 +51,11 @@ impl Target {
         let meaning = meaning(said);
         let command = self.command();
         let line = last_line(said);
-        let line = if line.is_empty() { "ssh ended without a word" } else { line };
+        let line = if line.is_empty() {
+            "ssh ended without a word"
+        } else {
+            line
+        };
         let (cause, remedy) = match meaning {
             Some(Meaning::OtherKey) => (
                 "its host key is not the one that is known: it was set up anew, or somebody is in between".to_owned(),
@@ -83,25 +83,34 @@ impl Target {
         self.error(cause, remedy)
     }
 
-    /// Why the link carries nothing, where ssh said so.
-    pub(super) fn refusal(&self, said: &str) -> Option<EngineError> {
+    /// Whether ssh said that it carries nothing.
+    pub(super) fn is_refused(&self, said: &str) -> bool {
+        said.contains("open failed: ")
+    }
+
+    /// Why the link carries nothing: the server tells no reason but its own rules, so the machine was
+    /// looked at.
+    pub(super) fn refusal(&self, said: &str, seen: &str) -> EngineError {
         let (host, socket) = (self.host(), self.engine_socket());
-        let (cause, remedy) = match meaning(said)? {
-            Meaning::NoForwarding => (
+        let (cause, remedy) = if said.contains("administratively prohibited") {
+            (
                 "its ssh server forbids to forward a socket".to_owned(),
                 format!("`AllowStreamLocalForwarding yes` in sshd_config of {host}"),
-            ),
-            Meaning::SocketRefused => (
+            )
+        } else if seen.contains(DENIED) && !seen.contains(MISSING) {
+            (
                 format!("the user there may not open {socket}"),
                 format!("on {host}: `sudo usermod -aG docker USER`, then log in anew"),
-            ),
-            Meaning::NoEngine => (
+            )
+        } else {
+            (
                 format!("no engine listens at {socket} there"),
-                format!("start or install it on {host}; a rootless one has another socket: ssh://{host}/run/user/1000/docker.sock"),
-            ),
-            _ => return None,
+                format!(
+                    "start or install it on {host}; a rootless one has another socket: ssh://{host}/run/user/1000/docker.sock"
+                ),
+            )
         };
-        Some(self.error(cause, remedy))
+        self.error(cause, remedy)
     }
 
     /// How a link that stood came to its end.
@@ -135,19 +144,50 @@ mod tests {
     #[test]
     fn every_way_to_fail_is_told_with_its_remedy() {
         let cases = [
-            ("Host key verification failed.", "host key is not known here", "`ssh -l ana -p 2222 far` once by hand"),
-            ("@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.", "somebody is in between", "ssh-keygen -R [far]:2222"),
-            ("Warning: Permanently added 'far' (ED25519) to the list of known hosts.\nana@far: Permission denied (publickey).", "refuses the login: ana@far: Permission denied (publickey).", "ssh-add"),
-            ("ssh: Could not resolve hostname far: Name or service not known", "Could not resolve hostname far", "~/.ssh/config"),
-            ("ssh: connect to host far port 2222: Connection refused", "port 2222: Connection refused", "is the machine up"),
-            ("kex_exchange_identification: Connection closed by remote host", "Connection closed by remote host", "`ssh -l ana -p 2222 far`"),
-            ("sh: 4: ssh: not found", "no `ssh` on this machine", "openssh-client"),
+            (
+                "Host key verification failed.",
+                "host key is not known here",
+                "`ssh -l ana -p 2222 far` once by hand",
+            ),
+            (
+                "@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @\nHost key verification failed.",
+                "somebody is in between",
+                "ssh-keygen -R [far]:2222",
+            ),
+            (
+                "Warning: Permanently added 'far' (ED25519) to the list of known hosts.\nana@far: Permission denied (publickey).",
+                "refuses the login: ana@far: Permission denied (publickey).",
+                "ssh-add",
+            ),
+            (
+                "ssh: Could not resolve hostname far: Name or service not known",
+                "Could not resolve hostname far",
+                "~/.ssh/config",
+            ),
+            (
+                "ssh: connect to host far port 2222: Connection refused",
+                "port 2222: Connection refused",
+                "is the machine up",
+            ),
+            (
+                "kex_exchange_identification: Connection closed by remote host",
+                "Connection closed by remote host",
+                "`ssh -l ana -p 2222 far`",
+            ),
+            (
+                "sh: 4: ssh: not found",
+                "no `ssh` on this machine",
+                "openssh-client",
+            ),
             ("", "ended without a word", "without a question"),
         ];
         for (said, cause, remedy) in cases {
             let error = target().unreachable(said);
             let (text, hint) = (error.to_string(), error.hint().unwrap());
-            assert!(text.starts_with("no Docker Engine answers at ssh://ana@far:2222: "), "{text}");
+            assert!(
+                text.starts_with("no Docker Engine answers at ssh://ana@far:2222: "),
+                "{text}"
+            );
             assert!(text.contains(cause), "{said}: {text}");
             assert!(hint.contains(remedy), "{said}: {hint}");
         }
@@ -155,20 +195,41 @@ mod tests {
 
     #[test]
     fn a_link_that_carries_nothing_says_whose_fault_it_is() {
+        let failed = "channel 2: open failed: connect failed: open failed";
         let cases = [
-            ("channel 2: open failed: connect failed: No such file or directory", "no engine listens at /var/run/docker.sock", "rootless"),
-            ("channel 2: open failed: connect failed: Connection refused", "no engine listens", "start or install it on far"),
-            ("channel 2: open failed: connect failed: Permission denied", "may not open /var/run/docker.sock", "usermod -aG docker"),
-            ("channel 2: open failed: administratively prohibited: open failed", "forbids to forward", "AllowStreamLocalForwarding yes"),
+            (
+                failed,
+                "missing\ndenied",
+                "no engine listens at /var/run/docker.sock",
+                "rootless",
+            ),
+            (
+                failed,
+                "",
+                "no engine listens",
+                "start or install it on far",
+            ),
+            (
+                failed,
+                "denied",
+                "may not open /var/run/docker.sock",
+                "usermod -aG docker",
+            ),
+            (
+                "channel 2: open failed: administratively prohibited: open failed",
+                "",
+                "forbids to forward",
+                "AllowStreamLocalForwarding yes",
+            ),
         ];
-        for (said, cause, remedy) in cases {
-            let error = target().refusal(said).unwrap();
+        for (said, seen, cause, remedy) in cases {
+            assert!(target().is_refused(said));
+            let error = target().refusal(said, seen);
             let (text, hint) = (error.to_string(), error.hint().unwrap());
             assert!(text.contains(cause), "{text}");
             assert!(hint.contains(remedy), "{hint}");
         }
-        assert!(target().refusal("").is_none());
-        assert!(target().refusal("Permission denied (publickey).").is_none());
+        assert!(!target().is_refused("Permission denied (publickey)."));
     }
 
     #[test]

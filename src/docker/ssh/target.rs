@@ -10,6 +10,28 @@ const REMOTE_SOCKET: &str = "/var/run/docker.sock";
 /// `ssh -G` reads files; a `Match exec` in them may run programs.
 const SETTINGS_WITHIN: Duration = Duration::from_secs(5);
 
+/// What the user's settings must not say otherwise.
+const OPTIONS: [&str; 10] = [
+    "BatchMode=yes",
+    "ConnectTimeout=10",
+    // A link that carries nothing for 15 seconds is lost: not later than the lock is free.
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=2",
+    // Why a stream is refused is told at this level.
+    "LogLevel=INFO",
+    // A connection of our own, which ends with us. Where a shared one stands, it would be
+    // given the forwarding and keep it.
+    "ControlMaster=no",
+    "ControlPath=none",
+    "RemoteCommand=none",
+    // A forwarding of the user's own settings may be taken already.
+    "ExitOnForwardFailure=no",
+    "ForkAfterAuthentication=no",
+];
+/// What the look at that machine prints.
+pub(super) const MISSING: &str = "missing";
+pub(super) const DENIED: &str = "denied";
+
 /// A machine and the socket of its engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::docker) struct Target {
@@ -38,7 +60,9 @@ impl Target {
                     .to_owned(),
             ),
         };
-        let rest = url.strip_prefix("ssh://").ok_or_else(|| wrong("it does not begin with ssh://"))?;
+        let rest = url
+            .strip_prefix("ssh://")
+            .ok_or_else(|| wrong("it does not begin with ssh://"))?;
         let (authority, path) = match rest.find('/') {
             Some(at) => rest.split_at(at),
             None => (rest, ""),
@@ -48,9 +72,14 @@ impl Target {
             None => (None, authority),
         };
         if user.is_some_and(|user| user.contains(':')) {
-            return Err(wrong("it has a password; ssh takes keys from an agent or from its settings"));
+            return Err(wrong(
+                "it has a password; ssh takes keys from an agent or from its settings",
+            ));
         }
-        let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        let (host, port) = match place
+            .strip_prefix('[')
+            .and_then(|rest| rest.split_once(']'))
+        {
             Some((host, rest)) => (host, rest.strip_prefix(':')),
             None => match place.split_once(':') {
                 Some((host, port)) => (host, Some(port)),
@@ -73,8 +102,11 @@ impl Target {
             return Err(wrong("its user is no name"));
         }
         let path = path.trim_end_matches('/');
-        if path.contains([':', '%', '$']) {
-            return Err(wrong("the path of its socket has a character that ssh gives a meaning to"));
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "/_.-+@".contains(c);
+        if !path.chars().all(is_plain) {
+            return Err(wrong(
+                "the path of its socket has a character that ssh or a shell gives a meaning to",
+            ));
         }
         Ok(Self {
             url: url.to_owned(),
@@ -92,23 +124,7 @@ impl Target {
         forward.push(":");
         forward.push(&self.socket);
         let mut arguments: Vec<OsString> = ["-N", "-T", "-a", "-x"].map(OsString::from).into();
-        for option in [
-            "BatchMode=yes",
-            "ConnectTimeout=10",
-            // A link that carries nothing for 15 seconds is lost: not later than the lock is free.
-            "ServerAliveInterval=5",
-            "ServerAliveCountMax=2",
-            // Why a stream is refused is told at this level.
-            "LogLevel=INFO",
-            // A connection of our own, which ends with us. Where a shared one stands, it would be
-            // given the forwarding and keep it.
-            "ControlMaster=no",
-            "ControlPath=none",
-            "RemoteCommand=none",
-            // A forwarding of the user's own settings may be taken already.
-            "ExitOnForwardFailure=no",
-            "ForkAfterAuthentication=no",
-        ] {
+        for option in OPTIONS {
             arguments.extend(["-o".into(), option.into()]);
         }
         arguments.extend(["-L".into(), forward]);
@@ -116,9 +132,32 @@ impl Target {
         arguments
     }
 
+    /// The arguments of an `ssh` that says what is the matter with the socket there.
+    pub(super) fn look(&self) -> Vec<String> {
+        let socket = &self.socket;
+        let options = OPTIONS.iter().flat_map(|option| ["-o", option]);
+        let mut arguments: Vec<String> = ["-T", "-a", "-x"]
+            .into_iter()
+            .chain(options)
+            .map(str::to_owned)
+            .collect();
+        arguments.extend(self.destination());
+        // Every shell understands this.
+        arguments.push(format!(
+            "test -e {socket} || echo {MISSING}; test -w {socket} || echo {DENIED}"
+        ));
+        arguments
+    }
+
     fn destination(&self) -> impl Iterator<Item = String> {
-        let user = self.user.iter().flat_map(|user| ["-l".to_owned(), user.clone()]);
-        let port = self.port.iter().flat_map(|port| ["-p".to_owned(), port.to_string()]);
+        let user = self
+            .user
+            .iter()
+            .flat_map(|user| ["-l".to_owned(), user.clone()]);
+        let port = self
+            .port
+            .iter()
+            .flat_map(|port| ["-p".to_owned(), port.to_string()]);
         user.chain(port).chain(["--".to_owned(), self.host.clone()])
     }
 
@@ -166,7 +205,9 @@ impl Target {
 }
 
 fn host_name_in(settings: &str) -> Option<String> {
-    let name = settings.lines().find_map(|line| line.strip_prefix("hostname "))?;
+    let name = settings
+        .lines()
+        .find_map(|line| line.strip_prefix("hostname "))?;
     Some(name.trim().to_owned())
 }
 
@@ -182,10 +223,18 @@ mod tests {
     #[test]
     fn user_port_and_socket_may_be_left_to_the_settings() {
         let usual = REMOTE_SOCKET.to_owned();
-        assert_eq!(parsed("ssh://far"), (None, "far".into(), None, usual.clone()));
+        assert_eq!(
+            parsed("ssh://far"),
+            (None, "far".into(), None, usual.clone())
+        );
         assert_eq!(
             parsed("ssh://ana@far.example:2222/"),
-            (Some("ana".into()), "far.example".into(), Some(2222), usual.clone())
+            (
+                Some("ana".into()),
+                "far.example".into(),
+                Some(2222),
+                usual.clone()
+            )
         );
         assert_eq!(
             parsed("ssh://[fd00::1]:22"),
@@ -207,10 +256,14 @@ mod tests {
             "ssh://ana:secret@far",
             "ssh://far:port",
             "ssh://far/%h",
+            "ssh://far/a;b",
             "ssh://a b",
         ] {
             let error = Target::parse(url).unwrap_err();
-            assert!(matches!(error, EngineError::Context { .. }), "{url}: {error}");
+            assert!(
+                matches!(error, EngineError::Context { .. }),
+                "{url}: {error}"
+            );
             assert!(error.hint().unwrap().contains("ssh://user@host"));
         }
     }
@@ -222,7 +275,16 @@ mod tests {
         let end: Vec<_> = arguments.iter().rev().take(8).rev().collect();
         assert_eq!(
             end,
-            ["-L", "/tmp/x/engine:/var/run/docker.sock", "-l", "ana", "-p", "2222", "--", "far"]
+            [
+                "-L",
+                "/tmp/x/engine:/var/run/docker.sock",
+                "-l",
+                "ana",
+                "-p",
+                "2222",
+                "--",
+                "far"
+            ]
         );
         assert_eq!(target.command(), "ssh -l ana -p 2222 far");
     }

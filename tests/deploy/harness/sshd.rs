@@ -102,7 +102,8 @@ impl Sshd {
 
     /// `call`, to the engine that is reached through this machine.
     pub(crate) fn through(&self, call: Call) -> Call {
-        self.known_to(call).with(&["--host", &format!("ssh://{FAR}")])
+        self.known_to(call)
+            .env("DOCKER_HOST", &format!("ssh://{FAR}"))
     }
 
     /// Processes that serve somebody who is logged in.
