@@ -11,10 +11,7 @@ mod target;
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{
-        Arc, Mutex, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -58,36 +55,27 @@ exit "$code""#;
 /// How it ended; nothing as long as it stands.
 type End = Option<String>;
 
-/// How the link of this process ended, for the last words of a command. There is one engine, so there
-/// is one link.
-static LINK: OnceLock<watch::Receiver<End>> = OnceLock::new();
+/// The link of this process, for the last words of a command. There is one engine, so there is one.
+static LINK: OnceLock<(watch::Receiver<End>, ChildStdin)> = OnceLock::new();
 /// Connections end a moment before ssh has.
 const ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// How the link to the engine ended, where it did by itself.
 pub(crate) async fn link_ended() -> Option<String> {
-    let mut link = LINK.get()?.clone();
+    let mut link = LINK.get()?.0.clone();
     let ended = timeout(ENDS_WITHIN, link.wait_for(Option::is_some)).await;
     ended.ok()?.ok()?.clone()
 }
 
-/// The connection. Ends with this value.
+/// The connection.
 #[derive(Debug)]
 pub(super) struct Link {
     target: Target,
     socket: PathBuf,
     said: Said,
     ended: watch::Receiver<End>,
-    /// Its end is the link's end.
-    _hold: ChildStdin,
-    /// Whether it was we who ended it.
-    dismissed: Arc<AtomicBool>,
-}
-
-impl Drop for Link {
-    fn drop(&mut self) {
-        self.dismissed.store(true, Ordering::Relaxed);
-    }
+    /// Its end is the link's end; the first of a process is kept until that ends.
+    hold: Option<ChildStdin>,
 }
 
 /// What ssh printed.
@@ -142,30 +130,31 @@ impl Link {
         };
         let said = Said::default();
         let (tell_end, ended) = watch::channel(None);
-        let dismissed = Arc::new(AtomicBool::new(false));
-        let words = (said.clone(), target.clone(), Arc::clone(&dismissed));
+        let words = (said.clone(), target.clone());
         tokio::spawn(async move {
-            let (said, target, dismissed) = words;
+            let (said, target) = words;
             let mut lines = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = lines.next_line().await {
                 said.add(line.trim_end().to_owned());
             }
             wait(child).await;
-            if !dismissed.load(Ordering::Relaxed) {
-                tell_end.send_replace(Some(target.lost(&said.text())));
-            }
+            tell_end.send_replace(Some(target.lost(&said.text())));
         });
         let mut link = Self {
             target: target.clone(),
             socket,
             said,
             ended,
-            _hold: hold,
-            dismissed,
+            hold: Some(hold),
         };
         link.stands().await?;
-        // Only one that stood: the other case is told as it is.
-        let _ = LINK.set(link.ended.clone());
+        // Only one that stood: the other case is told as it is. It stays until the process ends, so that
+        // its own end can be told from ours.
+        if let Some(hold) = link.hold.take()
+            && let Err((_, hold)) = LINK.set((link.ended.clone(), hold))
+        {
+            link.hold = Some(hold);
+        }
         Ok(link)
     }
 

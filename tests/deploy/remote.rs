@@ -399,7 +399,7 @@ async fn a_plan_tells_what_changed_and_which_releases_lost_their_images() {
         releases["releases"][0]["missing_images"],
         serde_json::json!([])
     );
-    call(&["rollback"])
+    call(&["rollback", &text(&first["release"])])
         .ends_with(6)
         .await
         .says(&["image of voice", "is gone"]);
