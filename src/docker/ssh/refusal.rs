@@ -2,7 +2,7 @@
 
 use super::{
     Target,
-    target::{DENIED, MISSING},
+    target::{DENIED, LOOKED, MISSING},
 };
 use crate::docker::EngineError;
 
@@ -92,9 +92,10 @@ impl Target {
     /// looked at.
     pub(super) fn refusal(&self, said: &str, seen: &str) -> EngineError {
         let (host, socket) = (self.host(), self.engine_socket());
-        let (cause, remedy) = if said.contains("administratively prohibited") {
+        let is_there = seen.contains(LOOKED) && !seen.contains(MISSING) && !seen.contains(DENIED);
+        let (cause, remedy) = if said.contains("administratively prohibited") || is_there {
             (
-                "its ssh server forbids to forward a socket".to_owned(),
+                format!("its ssh server forbids to forward a socket, or nobody listens at {socket}"),
                 format!("`AllowStreamLocalForwarding yes` in sshd_config of {host}"),
             )
         } else if seen.contains(DENIED) && !seen.contains(MISSING) {
@@ -214,6 +215,12 @@ mod tests {
                 "denied",
                 "may not open /var/run/docker.sock",
                 "usermod -aG docker",
+            ),
+            (
+                failed,
+                "looked",
+                "forbids to forward",
+                "AllowStreamLocalForwarding yes",
             ),
             (
                 "channel 2: open failed: administratively prohibited: open failed",

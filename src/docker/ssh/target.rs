@@ -31,6 +31,7 @@ const OPTIONS: [&str; 10] = [
 /// What the look at that machine prints.
 pub(super) const MISSING: &str = "missing";
 pub(super) const DENIED: &str = "denied";
+pub(super) const LOOKED: &str = "looked";
 
 /// A machine and the socket of its engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +145,7 @@ impl Target {
         arguments.extend(self.destination());
         // Every shell understands this.
         arguments.push(format!(
-            "test -e {socket} || echo {MISSING}; test -w {socket} || echo {DENIED}"
+            "test -e {socket} || echo {MISSING}; test -w {socket} || echo {DENIED}; echo {LOOKED}"
         ));
         arguments
     }
