@@ -104,7 +104,8 @@ impl Replica {
 
     /// `host:port` under which its first published port is reached from here.
     ///
-    /// The engine binds IPv4 and IPv6 apart, to different ports where it may pick them.
+    /// The engine binds IPv4 and IPv6 apart, to different ports where it may pick them. What an engine
+    /// far away publishes on its loopback interface is not reached from here at all.
     pub(crate) fn published(&self, engine: &EngineInfo) -> Option<String> {
         let first = self.ports.first()?;
         let same = |port: &&PublishedPort| port.container == first.container;
@@ -113,7 +114,8 @@ impl Replica {
         let port = of_ipv4.unwrap_or(first);
         let host = match (port.host_ip.as_str(), engine.location) {
             ("::", Location::Local) => "[::1]".to_owned(),
-            ("" | "0.0.0.0" | "::", _) => engine.published_host(),
+            ("" | "0.0.0.0" | "::", _) => engine.published_host.clone(),
+            (address, Location::Remote) if is_loopback(address) => return None,
             (address, _) if is_ipv6(port) => format!("[{address}]"),
             (address, _) => address.to_owned(),
         };
@@ -145,6 +147,12 @@ impl Replica {
     pub(crate) fn is_ready(&self) -> bool {
         self.is_running() && matches!(self.readiness, Readiness::Ready)
     }
+}
+
+fn is_loopback(address: &str) -> bool {
+    address
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback())
 }
 
 impl Observed {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
-use super::undo::ListBefore;
+use super::{change::Change, undo::ListBefore};
 use crate::{
     config::{JobName, Owner, ProjectName, ServiceName},
     docker::ContainerSpec,
@@ -20,6 +20,8 @@ pub(crate) struct Plan {
     /// Release that new containers belong to; absent when none is made.
     pub(crate) release: Option<ReleaseId>,
     pub(crate) operations: Vec<Operation>,
+    /// What is another in the stack than in the release that runs; only plans that are shown have it.
+    pub(crate) changes: Vec<Change>,
     /// What the operator should know beforehand, e.g. that there will be a gap.
     pub(crate) notes: Vec<String>,
     /// Services that keep data and would be replaced without the operator's leave.

@@ -23,6 +23,7 @@ mod migrate;
 mod notify;
 mod owner;
 mod quickstart;
+mod remote;
 mod replace;
 mod retention;
 mod rollback;

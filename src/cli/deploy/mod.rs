@@ -1,6 +1,7 @@
 //! From a wish to a release that serves, in the operator's turn: lock, look, plan, execute, record.
 //! When it fails, back to what served before.
 
+mod changes;
 mod record;
 mod refuse;
 mod take_back;
@@ -23,6 +24,7 @@ use crate::{
     plan::{self, History, Images, Plan, ResolvedImage, UpIntent, Wish},
     release::{self, Manifest, Outcome, Turn, Why},
 };
+use changes::describe;
 use record::{forget_old, manifest};
 use refuse::{refuse_lost_data, refuse_unwritable_mounts};
 use take_back::take_back;
@@ -176,7 +178,9 @@ pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Er
     };
     let images = images_that_are_there(session, order);
     let (observed, images, history) = tokio::try_join!(session.observe(), images, history)?;
-    shown_plan(session, order, &observed, &images, history)
+    let mut plan = shown_plan(session, order, &observed, &images, history)?;
+    describe(session, order, &observed, &images, &mut plan).await?;
+    Ok(plan)
 }
 
 async fn images_that_are_there(session: &Session, order: &Order) -> Result<Images, Error> {

@@ -285,6 +285,7 @@ impl<'a> Planner<'a> {
             project: self.stack.project.clone(),
             release: self.creates.then_some(self.release),
             operations: without_detours(self.operations),
+            changes: Vec::new(),
             notes: self.notes,
             refused: self.refused.into_iter().collect(),
             retire_from: self.retire_from,

@@ -298,12 +298,15 @@ pub(crate) struct Image {
 impl Image {
     /// To be called when no container is made from it any more.
     pub(crate) async fn remove(self) {
+        self.engine.remove_image(&self.id).await;
+    }
+}
+
+impl Engine {
+    /// As somebody does who needs the room.
+    pub(crate) async fn remove_image(&self, id: &str) {
         let options = RemoveImageOptionsBuilder::new().force(true).build();
-        let removed = self
-            .engine
-            .0
-            .remove_image(&self.id, Some(options), None)
-            .await;
+        let removed = self.0.remove_image(id, Some(options), None).await;
         removed.expect("the image is removed");
     }
 }
