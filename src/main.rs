@@ -14,6 +14,7 @@ mod images;
 mod observe;
 mod output;
 mod plan;
+mod points;
 mod probe;
 mod release;
 mod verify;

@@ -11,6 +11,7 @@ use crate::{
     docker::{ArchiveEntry, Engine, EngineError},
     observe::Replica,
     plan::Upstream,
+    points::point,
     probe::Prober,
 };
 
@@ -113,6 +114,7 @@ pub(crate) async fn reload(
     let container = &replica.container;
     let before = read(engine, stack, edge, container).await?;
     write(engine, stack, edge, container, content).await?;
+    point("the upstream list is written");
 
     let test: Vec<&str> = edge.test.iter().map(String::as_str).collect();
     let tested = engine.exec(container, &test).await?;
@@ -125,10 +127,12 @@ pub(crate) async fn reload(
 
     let old = workers(engine, edge, container).await?;
     signal(engine, container, &edge.reload_signal).await?;
+    point("the edge is told to reload");
     let deadline = tokio::time::Instant::now() + IN_FORCE_WITHIN;
     loop {
         let in_force = generation_in_force(prober, edge, replica).await;
         if in_force == Some(generation) {
+            point("the upstream list is in force");
             return Ok(old);
         }
         if tokio::time::Instant::now() >= deadline {

@@ -24,7 +24,7 @@ mod tests;
 pub(crate) use audit::{AuditRecord, AuditResult};
 pub(crate) use diff::{Change, diff};
 pub(crate) use history::{
-    Entry, Retention, Status, interrupted, releases, retention, rollback_target,
+    Entry, InterruptedRun, Retention, Status, interrupted, releases, retention, rollback_target,
 };
 pub(crate) use journal::{Journal, JournalEntry, Outcome};
 pub(crate) use lock::{Holder, LockError, LockStatus, lock_status, release_by_force};

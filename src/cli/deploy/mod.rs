@@ -8,9 +8,11 @@ mod take_back;
 pub(super) use take_back::{before, undo};
 
 use chrono::Utc;
+use sysndd_protocol::ReleaseId;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    cut_off,
     images::{self, BuildMode},
     run::{Record, carry_out},
     session::Session,
@@ -119,7 +121,7 @@ async fn nothing_to_do(
     let ImageSource::Here(BuildMode::Changed | BuildMode::Never) = order.images else {
         return Ok(None);
     };
-    let plan = plan_with_what_is_there(session, order, observed);
+    let plan = plan_with_what_is_there(session, order, observed, None);
     let state = async { Ok(release::read_state(&session.engine, &session.stack).await?) };
     let (plan, state) = match tokio::try_join!(plan, state) {
         Ok(found) => found,
@@ -137,14 +139,16 @@ async fn nothing_to_do(
 /// The plan of an order, from what is there; nothing is built, pulled or changed.
 pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Error> {
     session.refuse_compose().await?;
-    let observed = session.observe().await?;
-    plan_with_what_is_there(session, order, &observed).await
+    let (observed, interrupted) = tokio::join!(session.observe(), cut_off::tell(session));
+    let resume = interrupted.and_then(|run| run.to);
+    plan_with_what_is_there(session, order, &observed?, resume).await
 }
 
 async fn plan_with_what_is_there(
     session: &Session,
     order: &Order,
     observed: &Observed,
+    resume: Option<ReleaseId>,
 ) -> Result<Plan, Error> {
     let images = match &order.images {
         ImageSource::Here(_) => images::present(session).await?,
@@ -155,7 +159,7 @@ async fn plan_with_what_is_there(
         run: String::new(),
         wish: order.wish.clone(),
         edge_template: edge_template(session, order)?,
-        resume: None,
+        resume,
     };
     Ok(plan::up(&session.stack, &images, observed, &intent))
 }
@@ -204,8 +208,10 @@ async fn in_turn(
     }
 
     let from = turn.state().newest().map(|manifest| manifest.id.clone());
-    let release = plan.release.clone().or_else(|| observed.release().cloned());
-    let unrecorded = release.filter(|release| !turn.state().releases.contains_key(release));
+    let release = plan.release_after(&observed);
+    let unrecorded = release
+        .clone()
+        .filter(|release| !turn.state().releases.contains_key(release));
     let manifest = match unrecorded {
         Some(id) => Some(manifest(session, order, &images, &edge_template, id).await?),
         None => None,
@@ -229,7 +235,7 @@ async fn in_turn(
                 turn.complete(manifest).await?;
             }
             if let Some(run) = &interrupted {
-                turn.close_interrupted(run, true).await?;
+                turn.close_interrupted(run, run.to == release).await?;
             }
             forget_old(session, turn).await?;
             Ok(plan)
