@@ -224,6 +224,23 @@ pub(crate) async fn generation_in_force(
     std::str::from_utf8(&answer.body).ok()?.trim().parse().ok()
 }
 
+/// Generation of the list that the edge serves by, when the same stands in its volume. A run that was
+/// cut off may have written another, by which the edge would start some day.
+pub(crate) async fn generation(
+    engine: &Engine,
+    prober: &Prober,
+    stack: &Stack,
+    edge: &Edge,
+    replica: &Replica,
+) -> Option<u64> {
+    let (in_force, written) = tokio::join!(
+        generation_in_force(prober, edge, replica),
+        read(engine, stack, edge, &replica.container),
+    );
+    let (in_force, written) = (in_force?, written.ok()??);
+    written.contains(&in_force.to_string()).then_some(in_force)
+}
+
 /// Where the edge's service mounts the volume of the list.
 fn directory(stack: &Stack, edge: &Edge) -> String {
     stack.services[&edge.service]

@@ -18,6 +18,7 @@ mod interrupt;
 mod isolated;
 mod logs;
 mod migrate;
+mod outage;
 mod owner;
 mod quickstart;
 mod replace;

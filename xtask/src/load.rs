@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
@@ -15,6 +15,9 @@ use tokio::{task::JoinSet, time::MissedTickBehavior};
 
 /// Longer than anything here takes; a request that takes longer has failed.
 const TIMEOUT: Duration = Duration::from_secs(10);
+/// Until some more requests are answered; with a peer, nobody may be there for a while.
+const PATIENCE: Duration = Duration::from_mins(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Failures that are told one by one.
 const TOLD: usize = 20;
 
@@ -30,10 +33,8 @@ pub(crate) struct Rate {
 impl Rate {
     /// Requests per second.
     pub(crate) fn per_second(self) -> f64 {
-        1.0 / self
-            .pause
-            .div_f64(1.0_f64.max(f64::from(u32::try_from(self.clients).unwrap_or(u32::MAX))))
-            .as_secs_f64()
+        let clients = u32::try_from(self.clients).unwrap_or(u32::MAX);
+        f64::from(clients) / self.pause.as_secs_f64()
     }
 }
 
@@ -95,6 +96,20 @@ impl Load {
             shared,
             thread: Some(thread),
         }
+    }
+
+    /// Returns when so many more were answered.
+    pub(crate) fn more(&self, count: usize) -> anyhow::Result<()> {
+        let wanted = self.answered() + count;
+        let began = Instant::now();
+        while self.answered() < wanted {
+            ensure!(
+                began.elapsed() < PATIENCE,
+                "{count} requests were not answered within {PATIENCE:?}"
+            );
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        Ok(())
     }
 
     /// Requests that have failed so far.

@@ -228,7 +228,11 @@ async fn create(
             ContainerState::Running | ContainerState::Restarting | ContainerState::Paused => {}
         }
         // A holder that was killed a moment ago is gone in another moment.
-        let patience = if holder.who.is_gone() { GOING } else { GOING_AFAR };
+        let patience = if holder.who.is_gone() {
+            GOING
+        } else {
+            GOING_AFAR
+        };
         if began.elapsed() < patience {
             sleep(LOOK_AGAIN).await;
             continue;

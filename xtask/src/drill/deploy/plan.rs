@@ -76,14 +76,33 @@ fn next(number: usize) -> Next {
     ][number % 4]
 }
 
-/// Each point once.
+/// Each point once. Of operations that differ only in their number, as those of four replicas do,
+/// the first and the last.
 pub(super) fn named(kind: Kind, points: &[String]) -> Vec<Task> {
-    let task = |(number, point): (usize, &String)| Task {
+    let sorts: Vec<String> = points.iter().map(|point| sort(point)).collect();
+    let is_first_or_last = |number: usize| {
+        let of_sort = |other: &String| *other == sorts[number];
+        sorts.iter().position(of_sort) == Some(number)
+            || sorts.iter().rposition(of_sort) == Some(number)
+    };
+    let chosen = points.iter().enumerate();
+    let chosen = chosen.filter(|(number, _)| is_first_or_last(*number));
+    let task = |(number, (_, point)): (usize, (usize, &String))| Task {
         kind,
         when: When::At(point.clone()),
         next: next(number),
     };
-    points.iter().enumerate().map(task).collect()
+    chosen.enumerate().map(task).collect()
+}
+
+/// `stop 21/33 begins` → `stop /33 begins`: the total tells the way forward from the way back.
+fn sort(point: &str) -> String {
+    let words = point.split(' ').map(|word| match word.split_once('/') {
+        Some((_, total)) => format!("/{total}"),
+        None if word.parse::<u32>().is_ok() => String::new(),
+        None => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// So many kills within the time that it usually takes.
@@ -129,8 +148,36 @@ mod tests {
     use super::*;
 
     #[test]
+    fn of_points_that_differ_in_a_number_the_first_and_the_last_are_taken() {
+        let points = [
+            "the lock is taken",
+            "stop 1/9 begins",
+            "stop 2/9 begins",
+            "stop 3/9 begins",
+            "stop 1/9 has ended",
+            "stop 1/4 begins",
+            "record 1 is written",
+            "record 2 is written",
+            "record 3 is written",
+        ];
+        let points: Vec<String> = points.map(str::to_owned).to_vec();
+        let tasks = named(Kind::Up, &points);
+        let chosen: Vec<String> = tasks
+            .into_iter()
+            .map(|task| match task.when {
+                When::At(point) => point,
+                When::After(time) => format!("{time:?}"),
+            })
+            .collect();
+        let expected = [0, 1, 3, 4, 5, 6, 8].map(|index: usize| points[index].clone());
+        assert_eq!(chosen, expected);
+    }
+
+    #[test]
     fn so_many_of_each_sort_are_left() {
-        let points: Vec<String> = (0..20).map(|number| format!("point {number}")).collect();
+        let points: Vec<String> = (b'a'..=b't')
+            .map(|letter| format!("point {}", char::from(letter)))
+            .collect();
         let mut tasks = Vec::new();
         for kind in Kind::ALL {
             tasks.extend(named(kind, &points));
