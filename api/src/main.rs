@@ -3,12 +3,17 @@
 //! This file parses, picks the role, and turns its outcome into an exit code; nothing else.
 //! Exit codes: 0 done, 1 failed, 2 usage or configuration, 10 pending (`migrate plan --exit-code`).
 
+mod accounts;
+mod admin;
+mod auth;
 mod config;
 mod data_dir;
 mod db;
 mod healthcheck;
 mod http;
+mod jobs;
 mod lifecycle;
+mod mail;
 mod migrate;
 mod shutdown;
 mod startup;
@@ -35,6 +40,11 @@ enum Role {
     Serve,
     /// Ask the server on this machine whether it is ready; exit 0 if it is
     Healthcheck(healthcheck::Args),
+    /// Look after the site from its machine
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Print the OpenAPI document of this version
+    Openapi,
     /// Apply, inspect, check or write schema migrations without serving
     Migrate(migrate::Args),
 }
@@ -57,6 +67,8 @@ fn main() -> ExitCode {
                 })
                 .map(|()| ExitCode::SUCCESS),
             Role::Healthcheck(args) => healthcheck::run(args).await.map(|()| ExitCode::SUCCESS),
+            Role::Admin(command) => admin::run(command).await,
+            Role::Openapi => openapi(),
             Role::Migrate(args) => migrate::run(args).await,
         }
     });
@@ -67,6 +79,12 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => fail(&error),
     }
+}
+
+fn openapi() -> anyhow::Result<ExitCode> {
+    let document = http::document().to_pretty_json()?;
+    writeln!(std::io::stdout(), "{document}")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says what went wrong, with its causes, on standard error.

@@ -86,7 +86,7 @@ pub(crate) async fn drain(
         anyhow::bail!("{why}: leaving {requests} requests unanswered{migration}");
     }
     // Politeness only: without it the server logs aborted connections.
-    let _ = tokio::time::timeout(FAREWELL, app.pool.clone().disconnect()).await;
+    let _ = tokio::time::timeout(FAREWELL, app.db.close()).await;
     events.info(Event::ShutdownDrained {
         requests: app.lifecycle.drained(),
         jobs: 0,

@@ -99,7 +99,7 @@ async fn boot(
     // Set once, here.
     let _ = app.migrated.set(outcome.startup);
 
-    db::warm(&app.pool, config.database.pool_min).await;
+    app.db.warm().await;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::{
     command::{cargo, print, program, root, run, say},
-    deploy::{Deploy, TestDatabase},
+    deploy::{Deploy, SECRETS, TestDatabase},
     drill::{DeployDrill, Migrate},
 };
 
@@ -134,11 +134,7 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
 
 fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
     say("images of the stack, whose build times are part of the answer");
-    let secrets = [
-        ("DB_PASSWORD", "for-tests-only"),
-        ("DB_ROOT_PASSWORD", "for-tests-only"),
-    ];
-    run("images", deploy.command(&["build"]).envs(secrets))?;
+    run("images", deploy.command(&["build"]).envs(SECRETS))?;
     run(
         "tests against a real engine",
         cargo()

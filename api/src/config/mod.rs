@@ -3,9 +3,11 @@
 //! Everything is checked before anything is touched, and all faults are reported at once. No
 //! `Debug` or `Display` here shows a secret.
 
+mod accounts;
 mod database;
 mod fault;
 mod identity;
+mod limits;
 mod migrations;
 mod server;
 mod source;
@@ -15,9 +17,11 @@ mod tests;
 
 use std::path::PathBuf;
 
+pub(crate) use accounts::{Accounts, PublicUrl, SecretKey};
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
+pub(crate) use limits::Limits;
 pub(crate) use migrations::Migrations;
 pub(crate) use server::Server;
 pub(crate) use source::{Faults, Source};
@@ -29,6 +33,8 @@ pub(crate) struct Config {
     pub(crate) identity: Identity,
     pub(crate) server: Server,
     pub(crate) database: Database,
+    pub(crate) accounts: Accounts,
+    pub(crate) limits: Limits,
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
     pub(crate) fault: Option<Fault>,
@@ -44,6 +50,8 @@ impl Config {
         let identity = Identity::read(&mut source);
         let server = Server::read(&mut source);
         let database = Database::read(&mut source);
+        let accounts = Accounts::read(&mut source);
+        let limits = Limits::read(&mut source);
         let migrations = Migrations::read(&mut source);
         let telemetry = Telemetry::read(&mut source);
         let fault = Fault::read(&mut source);
@@ -52,10 +60,12 @@ impl Config {
             .unwrap_or_else(|| "/app/data".to_owned())
             .into();
         let unknown = source.unknown();
-        source.finish(database.map(|database| Self {
+        source.finish(database.zip(accounts).map(|(database, accounts)| Self {
             identity,
             server,
             database,
+            accounts,
+            limits,
             migrations,
             telemetry,
             fault,

@@ -1,17 +1,29 @@
 //! The HTTP side: the router, what surrounds every request, and one file per resource.
 //!
 //! Resources answer under `/api`; the health reports answer at the root as well, where engines
-//! and load balancers look for them.
+//! and load balancers look for them. The files mirror the tree of addresses.
 
+mod account;
+mod admin;
+mod auth;
+mod bounds;
 mod error;
+mod extract;
 mod health;
+mod metrics;
 mod observe;
+mod openapi;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use error::{Answer, ApiError, Problem};
+pub(crate) use extract::{Json, Path, Query};
+pub(crate) use openapi::document;
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::middleware;
 use tokio::net::TcpListener;
@@ -22,21 +34,32 @@ use crate::state::App;
 
 /// All routes.
 pub(crate) fn router(app: &Arc<App>) -> Router {
-    Router::new()
-        .merge(health::routes())
-        .nest("/api", health::routes())
+    let (health, _) = health::routes().split_for_parts();
+    let (resources, document) = openapi::resources().split_for_parts();
+    let router = Router::new()
+        .merge(health)
+        .merge(metrics::routes())
+        .merge(resources)
+        .merge(openapi::route(document))
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::wrong_method)
+        .layer(DefaultBodyLimit::max(app.limits.body_bytes))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            bounds::in_time,
+        ))
+        .layer(bounds::cors(&app.limits))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
-        ))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
+        ));
+    bounds::SECURITY_HEADERS
+        .into_iter()
+        .fold(router, |router, (name, value)| {
+            router.layer(SetResponseHeaderLayer::if_not_present(name, value))
+        })
         .layer(middleware::from_fn_with_state(
-            Arc::clone(&app.lifecycle),
+            Arc::clone(app),
             observe::request,
         ))
         .with_state(Arc::clone(app))

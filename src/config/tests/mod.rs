@@ -16,9 +16,10 @@ use super::{environment::Caller, *};
 const SHIPPED: &str = include_str!("../../../sysndd.toml");
 
 /// What the shipped file needs.
-const SECRETS: [(&str, &str); 2] = [
+const SECRETS: [(&str, &str); 3] = [
     ("DB_PASSWORD", "hunter2"),
     ("DB_ROOT_PASSWORD", "correct-horse"),
+    ("SECRET_KEY", "battery-staple"),
 ];
 
 /// An environment of these variables alone.

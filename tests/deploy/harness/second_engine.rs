@@ -14,7 +14,7 @@ use futures::StreamExt as _;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Call, Engine, eventually, program};
+use super::{Call, Engine, StackFile, eventually, program};
 
 /// Of the stack's published port; nobody else is in its network namespace.
 const PORT: &str = "18000";
@@ -30,6 +30,8 @@ pub(crate) struct SecondEngine {
     daemon: Option<Child>,
     /// Whether its data lie on a file system of their own.
     small: bool,
+    /// There once the images are.
+    stack: Option<StackFile>,
     pub(crate) project: String,
 }
 
@@ -70,10 +72,11 @@ impl SecondEngine {
             space,
             daemon: None,
             small: megabytes.is_some(),
+            stack: None,
             project: format!("t-{:08x}", rand::random::<u32>()),
         };
         engine.go_on().await;
-        engine.load().await;
+        engine.stack = Some(engine.load().await);
         engine
     }
 
@@ -176,20 +179,18 @@ impl SecondEngine {
     }
 
     /// Copies what the light stack needs from the engine that everybody uses.
-    async fn load(&self) {
+    async fn load(&self) -> StackFile {
         let build = program(&["--config", STACK, "build"]).json().await;
         let images = build["images"].as_array().expect("images");
-        let mut names: Vec<String> = images
-            .iter()
-            .map(|image| image["image"].as_str().expect("an ID").to_owned())
-            .collect();
         let from = Engine::connect();
-        for base in ["debian", "nginx"] {
-            names.push(from.newest_tag(&format!("sysndd-base/{base}")).await);
+        let mut built = Vec::new();
+        for image in images {
+            let [service, id] = ["service", "image"].map(|key| image[key].as_str().expect("text"));
+            built.push((service.to_owned(), from.tag_of(id).await));
         }
-        let mut tagged = Vec::new();
-        for name in names {
-            tagged.push(from.tag_of(&name).await);
+        let mut tagged: Vec<String> = built.iter().map(|(_, tag)| tag.clone()).collect();
+        for base in ["debian", "nginx"] {
+            tagged.push(from.newest_tag(&format!("sysndd-base/{base}")).await);
         }
         let tagged: Vec<&str> = tagged.iter().map(String::as_str).collect();
         let archive = from.api().export_images(&tagged);
@@ -199,11 +200,14 @@ impl SecondEngine {
         while let Some(step) = import.next().await {
             step.expect("the images can be loaded");
         }
+        StackFile::light(&built)
     }
 
     /// A call for the light stack on this engine, in this variant.
     pub(crate) fn call(&self, variant: &str, arguments: &[&str]) -> Call {
-        program(&["--config", STACK, "--project", &self.project])
+        let stack = self.stack.as_ref().expect("the images are there").path();
+        let stack = stack.display().to_string();
+        program(&["--config", &stack, "--project", &self.project])
             .with(arguments)
             .through(&self.inside())
             .env("DOCKER_HOST", &self.host())
