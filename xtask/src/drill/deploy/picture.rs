@@ -1,5 +1,6 @@
 //! How a deployment stands, by the engine's own account: equal for two ends that are equal. What
-//! differs from one release to the next (its name, its variant) is left out.
+//! differs from one release to the next (its name, its variant) is left out; so is which release made
+//! a replica: one that is as it should be stays, whichever did.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +56,6 @@ pub(super) fn of(stage: &Stage<'_>) -> anyhow::Result<Picture> {
     } else {
         serde_json::from_str(&docker(&arguments)?)?
     };
-    let mut releases: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     let (mut upstreams, mut edge) = (BTreeSet::new(), None);
     for container in &containers {
         let name = container["Name"].as_str().context("a name")?;
@@ -66,19 +66,12 @@ pub(super) fn of(stage: &Stage<'_>) -> anyhow::Result<Picture> {
                 .unwrap_or("none")
         };
         let (service, release) = (label("service"), label("release"));
-        releases.entry(service).or_default().insert(release);
         match service {
             "app" => drop(upstreams.insert(name.to_owned())),
             "web" => edge = Some(name),
             _ => {}
         }
         lines.push(line(container, name, release)?);
-    }
-    for (service, releases) in &releases {
-        lines.push(format!(
-            "service {service} is of {} release",
-            releases.len()
-        ));
     }
     let edge = edge.context("no edge runs")?;
     let list = docker(&["exec", edge, "cat", "/etc/nginx/edge/upstream.conf"])?;
