@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod completions;
 mod config;
+mod cut_off;
 mod db;
 mod deploy;
 mod doctor;

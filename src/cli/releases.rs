@@ -9,7 +9,7 @@ use futures::future;
 use serde::Serialize;
 use sysndd_protocol::ReleaseId;
 
-use super::{Global, session::Session};
+use super::{Global, cut_off, session::Session};
 use crate::{
     config::{ProjectName, ServiceName},
     docker::{Engine, labels},
@@ -18,9 +18,7 @@ use crate::{
     exit::Exit,
     output::{Printer, Table},
     plan::Change,
-    release::{
-        self, Damaged, Entry, LockStatus, Manifest, Revision, State, Status, Verdict, Who, Why,
-    },
+    release::{self, Damaged, Entry, Manifest, Revision, State, Status, Verdict, Who, Why},
 };
 
 /// List releases; show one; compare two.
@@ -125,11 +123,7 @@ async fn list(session: &Session, state: &State) -> Result<Exit, Error> {
     let (engine, project) = (&session.engine, &session.stack.project);
     let entries = release::releases(state, is_up(engine, project).await?);
     let gone = gone(engine, entries.iter().map(|entry| entry.manifest)).await?;
-    let live = match release::lock_status(engine, project).await? {
-        LockStatus::Held(holder) => Some(holder.run),
-        LockStatus::Free | LockStatus::Ending(_) => None,
-    };
-    let interrupted = release::interrupted(state, live.as_ref());
+    let interrupted = cut_off::interrupted(session, state).await?;
     let list = List {
         schema: "sysndd-deploy/releases/1",
         project,

@@ -44,7 +44,8 @@ pub(crate) struct Observed {
     pub(crate) one_offs: Vec<String>,
     /// Directories of this machine that the stack mounts; unknown on a remote engine.
     pub(crate) directories: BTreeMap<PathBuf, Directory>,
-    /// Generation number of the upstream list that the edge has in force.
+    /// Generation number of the upstream list that the edge has in force and would start with again;
+    /// absent when these are two.
     pub(crate) edge_generation: Option<u64>,
     /// What users are told while the edge is closed for them.
     pub(crate) maintenance: Option<Maintenance>,
@@ -220,7 +221,7 @@ pub(crate) async fn observe(
         if engine.info().location == Location::Local {
             observed.directories = directories(stack);
         }
-        ask(stack, prober, &mut observed).await;
+        ask(engine, stack, prober, &mut observed).await;
         observed.maintenance = maintenance(engine, stack, &observed).await?;
     }
     Ok(observed)
@@ -248,7 +249,7 @@ fn directories(stack: &Stack) -> BTreeMap<PathBuf, Directory> {
     mounts.filter_map(directory).collect()
 }
 
-async fn ask(stack: &Stack, prober: &Prober, observed: &mut Observed) {
+async fn ask(engine: &Engine, stack: &Stack, prober: &Prober, observed: &mut Observed) {
     let answers = future::join_all(observed.replicas.iter().map(|replica| async {
         match stack.services.get(&replica.service) {
             Some(service) if replica.is_running() => prober.readiness(service, replica).await,
@@ -264,7 +265,8 @@ async fn ask(stack: &Stack, prober: &Prober, observed: &mut Observed) {
             .replicas_of(&config.service)
             .find(|replica| replica.is_running());
         if let Some(replica) = running {
-            observed.edge_generation = edge::generation_in_force(prober, config, replica).await;
+            observed.edge_generation =
+                edge::generation(engine, prober, stack, config, replica).await;
         }
     }
 }

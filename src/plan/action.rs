@@ -11,6 +11,7 @@ use super::{change::Change, undo::ListBefore};
 use crate::{
     config::{JobName, Owner, ProjectName, ServiceName},
     docker::ContainerSpec,
+    observe::{Observed, Replica},
 };
 
 /// What will be done, in which order, and why.
@@ -33,6 +34,19 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn is_empty(&self) -> bool {
         self.operations.is_empty()
+    }
+
+    /// The release that stands when all is done: the new one, or that of what stays.
+    pub(crate) fn release_after(&self, observed: &Observed) -> Option<ReleaseId> {
+        let goes = |replica: &Replica| {
+            self.operations.iter().any(|operation| {
+                matches!(&operation.action, Action::RemoveContainer { replica: name } if *name == replica.name)
+            })
+        };
+        self.release.clone().or_else(|| {
+            let stays = observed.replicas.iter().filter(|replica| !goes(replica));
+            stays.map(|replica| replica.release.clone()).max()
+        })
     }
 
     /// Whether all that is new was made and proven, so that going on is the way and not back.

@@ -21,6 +21,7 @@ mod logs;
 mod maintenance;
 mod migrate;
 mod notify;
+mod outage;
 mod owner;
 mod quickstart;
 mod remote;

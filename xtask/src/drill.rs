@@ -1,8 +1,11 @@
 //! `cargo xtask drill`: the same thing many times, since a race that is won once proves nothing.
 
+mod deploy;
 mod migrate;
+mod random;
 mod start;
 
+pub(crate) use deploy::DeployDrill;
 pub(crate) use migrate::Migrate;
 
 /// Repeat a fault or a start many times.
@@ -18,6 +21,8 @@ enum Kind {
     Start(start::Start),
     /// Appliers of migrations that die, hang and lose their database, in real containers
     Migrate(migrate::Migrate),
+    /// Kill the program while it deploys and rolls back, under load
+    Deploy(DeployDrill),
 }
 
 impl Drill {
@@ -25,6 +30,7 @@ impl Drill {
         match self.kind {
             Kind::Start(drill) => drill.run(),
             Kind::Migrate(drill) => drill.run(),
+            Kind::Deploy(drill) => drill.run(),
         }
     }
 }

@@ -8,34 +8,22 @@ use crate::{
     cli::{releases::without_images, session::Session},
     config,
     error::Error,
-    exit::Exit,
     observe::Observed,
     plan::{self, Images, Plan, ResolvedImage},
-    release::{self, Said, SaidOfService},
+    release::{self, Said, SaidOfService, State},
 };
 
-/// Adds what the record knows. A record that cannot be read is no reason to show no plan.
+/// Adds what the record knows.
 pub(super) async fn describe(
     session: &Session,
     order: &Order,
     observed: &Observed,
     images: &Images,
+    state: &State,
     plan: &mut Plan,
 ) -> Result<(), Error> {
     let (engine, stack) = (&session.engine, &session.stack);
-    let state = match release::read_state(engine, stack)
-        .await
-        .map_err(Error::from)
-    {
-        Ok(state) => state,
-        Err(error) if error.exit == Exit::EngineUnreachable => return Err(error),
-        Err(error) => {
-            let note = format!("what changed cannot be told: {error}");
-            plan.notes.push(note);
-            return Ok(());
-        }
-    };
-    for gone in without_images(engine, &state).await? {
+    for gone in without_images(engine, state).await? {
         plan.notes.push(gone.to_string());
     }
     let running = observed.release();

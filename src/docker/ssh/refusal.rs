@@ -95,7 +95,9 @@ impl Target {
         let is_there = seen.contains(LOOKED) && !seen.contains(MISSING) && !seen.contains(DENIED);
         let (cause, remedy) = if said.contains("administratively prohibited") || is_there {
             (
-                format!("its ssh server forbids to forward a socket, or nobody listens at {socket}"),
+                format!(
+                    "its ssh server forbids to forward a socket, or nobody listens at {socket}"
+                ),
                 format!("`AllowStreamLocalForwarding yes` in sshd_config of {host}"),
             )
         } else if seen.contains(DENIED) && !seen.contains(MISSING) {
