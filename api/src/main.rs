@@ -3,12 +3,17 @@
 //! This file parses, picks the role, and turns its outcome into an exit code; nothing else.
 //! Exit codes: 0 done, 1 failed, 2 usage or configuration, 10 pending (`migrate plan --exit-code`).
 
+mod accounts;
+mod admin;
+mod auth;
 mod config;
 mod data_dir;
 mod db;
 mod healthcheck;
 mod http;
+mod jobs;
 mod lifecycle;
+mod mail;
 mod migrate;
 mod shutdown;
 mod startup;
@@ -33,8 +38,15 @@ struct Cli {
 enum Role {
     /// Bring the schema up to date and serve HTTP until SIGTERM or SIGINT
     Serve,
+    /// Bring the schema up to date and run background jobs; HTTP answers for the health alone
+    Worker,
     /// Ask the server on this machine whether it is ready; exit 0 if it is
     Healthcheck(healthcheck::Args),
+    /// Look after the site from its machine
+    #[command(subcommand)]
+    Admin(admin::Command),
+    /// Print the OpenAPI document of this version
+    Openapi,
     /// Apply, inspect, check or write schema migrations without serving
     Migrate(migrate::Args),
 }
@@ -50,13 +62,11 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.role {
-            Role::Serve => startup::serve()
-                .await
-                .inspect_err(|error| {
-                    tracing::error!(error = format!("{error:#}"), "the replica ends");
-                })
-                .map(|()| ExitCode::SUCCESS),
+            Role::Serve => replica(startup::Duty::Everything).await,
+            Role::Worker => replica(startup::Duty::Jobs).await,
             Role::Healthcheck(args) => healthcheck::run(args).await.map(|()| ExitCode::SUCCESS),
+            Role::Admin(command) => admin::run(command).await,
+            Role::Openapi => openapi(),
             Role::Migrate(args) => migrate::run(args).await,
         }
     });
@@ -67,6 +77,21 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => fail(&error),
     }
+}
+
+async fn replica(duty: startup::Duty) -> anyhow::Result<ExitCode> {
+    startup::serve(duty)
+        .await
+        .inspect_err(|error| {
+            tracing::error!(error = format!("{error:#}"), "the replica ends");
+        })
+        .map(|()| ExitCode::SUCCESS)
+}
+
+fn openapi() -> anyhow::Result<ExitCode> {
+    let document = http::document().to_pretty_json()?;
+    writeln!(std::io::stdout(), "{document}")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Says what went wrong, with its causes, on standard error.

@@ -3,14 +3,17 @@
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use mysql_async::Pool;
 use sysndd_migrator::{MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
 
-use crate::config::{Config, Identity};
+use crate::auth::Hasher;
+use crate::config::{Accounts, Config, Identity, Limits};
 use crate::data_dir::DataDir;
-use crate::db;
+use crate::db::{self, Db};
+use crate::jobs::Jobs;
 use crate::lifecycle::Lifecycle;
+use crate::mail::Post;
+use crate::telemetry::Metrics;
 
 /// The state of the application.
 pub(crate) struct App {
@@ -20,25 +23,38 @@ pub(crate) struct App {
     pub(crate) mode: Mode,
     /// What the boot sequence did about the schema; unset until it did.
     pub(crate) migrated: OnceLock<StartupMigration>,
-    pub(crate) pool: Pool,
-    pub(crate) pool_max: usize,
+    pub(crate) db: Db,
+    pub(crate) accounts: Accounts,
+    pub(crate) hasher: Hasher,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
+    pub(crate) jobs: Jobs,
+    pub(crate) mail: Post,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
 }
 
 impl App {
     /// Puts the parts together; opens no connection and touches no file.
-    pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> Arc<Self> {
-        Arc::new(Self {
+    pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> anyhow::Result<Arc<Self>> {
+        let db = Db::new(&config.database);
+        let lifecycle = Arc::new(Lifecycle::new());
+        let metrics = Metrics::new(&config.identity, &db, &lifecycle);
+        Ok(Arc::new(Self {
             identity: config.identity.clone(),
             started_at: Utc::now(),
-            lifecycle: Arc::new(Lifecycle::new()),
+            lifecycle,
             mode: config.migrations.mode,
             migrated: OnceLock::new(),
-            pool: db::pool(&config.database),
-            pool_max: config.database.pool_max,
+            db,
+            limits: config.limits.clone(),
+            metrics,
+            accounts: config.accounts.clone(),
+            hasher: Hasher::new(),
+            jobs: Jobs::new(&config.jobs),
+            mail: Post::new(config.smtp.clone(), &config.accounts.public_url)?,
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
-        })
+        }))
     }
 }

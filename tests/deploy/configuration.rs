@@ -93,6 +93,7 @@ async fn an_engine_that_is_not_there_is_exit_code_3_with_a_hint() {
             .with(command)
             .env("DB_PASSWORD", "x")
             .env("DB_ROOT_PASSWORD", "y")
+            .env("SECRET_KEY", "z")
             .with(&["-H", "unix:///nonexistent.sock"])
             .ends_with(3)
             .await;
@@ -133,9 +134,15 @@ async fn what_is_wrong_on_the_command_line_is_exit_code_2() {
     let answer = program(&["--config", &path, "status"])
         .without_env("DB_PASSWORD")
         .without_env("DB_ROOT_PASSWORD")
+        .without_env("SECRET_KEY")
         .ends_with(2)
         .await;
-    answer.says(&["DB_PASSWORD", "DB_ROOT_PASSWORD", "quickstart"]);
+    answer.says(&[
+        "DB_PASSWORD",
+        "DB_ROOT_PASSWORD",
+        "SECRET_KEY",
+        "quickstart",
+    ]);
     let listed = program(&["verify", "--list"]).ends_with(0).await.stdout;
     assert!(
         listed.lines().any(|id| id == "migration.single-applier"),
@@ -176,6 +183,7 @@ async fn the_stack_is_shown_without_its_secrets() {
         .with(&["--format", format])
         .env("DB_PASSWORD", "hunter2-of-the-user")
         .env("DB_ROOT_PASSWORD", "hunter2-of-root")
+        .env("SECRET_KEY", "hunter2-of-the-api")
         .ends_with(0)
         .await;
         assert!(answer.stdout.contains("MYSQL_ROOT_PASSWORD"), "{answer}");

@@ -15,9 +15,10 @@ struct ComposeProject {
     _directory: tempfile::TempDir,
 }
 
-const SECRETS: [(&str, &str); 3] = [
+const SECRETS: [(&str, &str); 4] = [
     ("DB_PASSWORD", "for-tests-only"),
     ("DB_ROOT_PASSWORD", "for-tests-only"),
+    ("SECRET_KEY", "only-for-tests-0123456789abcdefghijkl"),
     ("SYSNDD_PORT", "0"),
 ];
 

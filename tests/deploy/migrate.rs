@@ -46,6 +46,7 @@ fn bare(copy: &Copy, arguments: &[&str]) -> Call {
     ])
     .without_env("DB_PASSWORD")
     .without_env("DB_ROOT_PASSWORD")
+    .without_env("SECRET_KEY")
     .with(arguments)
 }
 
@@ -91,6 +92,7 @@ fn copy_with_secrets(copy: &Copy, arguments: &[&str]) -> Call {
     bare(copy, arguments)
         .env("DB_PASSWORD", "for-tests-only")
         .env("DB_ROOT_PASSWORD", "for-tests-only")
+        .env("SECRET_KEY", "for-tests-only")
 }
 
 #[tokio::test]

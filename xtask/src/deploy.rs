@@ -10,6 +10,13 @@ use crate::{
     engine::docker_with_input,
 };
 
+/// What the shipped stack needs; of stacks that live for a test or a measurement.
+pub(crate) const SECRETS: [(&str, &str); 3] = [
+    ("DB_PASSWORD", "for-tests-only"),
+    ("DB_ROOT_PASSWORD", "for-tests-only"),
+    ("SECRET_KEY", "only-for-tests-0123456789abcdefghijkl"),
+];
+
 /// The built `sysndd-deploy`.
 pub(crate) struct Deploy {
     binary: PathBuf,
@@ -42,8 +49,7 @@ impl Deploy {
     /// The image of the API, built when it is not there; by its digest.
     pub(crate) fn api_image(&self) -> anyhow::Result<String> {
         let mut command = self.command(&["build", "api", "--format", "json"]);
-        let secrets = [("DB_PASSWORD", "unused"), ("DB_ROOT_PASSWORD", "unused")];
-        let answer: Value = serde_json::from_slice(&capture(command.envs(secrets))?)?;
+        let answer: Value = serde_json::from_slice(&capture(command.envs(SECRETS))?)?;
         let image = answer["images"][0]["image"].as_str();
         image.map(str::to_owned).context("no image was built")
     }

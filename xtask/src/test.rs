@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::{
     command::{cargo, print, program, root, run, say},
-    deploy::{Deploy, TestDatabase},
+    deploy::{Deploy, SECRETS, TestDatabase},
     drill::Migrate,
 };
 
@@ -160,11 +160,7 @@ fn ssh_server() -> anyhow::Result<()> {
 fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
     ssh_server()?;
     say("images of the stack, whose build times are part of the answer");
-    let secrets = [
-        ("DB_PASSWORD", "for-tests-only"),
-        ("DB_ROOT_PASSWORD", "for-tests-only"),
-    ];
-    run("images", deploy.command(&["build"]).envs(secrets))?;
+    run("images", deploy.command(&["build"]).envs(SECRETS))?;
     run(
         "tests against a real engine",
         cargo()

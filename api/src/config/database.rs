@@ -20,6 +20,8 @@ pub(crate) struct Database {
     pub(crate) connect_wait: Duration,
     /// `SYSNDD_DB_POOL_MAX`: connections that requests may hold at once.
     pub(crate) pool_max: usize,
+    /// `SYSNDD_DB_ACQUIRE_TIMEOUT`: how long a request may wait for one of them.
+    pub(crate) acquire_timeout: Duration,
     /// `SYSNDD_DB_POOL_MIN`: connections that stay open.
     pub(crate) pool_min: usize,
 }
@@ -36,9 +38,15 @@ impl Database {
             );
         }
         let connect_wait = source.value("SYSNDD_DB_CONNECT_WAIT", Duration::from_mins(1), duration);
+        let acquire_timeout = source.value(
+            "SYSNDD_DB_ACQUIRE_TIMEOUT",
+            Duration::from_secs(1),
+            duration,
+        );
         Some(Self {
             url: url?,
             connect_wait,
+            acquire_timeout,
             pool_max,
             pool_min,
         })

@@ -3,11 +3,15 @@
 //! Everything is checked before anything is touched, and all faults are reported at once. No
 //! `Debug` or `Display` here shows a secret.
 
+mod accounts;
 mod database;
 mod fault;
 mod identity;
+mod jobs;
+mod limits;
 mod migrations;
 mod server;
+mod smtp;
 mod source;
 mod telemetry;
 #[cfg(test)]
@@ -15,11 +19,15 @@ mod tests;
 
 use std::path::PathBuf;
 
+pub(crate) use accounts::{Accounts, PublicUrl, SecretKey};
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
+pub(crate) use jobs::Jobs;
+pub(crate) use limits::Limits;
 pub(crate) use migrations::Migrations;
 pub(crate) use server::Server;
+pub(crate) use smtp::{Smtp, SmtpTls};
 pub(crate) use source::{Faults, Source};
 pub(crate) use telemetry::Telemetry;
 
@@ -29,8 +37,13 @@ pub(crate) struct Config {
     pub(crate) identity: Identity,
     pub(crate) server: Server,
     pub(crate) database: Database,
+    pub(crate) accounts: Accounts,
+    pub(crate) limits: Limits,
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
+    pub(crate) jobs: Jobs,
+    /// Absent when no mail is sent.
+    pub(crate) smtp: Option<Smtp>,
     pub(crate) fault: Option<Fault>,
     /// `SYSNDD_DATA_DIR`: the directory that all replicas share.
     pub(crate) data_dir: PathBuf,
@@ -44,20 +57,28 @@ impl Config {
         let identity = Identity::read(&mut source);
         let server = Server::read(&mut source);
         let database = Database::read(&mut source);
+        let accounts = Accounts::read(&mut source);
+        let limits = Limits::read(&mut source);
         let migrations = Migrations::read(&mut source);
         let telemetry = Telemetry::read(&mut source);
+        let jobs = Jobs::read(&mut source);
+        let smtp = Smtp::read(&mut source);
         let fault = Fault::read(&mut source);
         let data_dir = source
             .text("SYSNDD_DATA_DIR")
             .unwrap_or_else(|| "/app/data".to_owned())
             .into();
         let unknown = source.unknown();
-        source.finish(database.map(|database| Self {
+        source.finish(database.zip(accounts).map(|(database, accounts)| Self {
             identity,
             server,
             database,
+            accounts,
+            limits,
             migrations,
             telemetry,
+            jobs,
+            smtp,
             fault,
             data_dir,
             unknown,

@@ -4,17 +4,18 @@
 //! nothing but what the boot sequence did.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::routing::get;
-use axum::{Json, Router};
 use serde::Serialize;
 use sysndd_migrator::Mode;
 use sysndd_protocol as protocol;
 use sysndd_protocol::{DatabaseStatus, HealthReport, ReadyStatus, StorageStatus};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 use super::observe::milliseconds;
 use crate::data_dir::DataDirError;
@@ -22,22 +23,29 @@ use crate::db::{Schema, Seen};
 use crate::lifecycle::Phase;
 use crate::state::App;
 
-pub(super) fn routes() -> Router<Arc<App>> {
-    Router::new()
-        .route("/health", get(alive))
-        .route("/health/ready", get(ready))
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .routes(routes!(alive))
+        .routes(routes!(ready))
 }
 
 /// The answer to "do you live?".
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Alive {
     status: &'static str,
 }
 
+/// Whether the process lives
+#[utoipa::path(get, path = "/health", tag = "health", responses((status = 200, description = "It does", body = Alive)))]
 async fn alive() -> Json<Alive> {
     Json(Alive { status: "alive" })
 }
 
+/// Whether traffic may be sent here, and if not, why
+#[utoipa::path(get, path = "/health/ready", tag = "health", responses(
+    (status = 200, description = "Ready", body = serde_json::Value),
+    (status = 503, description = "Starting, draining, or something is missing; `reason` says what", body = serde_json::Value),
+))]
 async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<HealthReport>) {
     let (database, data_dir) = tokio::join!(app.database.look(), app.data_dir.probe());
     let report = report(&app, &database, &data_dir);
@@ -58,7 +66,7 @@ fn report(
     let (status, reason) = judge(app.lifecycle.phase(), app.mode, database, data_dir);
     let seen = database.as_ref().ok();
     let schema = seen.and_then(|seen| seen.schema.as_ref().ok());
-    let metrics = app.pool.metrics();
+    let usage = app.db.usage();
     HealthReport {
         status,
         reason,
@@ -75,9 +83,9 @@ fn report(
             latency_ms: seen.map(|seen| milliseconds(seen.latency)),
             tls: seen.is_some_and(|seen| seen.tls),
             pool: protocol::Pool {
-                max: app.pool_max,
-                in_use: metrics.connections_in_use.load(Relaxed),
-                idle: metrics.connections_in_pool.load(Relaxed),
+                max: usage.max,
+                in_use: usage.in_use,
+                idle: usage.idle,
             },
         },
         migrations: protocol::Migrations {
@@ -88,8 +96,8 @@ fn report(
             startup: app.migrated.get().copied(),
             lock: schema.map(|schema| schema.lock.clone()).unwrap_or_default(),
         },
-        // No jobs are run yet: none are configured, none wait.
-        workers: protocol::Workers::default(),
+        workers: app.jobs.report(),
+        smtp: app.mail.report(),
         // Files are kept in the data directory, so the one probe answers for both.
         storage: protocol::Storage {
             backend: "fs".to_owned(),

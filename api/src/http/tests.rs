@@ -30,6 +30,7 @@ impl TestApp {
                 "SYSNDD_DATABASE_URL",
                 "mysql://nobody:nothing@127.0.0.1:1/none",
             ),
+            ("SYSNDD_SECRET_KEY", "only-for-tests-0123456789abcdefghijkl"),
             ("SYSNDD_REPLICA", "test-api-1"),
             ("SYSNDD_DATA_DIR", data_dir.path().to_str().expect("UTF-8")),
         ];
@@ -38,7 +39,7 @@ impl TestApp {
         let config = Config::read(source).expect("complete");
         let set = MigrationSet::load(migrations.path()).expect("one good file");
         Self {
-            app: App::new(&config, Arc::new(set)),
+            app: App::new(&config, Arc::new(set)).expect("good templates"),
             _data_dir: data_dir,
         }
     }

@@ -11,6 +11,8 @@ use super::{Call, Engine, StackFile, root};
 
 /// Passwords of databases that live as long as one test.
 pub(crate) const PASSWORD: &str = "for-tests-only";
+/// As strong as the API demands.
+const SECRET_KEY: &str = "only-for-tests-0123456789abcdefghijkl";
 
 /// Taken away with its data when the test ends, however it ends.
 pub(crate) struct Deployment {
@@ -97,10 +99,11 @@ impl Deployment {
 }
 
 /// The port is one that the engine picks.
-fn environment() -> [(&'static str, &'static str); 3] {
+fn environment() -> [(&'static str, &'static str); 4] {
     [
         ("DB_PASSWORD", PASSWORD),
         ("DB_ROOT_PASSWORD", PASSWORD),
+        ("SECRET_KEY", SECRET_KEY),
         ("SYSNDD_PORT", "0"),
     ]
 }

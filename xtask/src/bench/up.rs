@@ -11,13 +11,8 @@ use serde_json::Value;
 use super::compose::Compose;
 use crate::{
     command::{capture, print, say},
-    deploy::{Deploy, has_compose},
+    deploy::{Deploy, SECRETS, has_compose},
 };
-
-const SECRETS: [(&str, &str); 2] = [
-    ("DB_PASSWORD", "for-benchmarks-only"),
-    ("DB_ROOT_PASSWORD", "for-benchmarks-only"),
-];
 
 /// Fresh start, nothing to do, and the spread of the replicas' starts.
 #[derive(clap::Args)]

@@ -15,6 +15,9 @@ use tokio::task::JoinHandle;
 use super::http::{Answer, Request};
 use super::{DEADLINE, eventually};
 
+/// As strong as the API demands.
+const SECRET_KEY: &str = "only-for-tests-0123456789abcdefghijkl";
+
 /// How to start a process. The environment is empty but for what a test says.
 pub(crate) struct Launch {
     command: Command,
@@ -45,6 +48,7 @@ impl Launch {
             .set("SYSNDD_REPLICA", name)
             .set("SYSNDD_RELEASE", "r-test")
             .set("SYSNDD_DATABASE_URL", database)
+            .set("SYSNDD_SECRET_KEY", SECRET_KEY)
             .set("SYSNDD_DATA_DIR", data_dir)
             .set("SYSNDD_MIGRATIONS_DIR", migrations)
     }
@@ -160,7 +164,8 @@ impl Replica {
         (status.expect("it ran"), stdout, stderr.join("\n"))
     }
 
-    fn output(&self) -> String {
+    /// What it wrote so far.
+    pub(crate) fn output(&self) -> String {
         [self.stdout.all(), self.stderr.all()].concat().join("\n")
     }
 

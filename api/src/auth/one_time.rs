@@ -1,0 +1,90 @@
+//! Tokens that are good for one use: to confirm an address, to set a new password.
+
+use std::time::Duration;
+
+use mysql_async::params;
+use mysql_async::prelude::Queryable;
+
+use super::token::Token;
+use crate::config::SecretKey;
+use crate::db;
+
+/// What a token is good for. One for another purpose is as good as none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// Shows that a mail arrived, and so that the address is theirs.
+    ConfirmEmail,
+    /// Allows to set a new password without the old one.
+    ResetPassword,
+}
+
+impl Purpose {
+    /// As the table `user_tokens` has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::ConfirmEmail => "confirm_email",
+            Self::ResetPassword => "reset_password",
+        }
+    }
+
+    /// How long it is good.
+    pub(crate) fn lifetime(self) -> Duration {
+        match self {
+            Self::ConfirmEmail => Duration::from_hours(48),
+            Self::ResetPassword => Duration::from_hours(1),
+        }
+    }
+}
+
+/// Makes the token that belongs to a number, such as that of the job that sends it, and keeps its
+/// hash. Called again with the same number it answers the same token and changes nothing: neither
+/// is its time prolonged, nor is a used one made fresh.
+pub(crate) async fn issue(
+    conn: &mut impl Queryable,
+    key: &SecretKey,
+    purpose: Purpose,
+    number: u64,
+    user_id: u64,
+) -> Result<Token, db::Error> {
+    let token = Token::derived(key, purpose.name(), number);
+    conn.exec_drop(
+        "INSERT INTO user_tokens (token_hash, user_id, purpose, expires_at) \
+         VALUES (:hash, :user_id, :purpose, UTC_TIMESTAMP(6) + INTERVAL :lifetime SECOND) \
+         ON DUPLICATE KEY UPDATE token_hash = token_hash",
+        params! {
+            "hash" => token.hash().bytes(),
+            user_id,
+            "purpose" => purpose.name(),
+            "lifetime" => purpose.lifetime().as_secs(),
+        },
+    )
+    .await?;
+    Ok(token)
+}
+
+/// Uses a token up; answers whose it is, and nothing for one that is unknown, used, too old or for
+/// another purpose. Of two who come at the same time one gets it. To be called in
+/// a transaction with what the token is used for: one without the other is a loss.
+pub(crate) async fn redeem(
+    conn: &mut impl Queryable,
+    purpose: Purpose,
+    token: &Token,
+) -> Result<Option<u64>, db::Error> {
+    let hash = token.hash();
+    let user_id: Option<u64> = conn
+        .exec_first(
+            "SELECT user_id FROM user_tokens \
+             WHERE token_hash = :hash AND purpose = :purpose AND used_at IS NULL \
+               AND expires_at > UTC_TIMESTAMP(6) FOR UPDATE",
+            params! { "hash" => hash.bytes(), "purpose" => purpose.name() },
+        )
+        .await?;
+    if user_id.is_some() {
+        conn.exec_drop(
+            "UPDATE user_tokens SET used_at = UTC_TIMESTAMP(6) WHERE token_hash = :hash",
+            params! { "hash" => hash.bytes() },
+        )
+        .await?;
+    }
+    Ok(user_id)
+}

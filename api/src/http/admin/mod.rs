@@ -1,0 +1,18 @@
+//! `/api/admin`: what only administrators may see and do.
+
+mod jobs;
+mod smtp;
+mod users;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::App;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .merge(jobs::routes())
+        .merge(smtp::routes())
+        .merge(users::routes())
+}
