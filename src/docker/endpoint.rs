@@ -190,11 +190,7 @@ impl<'a> Settings<'a> {
             return Ok(self.usual());
         }
         let directory = self.directory().unwrap_or_default().join("contexts");
-        // Docker finds a context by the hash of its name.
-        let id: String = Sha256::digest(name)
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let id = id(name);
         let file = directory.join("meta").join(&id).join("meta.json");
         let Some(meta) = read_json::<Meta>(&file)? else {
             return Err(EngineError::Context {
@@ -264,6 +260,14 @@ struct DockerEndpoint {
     host: String,
     #[serde(rename = "SkipTLSVerify", default)]
     skip_verify: bool,
+}
+
+/// The directory of a context: the hash of its name.
+fn id(name: &str) -> String {
+    let digest = Sha256::digest(name);
+    digest
+        .iter()
+        .fold(String::new(), |id, byte| format!("{id}{byte:02x}"))
 }
 
 /// `None` where there is no such file.

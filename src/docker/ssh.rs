@@ -190,7 +190,7 @@ impl Link {
     /// Why the link stands and nothing comes over it, as far as ssh and that machine say.
     pub(super) async fn refusal(&self) -> Option<EngineError> {
         let speaking = async {
-            while !self.target.is_refused(&self.said.text()) {
+            while !Target::is_refused(&self.said.text()) {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };

@@ -59,11 +59,6 @@ impl Home {
     }
 }
 
-fn id(name: &str) -> String {
-    let digest = Sha256::digest(name);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[test]
 fn each_word_counts_more_than_the_next() {
     let mut home = Home::new()

@@ -38,11 +38,8 @@ fn meaning(said: &str) -> Option<Meaning> {
 /// The line that counts: ssh says the reason last, and may greet before.
 fn last_line(said: &str) -> &str {
     let greeting = |line: &str| line.starts_with("Warning: Permanently added");
-    let lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
-    lines
-        .filter(|line| !greeting(line))
-        .next_back()
-        .unwrap_or_default()
+    let mut lines = said.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.rfind(|line| !greeting(line)).unwrap_or_default()
 }
 
 impl Target {
@@ -84,7 +81,7 @@ impl Target {
     }
 
     /// Whether ssh said that it carries nothing.
-    pub(super) fn is_refused(&self, said: &str) -> bool {
+    pub(super) fn is_refused(said: &str) -> bool {
         said.contains("open failed: ")
     }
 
@@ -232,13 +229,13 @@ mod tests {
             ),
         ];
         for (said, seen, cause, remedy) in cases {
-            assert!(target().is_refused(said));
+            assert!(Target::is_refused(said));
             let error = target().refusal(said, seen);
             let (text, hint) = (error.to_string(), error.hint().unwrap());
             assert!(text.contains(cause), "{text}");
             assert!(hint.contains(remedy), "{hint}");
         }
-        assert!(!target().is_refused("Permission denied (publickey)."));
+        assert!(!Target::is_refused("Permission denied (publickey)."));
     }
 
     #[test]
