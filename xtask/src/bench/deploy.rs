@@ -109,7 +109,7 @@ impl Deployments {
                     (Change::PeerReplicas | Change::PeerWeb, None) => return Ok(()),
                     _ => &ours.url,
                 };
-                let sample = under_load(&base, rate, || match (change, &mut theirs) {
+                let sample = under_load(&base.clone(), rate, || match (change, &mut theirs) {
                     (Change::Replicas, _) => ours.replace_replicas(),
                     (Change::Web, _) => ours.replace_web(),
                     (Change::Rollback, _) => ours.roll_back(),
