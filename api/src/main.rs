@@ -3,6 +3,7 @@
 //! This file parses, picks the role, and turns its outcome into an exit code; nothing else.
 //! Exit codes: 0 done, 1 failed, 2 usage or configuration, 10 pending (`migrate plan --exit-code`).
 
+mod admin;
 mod auth;
 mod config;
 mod data_dir;
@@ -40,6 +41,8 @@ enum Role {
     Openapi,
     /// Apply, inspect, check or write schema migrations without serving
     Migrate(migrate::Args),
+    /// Look after the data of a site
+    Admin(admin::Args),
 }
 
 fn main() -> ExitCode {
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
             Role::Healthcheck(args) => healthcheck::run(args).await.map(|()| ExitCode::SUCCESS),
             Role::Openapi => openapi(),
             Role::Migrate(args) => migrate::run(args).await,
+            Role::Admin(args) => admin::run(args).await,
         }
     });
     // A name lookup or a write to a dead network file system may still sit in a blocking thread;

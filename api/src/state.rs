@@ -10,6 +10,7 @@ use crate::auth::Hasher;
 use crate::config::{Accounts, Config, Identity};
 use crate::data_dir::DataDir;
 use crate::db::{self, Db};
+use crate::http::StatisticsCache;
 use crate::lifecycle::Lifecycle;
 
 /// The state of the application.
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) hasher: Hasher,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
+    /// How many entities there are, counted now and then.
+    pub(crate) statistics: StatisticsCache,
 }
 
 impl App {
@@ -41,6 +44,7 @@ impl App {
             hasher: Hasher::new(),
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
+            statistics: StatisticsCache::default(),
         })
     }
 }

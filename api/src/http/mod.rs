@@ -3,17 +3,22 @@
 //! Resources answer under `/api`; the health reports answer at the root as well, where engines
 //! and load balancers look for them. The files mirror the tree of addresses.
 
+mod cached;
+mod entities;
 mod error;
 mod extract;
+mod genes;
 mod health;
 mod observe;
 mod openapi;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use error::{Answer, ApiError, Problem};
 pub(crate) use extract::{Json, Path, Query};
 pub(crate) use openapi::document;
+pub(crate) use statistics::Cache as StatisticsCache;
 
 use std::sync::Arc;
 

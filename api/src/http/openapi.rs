@@ -9,7 +9,7 @@ use utoipa::openapi::{Components, OpenApi};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Problem, health};
+use super::{Problem, entities, genes, health, statistics};
 use crate::state::App;
 
 /// What the document says of itself.
@@ -40,8 +40,14 @@ impl Modify for Credentials {
 
 /// All resources, under `/api`.
 pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(Document::openapi())
-        .nest("/api", OpenApiRouter::new().merge(health::routes()))
+    OpenApiRouter::with_openapi(Document::openapi()).nest(
+        "/api",
+        OpenApiRouter::new()
+            .merge(health::routes())
+            .merge(entities::routes())
+            .merge(genes::routes())
+            .merge(statistics::routes()),
+    )
 }
 
 /// The document alone.
