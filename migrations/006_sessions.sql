@@ -1,5 +1,5 @@
--- description: Sessions as rows: any replica checks them, and ending one takes effect everywhere at once
--- verify: SELECT COUNT(*) = 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'sessions'
+-- description: Sessions as rows, which any replica checks and which end everywhere at once; labels for the tokens of scripts
+-- verify: SELECT (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'sessions') + (SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'user_tokens' AND column_name = 'label') = 2
 
 CREATE TABLE IF NOT EXISTS sessions (
     session_id    BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
@@ -17,4 +17,15 @@ CREATE TABLE IF NOT EXISTS sessions (
     KEY sessions_user (user_id),
     KEY sessions_expiry (expires_at),
     CONSTRAINT sessions_user FOREIGN KEY (user_id) REFERENCES users (user_id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_0900_ai_ci;
+
+-- What its owner calls a script's token.
+ALTER TABLE user_tokens ADD COLUMN label VARCHAR(64) NULL AFTER purpose;
+
+-- How fast an account may change things, at all replicas together.
+CREATE TABLE IF NOT EXISTS account_pace (
+    user_id BIGINT UNSIGNED NOT NULL,
+    due_at  DATETIME(6) NOT NULL COMMENT 'of all changes so far, had they come evenly',
+    PRIMARY KEY (user_id),
+    CONSTRAINT account_pace_user FOREIGN KEY (user_id) REFERENCES users (user_id) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_0900_ai_ci;

@@ -3,6 +3,7 @@
 //! This file parses, picks the role, and turns its outcome into an exit code; nothing else.
 //! Exit codes: 0 done, 1 failed, 2 usage or configuration, 10 pending (`migrate plan --exit-code`).
 
+mod accounts;
 mod admin;
 mod auth;
 mod config;
@@ -10,7 +11,9 @@ mod data_dir;
 mod db;
 mod healthcheck;
 mod http;
+mod jobs;
 mod lifecycle;
+mod mail;
 mod migrate;
 mod shutdown;
 mod startup;
@@ -37,12 +40,13 @@ enum Role {
     Serve,
     /// Ask the server on this machine whether it is ready; exit 0 if it is
     Healthcheck(healthcheck::Args),
+    /// Look after the site from its machine
+    #[command(subcommand)]
+    Admin(admin::Command),
     /// Print the OpenAPI document of this version
     Openapi,
     /// Apply, inspect, check or write schema migrations without serving
     Migrate(migrate::Args),
-    /// Look after the data of a site
-    Admin(admin::Args),
 }
 
 fn main() -> ExitCode {
@@ -63,9 +67,9 @@ fn main() -> ExitCode {
                 })
                 .map(|()| ExitCode::SUCCESS),
             Role::Healthcheck(args) => healthcheck::run(args).await.map(|()| ExitCode::SUCCESS),
+            Role::Admin(command) => admin::run(command).await,
             Role::Openapi => openapi(),
             Role::Migrate(args) => migrate::run(args).await,
-            Role::Admin(args) => admin::run(args).await,
         }
     });
     // A name lookup or a write to a dead network file system may still sit in a blocking thread;

@@ -7,11 +7,12 @@ use sysndd_migrator::{MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
 
 use crate::auth::Hasher;
-use crate::config::{Accounts, Config, Identity};
+use crate::config::{Accounts, Config, Identity, Limits};
 use crate::data_dir::DataDir;
 use crate::db::{self, Db};
 use crate::http::StatisticsCache;
 use crate::lifecycle::Lifecycle;
+use crate::telemetry::Metrics;
 
 /// The state of the application.
 pub(crate) struct App {
@@ -24,6 +25,8 @@ pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) accounts: Accounts,
     pub(crate) hasher: Hasher,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
     /// How many entities there are, counted now and then.
@@ -33,13 +36,18 @@ pub(crate) struct App {
 impl App {
     /// Puts the parts together; opens no connection and touches no file.
     pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> Arc<Self> {
+        let db = Db::new(&config.database);
+        let lifecycle = Arc::new(Lifecycle::new());
+        let metrics = Metrics::new(&config.identity, &db, &lifecycle);
         Arc::new(Self {
             identity: config.identity.clone(),
             started_at: Utc::now(),
-            lifecycle: Arc::new(Lifecycle::new()),
+            lifecycle,
             mode: config.migrations.mode,
             migrated: OnceLock::new(),
-            db: Db::new(&config.database),
+            db,
+            limits: config.limits.clone(),
+            metrics,
             accounts: config.accounts.clone(),
             hasher: Hasher::new(),
             database: db::Probe::new(config.database.url.clone(), set),

@@ -1,5 +1,6 @@
-//! `admin …`: what an operator does to a site's data, apart from serving it.
+//! `admin …`: what whoever runs the site does from its machine, straight at the database.
 
+mod create;
 mod seed;
 
 use std::process::ExitCode;
@@ -7,21 +8,18 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 /// What to do.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(subcommand)]
-    action: Action,
-}
-
 #[derive(Debug, Subcommand)]
-enum Action {
+pub(crate) enum Command {
+    /// Make an administrator's account, for instance the first one
+    Create(create::Args),
     /// Make, or remove, synthetic entities for tests and measurements
     Seed(seed::Args),
 }
 
-/// Runs the chosen action.
-pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.action {
-        Action::Seed(args) => seed::run(args).await,
+/// Does it.
+pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Create(args) => create::run(args).await,
+        Command::Seed(args) => seed::run(args).await,
     }
 }

@@ -11,6 +11,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 
+use super::pace;
 use super::role::Role;
 use super::session::{Actor, actor_of_script, actor_of_session};
 use super::token::Token;
@@ -55,15 +56,27 @@ where
         }
         let mut conn = app.db.conn().await?;
         let actor = match &credential {
-            Credential::Cookie(token) => actor_of_session(&mut conn, token).await?,
+            Credential::Cookie(token) => {
+                actor_of_session(&mut conn, token)
+                    .await?
+                    .map(|actor| Actor {
+                        by_cookie: true,
+                        ..actor
+                    })
+            }
             Credential::Bearer(token) => match actor_of_session(&mut conn, token).await? {
                 None => actor_of_script(&mut conn, token).await?,
                 actor => actor,
             },
         };
-        actor
-            .map(Self)
-            .ok_or_else(|| unauthenticated("the session is over; sign in again"))
+        let actor = actor.ok_or_else(|| unauthenticated("the session is over; sign in again"))?;
+        if !parts.method.is_safe() {
+            let wait = pace::step(&mut conn, actor.user_id, app.limits.pace).await?;
+            if let Some(retry_after) = wait {
+                return Err(ApiError::TooManyRequests { retry_after });
+            }
+        }
+        Ok(Self(actor))
     }
 }
 

@@ -7,6 +7,7 @@ mod accounts;
 mod database;
 mod fault;
 mod identity;
+mod limits;
 mod migrations;
 mod server;
 mod source;
@@ -20,6 +21,7 @@ pub(crate) use accounts::{Accounts, PublicUrl, SecretKey};
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
+pub(crate) use limits::Limits;
 pub(crate) use migrations::Migrations;
 pub(crate) use server::Server;
 pub(crate) use source::{Faults, Source};
@@ -32,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     pub(crate) database: Database,
     pub(crate) accounts: Accounts,
+    pub(crate) limits: Limits,
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
     pub(crate) fault: Option<Fault>,
@@ -48,6 +51,7 @@ impl Config {
         let server = Server::read(&mut source);
         let database = Database::read(&mut source);
         let accounts = Accounts::read(&mut source);
+        let limits = Limits::read(&mut source);
         let migrations = Migrations::read(&mut source);
         let telemetry = Telemetry::read(&mut source);
         let fault = Fault::read(&mut source);
@@ -61,6 +65,7 @@ impl Config {
             server,
             database,
             accounts,
+            limits,
             migrations,
             telemetry,
             fault,

@@ -3,12 +3,17 @@
 //! Resources answer under `/api`; the health reports answer at the root as well, where engines
 //! and load balancers look for them. The files mirror the tree of addresses.
 
+mod account;
+mod admin;
+mod auth;
+mod bounds;
 mod cached;
 mod entities;
 mod error;
 mod extract;
 mod genes;
 mod health;
+mod metrics;
 mod observe;
 mod openapi;
 mod statistics;
@@ -23,6 +28,7 @@ pub(crate) use statistics::Cache as StatisticsCache;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::middleware;
 use tokio::net::TcpListener;
@@ -35,22 +41,30 @@ use crate::state::App;
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let (health, _) = health::routes().split_for_parts();
     let (resources, document) = openapi::resources().split_for_parts();
-    Router::new()
+    let router = Router::new()
         .merge(health)
+        .merge(metrics::routes())
         .merge(resources)
         .merge(openapi::route(document))
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::wrong_method)
+        .layer(DefaultBodyLimit::max(app.limits.body_bytes))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            bounds::in_time,
+        ))
+        .layer(bounds::cors(&app.limits))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
-        ))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
+        ));
+    bounds::SECURITY_HEADERS
+        .into_iter()
+        .fold(router, |router, (name, value)| {
+            router.layer(SetResponseHeaderLayer::if_not_present(name, value))
+        })
         .layer(middleware::from_fn_with_state(
-            Arc::clone(&app.lifecycle),
+            Arc::clone(app),
             observe::request,
         ))
         .with_state(Arc::clone(app))

@@ -164,7 +164,8 @@ impl Replica {
         (status.expect("it ran"), stdout, stderr.join("\n"))
     }
 
-    fn output(&self) -> String {
+    /// What it wrote so far.
+    pub(crate) fn output(&self) -> String {
         [self.stdout.all(), self.stderr.all()].concat().join("\n")
     }
 

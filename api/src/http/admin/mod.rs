@@ -1,0 +1,13 @@
+//! `/api/admin`: for administrators.
+
+mod users;
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::App;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new().merge(users::routes())
+}

@@ -1,0 +1,42 @@
+//! The letters that there are.
+
+use mysql_async::prelude::Queryable;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::db;
+use crate::jobs::{NewJob, enqueue};
+
+/// The kind of the jobs that send letters.
+pub(super) const KIND: &str = "mail.send";
+
+/// With the delays between, a server that does not take mail has about two hours to come back.
+const MAX_ATTEMPTS: u16 = 12;
+
+/// A letter, and who gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "letter", rename_all = "snake_case")]
+pub(crate) enum Letter {
+    /// A link that shows that the address is theirs.
+    ConfirmEmail { user_id: u64 },
+    /// Somebody tried to register with the address of this account.
+    AlreadyRegistered { user_id: u64 },
+    /// Somebody with this address asked for a user name that is taken.
+    NameTaken { email: String, user_name: String },
+    /// A link with which to set a new password.
+    ResetPassword { user_id: u64 },
+    /// The password of this account was changed.
+    PasswordChanged { user_id: u64 },
+    /// What an administrator sends to see whether mail works.
+    Test { to: String },
+}
+
+/// Puts a letter into the queue, as part of the caller's transaction if there is one. Answers the
+/// number of the job that sends it.
+pub(crate) async fn send_later(
+    conn: &mut impl Queryable,
+    letter: &Letter,
+) -> Result<u64, db::Error> {
+    let job = NewJob::new(KIND, json!(letter)).with_max_attempts(MAX_ATTEMPTS);
+    Ok(enqueue(conn, &job).await?.job_id)
+}

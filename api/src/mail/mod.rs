@@ -1,0 +1,9 @@
+//! Mail: letters are put into the job queue and sent from there, again and again until the server
+//! takes them.
+//!
+//! The queue holds who gets which letter, never a token and never a text: both are made when the
+//! letter is sent, and are the same each time.
+
+mod letter;
+
+pub(crate) use letter::{Letter, send_later};

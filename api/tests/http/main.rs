@@ -1,0 +1,18 @@
+//! The resources, asked over HTTP at real processes before a real `MySQL`, one file per resource as
+//! in `src/http`. The database server is the one named by `SYSNDD_TEST_MYSQL`.
+
+mod account;
+mod admin;
+mod app;
+mod auth;
+mod bounds;
+mod logs;
+mod metrics;
+mod openapi;
+#[path = "../process/support/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "shared with the tests of the process"
+)]
+mod support;
