@@ -3,6 +3,9 @@
 mod create;
 mod seed;
 
+#[cfg(test)]
+pub(crate) use seed::make as seed;
+
 use std::process::ExitCode;
 
 use clap::Subcommand;

@@ -189,6 +189,12 @@ fn disease_name(number: u32) -> String {
     format!("Synthetic disorder {:05}-{number}", scrambled(number))
 }
 
+/// Makes this many, the same for the same seed.
+#[cfg(test)]
+pub(crate) async fn make(conn: &mut Conn, rows: u32, seed: u64) -> anyhow::Result<()> {
+    fill(conn, Shape::of(rows, seed)).await
+}
+
 async fn fill(conn: &mut Conn, shape: Shape) -> anyhow::Result<()> {
     let genes = (0..shape.genes).map(|number| {
         vec![

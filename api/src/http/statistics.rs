@@ -7,12 +7,13 @@
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
+use anyhow::anyhow;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use mysql_async::prelude::Queryable as _;
 use serde::Serialize;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, watch};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -203,44 +204,62 @@ pub(crate) struct Cache(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     last: RwLock<Option<(Instant, Arc<Counts>)>>,
-    counting: Mutex<()>,
+    /// Held while a count is under way.
+    counting: Arc<Mutex<()>>,
+    /// How many counts ended, well or not.
+    ended: watch::Sender<u64>,
 }
 
 impl Cache {
     /// The figures. Who comes when they are a little old gets them as they are, and the next count
     /// begins; who comes when there are none waits for the one count that all wait for.
-    pub(crate) async fn counts(&self, db: &Db) -> Result<Arc<Counts>, ApiError> {
-        match self.last() {
+    pub(crate) async fn counts(&self, db: &Db) -> Answer<Arc<Counts>> {
+        let mut ended = self.0.ended.subscribe();
+        let last = self.last();
+        match last {
             Some((age, counts)) if age < FRESH => return Ok(counts),
             Some((age, counts)) if age < USABLE => {
-                let (cache, db) = (self.clone(), db.clone());
-                tokio::spawn(async move {
-                    // Another one is at it already.
-                    let Ok(turn) = cache.0.counting.try_lock() else {
-                        return;
-                    };
-                    if let Err(error) = cache.count(&db, &turn).await {
-                        tracing::warn!(%error, "entities could not be counted; the last figures stand");
-                    }
-                });
+                self.begin(db);
                 return Ok(counts);
             }
-            _ => {}
+            _ => self.begin(db),
         }
-        let turn = self.0.counting.lock().await;
-        match self.last() {
-            Some((age, counts)) if age < FRESH => Ok(counts),
-            _ => Ok(self.count(db, &turn).await?),
-        }
+        // The sender lives as long as the cache.
+        let _ = ended.changed().await;
+        let counts = self.last().filter(|(age, _)| *age < USABLE);
+        counts
+            .map(|(_, counts)| counts)
+            .ok_or_else(|| ApiError::Unavailable {
+                what: "the database",
+                cause: anyhow!("entities could not be counted"),
+            })
     }
 
-    async fn count(&self, db: &Db, _turn: &MutexGuard<'_, ()>) -> Result<Arc<Counts>, db::Error> {
-        let began = Instant::now();
-        let counts = Arc::new(Counts::read(db).await?);
-        if let Ok(mut last) = self.0.last.write() {
-            *last = Some((began, Arc::clone(&counts)));
-        }
-        Ok(counts)
+    /// The figures if they are there in this time.
+    pub(crate) async fn counts_within(&self, db: &Db, time: Duration) -> Option<Arc<Counts>> {
+        tokio::time::timeout(time, self.counts(db)).await.ok()?.ok()
+    }
+
+    /// Begins a count unless one is under way. It goes on when nobody waits any more: else a count
+    /// that takes longer than a request may take would never end.
+    fn begin(&self, db: &Db) {
+        let Ok(turn) = Arc::clone(&self.0.counting).try_lock_owned() else {
+            return;
+        };
+        let (cache, db) = (self.clone(), db.clone());
+        tokio::spawn(async move {
+            let began = Instant::now();
+            match Counts::read(&db).await {
+                Ok(counts) => {
+                    if let Ok(mut last) = cache.0.last.write() {
+                        *last = Some((began, Arc::new(counts)));
+                    }
+                }
+                Err(error) => tracing::warn!(%error, "entities could not be counted"),
+            }
+            drop(turn);
+            cache.0.ended.send_modify(|ended| *ended += 1);
+        });
     }
 
     fn last(&self) -> Option<(Duration, Arc<Counts>)> {

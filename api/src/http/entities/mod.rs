@@ -16,6 +16,7 @@ pub(crate) use params::{Category, Inheritance, ListParams};
 pub(crate) use row::{Entity, Gene};
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use axum::extract::State;
@@ -33,6 +34,9 @@ use self::plan::{FEW, Narrow, Statement, Way};
 use super::{Answer, ApiError, Path, Problem, Query, cached};
 use crate::state::App;
 
+/// How long a page waits for the first count of all entities; later ones are there already.
+const COUNT_WAIT: Duration = Duration::from_millis(250);
+
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list))
@@ -48,7 +52,7 @@ pub(crate) struct EntityList {
     /// `cursor` of the page before this one, if there is one.
     pub(crate) previous: Option<String>,
     /// How many entities the filters leave, up to half a minute ago; absent where counting them
-    /// would cost more than the page.
+    /// would take longer than the page.
     pub(crate) total: Option<u64>,
 }
 
@@ -126,8 +130,10 @@ pub(super) async fn page(app: &App, params: &ListParams) -> Answer<EntityList> {
     // The pool may be small; what follows takes a connection of its own, if any.
     drop(conn);
     let total = if narrow.is_empty() {
-        let counts = app.statistics.counts(&app.db).await?;
-        Some(counts.matching(params.inheritance, params.category, params.ndd_phenotype))
+        let counts = app.statistics.counts_within(&app.db, COUNT_WAIT).await;
+        counts.map(|counts| {
+            counts.matching(params.inheritance, params.category, params.ndd_phenotype)
+        })
     } else {
         few
     };

@@ -144,6 +144,7 @@ pub(crate) enum Inheritance {
 }
 
 impl Inheritance {
+    #[cfg(test)]
     pub(crate) const ALL: [Self; 9] = [
         Self::AutosomalDominant,
         Self::AutosomalRecessive,
