@@ -72,7 +72,7 @@ async fn every_filter_and_order_answers_what_the_tables_hold() {
             ("inheritance=HP:0000007", "inheritance_id = 2"),
             ("category=Limited", "category_id = 3"),
             ("ndd_phenotype=false", "NOT ndd_phenotype"),
-            ("q=ko", "symbol LIKE 'ko%' OR diseases.name LIKE 'ko%'"),
+            ("q=ka", "symbol LIKE 'ka%' OR diseases.name LIKE 'ka%'"),
             ("q=synth", "symbol LIKE 'synth%'"),
             (
                 "inheritance=HP:0000006&category=Definitive&ndd_phenotype=true",

@@ -40,7 +40,7 @@ async fn with_entities(name: &str, test: impl AsyncFnOnce(Conn) + Send + 'static
     let ended = local.spawn_local(async move {
         let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
         let set = MigrationSet::load(dir.as_ref()).expect("readable");
-        let replica = "test".parse().expect("a name");
+        let replica = sysndd_protocol::ReplicaName::new("test");
         sysndd_migrator::migrate(opts.clone(), &set, &Settings::new(replica), &Silent)
             .await
             .expect("migrated");
@@ -182,15 +182,20 @@ async fn every_order_with_every_filter_walks_an_index_and_sorts_nothing() {
 #[ignore = "needs SYSNDD_TEST_MYSQL"]
 async fn what_names_a_gene_or_a_disease_reads_its_rows_and_no_others() {
     with_entities("gather", async |mut conn| {
-        let id: Option<u32> = conn
-            .query_first("SELECT disease_id FROM diseases WHERE ontology_id = 'OMIM:312750'")
+        // In the middle of the cursors' range, with as many rows as any.
+        let (symbol, id): (String, u32) = conn
+            .query_first(
+                "SELECT gene_symbol, disease_id FROM entities WHERE entity_id > 3000 \
+                 ORDER BY entity_id LIMIT 1",
+            )
             .await
-            .expect("asked");
+            .expect("asked")
+            .expect("a row");
         for narrow in [
-            Narrow::Gene("MECP2".into()),
-            Narrow::Disease(id.expect("Rett syndrome")),
-            Narrow::DiseaseName("Rett".into()),
-            Narrow::Beginning("Me".into()),
+            Narrow::Gene(symbol),
+            Narrow::Disease(id),
+            Narrow::DiseaseName("Synthetic disorder 5".into()),
+            Narrow::Beginning("synthetic5".into()),
         ] {
             for sort in SORTS {
                 let params = ListParams {
