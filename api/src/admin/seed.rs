@@ -52,22 +52,21 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut conn = Conn::new(url.opts())
         .await
         .with_context(|| format!("connecting to {url}"))?;
-    match args.rows {
-        Some(rows) => {
-            check(&mut conn, args.yes)
-                .await
-                .with_context(|| format!("making entities in {url}"))?;
-            fill(&mut conn, Shape::of(rows, args.seed)).await.with_context(|| {
+    if let Some(rows) = args.rows {
+        check(&mut conn, args.yes)
+            .await
+            .with_context(|| format!("making entities in {url}"))?;
+        fill(&mut conn, Shape::of(rows, args.seed))
+            .await
+            .with_context(|| {
                 format!("making entities in {url}; `sysndd-api admin seed --remove` takes away what was made")
             })?;
-            say(&format!("{rows} synthetic entities made in {url}"));
-        }
-        None => {
-            let removed = remove(&mut conn).await.with_context(|| {
-                format!("removing synthetic entities from {url}; run it again to go on")
-            })?;
-            say(&format!("{removed} synthetic entities removed from {url}"));
-        }
+        say(&format!("{rows} synthetic entities made in {url}"));
+    } else {
+        let removed = remove(&mut conn).await.with_context(|| {
+            format!("removing synthetic entities from {url}; run it again to go on")
+        })?;
+        say(&format!("{removed} synthetic entities removed from {url}"));
     }
     conn.disconnect().await?;
     Ok(ExitCode::SUCCESS)
@@ -154,7 +153,7 @@ impl Shape {
                 (random >> 10) & 0x3ff,
                 &[(560, 1), (730, 2), (990, 3), (1024, 4)],
             ),
-            ndd_phenotype: (random >> 20) % 10 != 0,
+            ndd_phenotype: !(random >> 20).is_multiple_of(10),
             entered_on: NaiveDate::default() + Days::new(14_600 + days),
         }
     }
@@ -240,7 +239,7 @@ async fn fill(conn: &mut Conn, shape: Shape) -> anyhow::Result<()> {
         ]
     });
     let progress = |done: u32| {
-        if done % (BATCH * 50) == 0 {
+        if done.is_multiple_of(BATCH * 50) {
             say(&format!("{done} of {} entities", shape.rows));
         }
     };

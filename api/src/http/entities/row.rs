@@ -9,6 +9,10 @@ use super::params::{Category, Sort};
 
 /// A gene, a disease and a mode of inheritance, with the evidence that they belong together.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "`entity_id` is what the table and other answers call it"
+)]
 pub(crate) struct Entity {
     pub(crate) entity_id: u32,
     pub(crate) gene: Gene,
