@@ -31,12 +31,18 @@ pub(crate) enum Letter {
     Test { to: String },
 }
 
+impl Letter {
+    /// The job that sends it.
+    pub(crate) fn job(&self) -> NewJob {
+        NewJob::new(KIND, json!(self)).with_max_attempts(MAX_ATTEMPTS)
+    }
+}
+
 /// Puts a letter into the queue, as part of the caller's transaction if there is one. Answers the
 /// number of the job that sends it.
 pub(crate) async fn send_later(
     conn: &mut impl Queryable,
     letter: &Letter,
 ) -> Result<u64, db::Error> {
-    let job = NewJob::new(KIND, json!(letter)).with_max_attempts(MAX_ATTEMPTS);
-    Ok(enqueue(conn, &job).await?.job_id)
+    Ok(enqueue(conn, &letter.job()).await?.job_id)
 }

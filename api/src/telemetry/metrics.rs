@@ -84,11 +84,6 @@ impl Metrics {
         }
     }
 
-    /// Adds what another part counts.
-    pub(crate) fn registry(&mut self) -> &mut Registry {
-        &mut self.registry
-    }
-
     /// An answered request. `route` is the pattern, never the path: paths have no end.
     pub(crate) fn request(
         &self,

@@ -1,0 +1,88 @@
+//! What a plan says beside its operations: what is another in the stack than in the release that
+//! runs, and which releases could not be gone back to.
+
+use std::collections::BTreeMap;
+
+use super::{Order, edge_template};
+use crate::{
+    cli::{releases::without_images, session::Session},
+    config,
+    error::Error,
+    exit::Exit,
+    observe::Observed,
+    plan::{self, Images, Plan, ResolvedImage},
+    release::{self, Said, SaidOfService},
+};
+
+/// Adds what the record knows. A record that cannot be read is no reason to show no plan.
+pub(super) async fn describe(
+    session: &Session,
+    order: &Order,
+    observed: &Observed,
+    images: &Images,
+    plan: &mut Plan,
+) -> Result<(), Error> {
+    let (engine, stack) = (&session.engine, &session.stack);
+    let state = match release::read_state(engine, stack)
+        .await
+        .map_err(Error::from)
+    {
+        Ok(state) => state,
+        Err(error) if error.exit == Exit::EngineUnreachable => return Err(error),
+        Err(error) => {
+            let note = format!("what changed cannot be told: {error}");
+            plan.notes.push(note);
+            return Ok(());
+        }
+    };
+    for gone in without_images(engine, &state).await? {
+        plan.notes.push(gone.to_string());
+    }
+    let running = observed.release();
+    let Some(manifest) = running.and_then(|release| state.releases.get(release)) else {
+        return Ok(());
+    };
+    let mut before = SaidOfService::of(manifest);
+    for (name, said) in &mut before {
+        // As many as there are: scaling makes no record.
+        let numbers = observed.replicas_of(name).map(|replica| replica.number);
+        said.replicas = numbers.max().unwrap_or(said.replicas);
+    }
+    let after: BTreeMap<_, _> = plan::config_hashes(stack, images)
+        .map(|(name, config_hash)| {
+            let image = match &images[name] {
+                ResolvedImage::Present(id) => id.clone(),
+                ResolvedImage::Missing { .. } => "to be made".to_owned(),
+            };
+            let asked = order.wish.replicas.get(name).copied();
+            let said = SaidOfService {
+                image,
+                replicas: asked.unwrap_or(stack.services[name].replicas),
+                config_hash,
+            };
+            (name.clone(), said)
+        })
+        .collect();
+    let template = edge_template(session, order)?;
+    let files = stack
+        .edge
+        .iter()
+        .map(|edge| (edge.template.clone(), template.clone()));
+    let files = files.collect();
+    let text = config::show(stack);
+    plan.changes = release::compare(
+        &Said {
+            stack: &manifest.stack,
+            services: &before,
+            files: &manifest.files,
+            migration_head: None,
+        },
+        &Said {
+            stack: &text,
+            services: &after,
+            files: &files,
+            migration_head: None,
+        },
+    );
+    Ok(())
+}
