@@ -195,7 +195,6 @@ async fn what_names_a_gene_or_a_disease_reads_its_rows_and_no_others() {
             Narrow::Gene(symbol),
             Narrow::Disease(id),
             Narrow::DiseaseName("Synthetic disorder 5".into()),
-            Narrow::Beginning("synthetic5".into()),
         ] {
             for sort in SORTS {
                 let params = ListParams {
@@ -210,6 +209,10 @@ async fn what_names_a_gene_or_a_disease_reads_its_rows_and_no_others() {
                         cursor.as_ref(),
                     );
                     let explained = Explained::of(&mut conn, page).await;
+                    // A cursor beside the one gene or disease: nothing is read at all.
+                    if !explained.all("message").is_empty() {
+                        continue;
+                    }
                     let (entities, text) = (explained.entities(), &explained.text);
                     let way = entities["access_type"].as_str().expect(text);
                     assert!(!explained.scans_a_table(), "{text}");
