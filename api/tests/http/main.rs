@@ -6,9 +6,12 @@ mod admin;
 mod app;
 mod auth;
 mod bounds;
+mod entities;
+mod genes;
 mod logs;
 mod metrics;
 mod openapi;
+mod statistics;
 #[path = "../process/support/mod.rs"]
 #[expect(
     dead_code,
