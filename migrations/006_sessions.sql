@@ -1,5 +1,5 @@
--- description: Sessions as rows: any replica checks them, and ending one takes effect everywhere at once
--- verify: SELECT COUNT(*) = 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'sessions'
+-- description: Sessions as rows, which any replica checks and which end everywhere at once; labels for the tokens of scripts
+-- verify: SELECT (SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'sessions') + (SELECT COUNT(*) FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = 'user_tokens' AND column_name = 'label') = 2
 
 CREATE TABLE IF NOT EXISTS sessions (
     session_id    BIGINT UNSIGNED NOT NULL AUTO_INCREMENT,
@@ -18,3 +18,6 @@ CREATE TABLE IF NOT EXISTS sessions (
     KEY sessions_expiry (expires_at),
     CONSTRAINT sessions_user FOREIGN KEY (user_id) REFERENCES users (user_id) ON DELETE CASCADE
 ) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_0900_ai_ci;
+
+-- What its owner calls a script's token.
+ALTER TABLE user_tokens ADD COLUMN label VARCHAR(64) NULL AFTER purpose;

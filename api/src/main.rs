@@ -3,6 +3,8 @@
 //! This file parses, picks the role, and turns its outcome into an exit code; nothing else.
 //! Exit codes: 0 done, 1 failed, 2 usage or configuration, 10 pending (`migrate plan --exit-code`).
 
+mod accounts;
+mod admin;
 mod auth;
 mod config;
 mod data_dir;
@@ -40,6 +42,9 @@ enum Role {
     Worker,
     /// Ask the server on this machine whether it is ready; exit 0 if it is
     Healthcheck(healthcheck::Args),
+    /// Look after the site from its machine
+    #[command(subcommand)]
+    Admin(admin::Command),
     /// Print the OpenAPI document of this version
     Openapi,
     /// Apply, inspect, check or write schema migrations without serving
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
             Role::Serve => replica(startup::Duty::Everything).await,
             Role::Worker => replica(startup::Duty::Jobs).await,
             Role::Healthcheck(args) => healthcheck::run(args).await.map(|()| ExitCode::SUCCESS),
+            Role::Admin(command) => admin::run(command).await,
             Role::Openapi => openapi(),
             Role::Migrate(args) => migrate::run(args).await,
         }

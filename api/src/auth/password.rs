@@ -3,12 +3,59 @@
 //! Hashing is made to be slow: it runs apart from the tasks that answer requests, and never more
 //! often at a time than there are cores.
 
+use std::fmt;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
 use tokio::sync::Semaphore;
+
+/// A password as somebody typed it. Never shown, and wiped when it is dropped.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Password(SecretString);
+
+impl Password {
+    pub(crate) const SHORTEST: usize = 10;
+    const LONGEST: usize = 128;
+
+    /// Whether it may be set: long enough, and not of one character only. Rules about kinds of
+    /// characters make passwords worse, not better (NIST SP 800-63B).
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let characters: Vec<char> = self.0.expose_secret().chars().collect();
+        if !(Self::SHORTEST..=Self::LONGEST).contains(&characters.len()) {
+            return Err(format!(
+                "must be {} to {} characters long",
+                Self::SHORTEST,
+                Self::LONGEST
+            ));
+        }
+        if characters.windows(2).all(|pair| pair[0] == pair[1]) {
+            return Err("must not be one character over and over".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl From<&str> for Password {
+    fn from(text: &str) -> Self {
+        Self(SecretString::from(text))
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(…)")
+    }
+}
+
+/// For `garde`: a password that is to be set.
+pub(crate) fn may_be_set(password: &Password, (): &()) -> garde::Result {
+    password.check().map_err(garde::Error::new)
+}
 
 /// Makes and checks password hashes.
 #[derive(Clone)]
@@ -25,10 +72,10 @@ impl Hasher {
     }
 
     /// Hashes a password; answers a PHC string.
-    pub(crate) async fn hash(&self, password: String) -> anyhow::Result<String> {
+    pub(crate) async fn hash(&self, password: Password) -> anyhow::Result<String> {
         self.apart(move || {
             let hash = Argon2::default()
-                .hash_password(password.as_bytes())
+                .hash_password(password.0.expose_secret().as_bytes())
                 .map_err(|error| anyhow::anyhow!("hashing a password: {error}"))?;
             Ok(hash.to_string())
         })
@@ -38,18 +85,18 @@ impl Hasher {
     /// Whether a password belongs to a hash. Without a hash the answer is no, and takes as long.
     pub(crate) async fn verify(
         &self,
-        password: String,
+        password: Password,
         hash: Option<String>,
     ) -> anyhow::Result<bool> {
         self.apart(move || {
             let Some(hash) = hash else {
-                let _ = Argon2::default().hash_password(password.as_bytes());
+                let _ = Argon2::default().hash_password(password.0.expose_secret().as_bytes());
                 return Ok(false);
             };
             let hash = PasswordHash::new(&hash)
                 .map_err(|error| anyhow::anyhow!("reading a stored password hash: {error}"))?;
             Ok(Argon2::default()
-                .verify_password(password.as_bytes(), &hash)
+                .verify_password(password.0.expose_secret().as_bytes(), &hash)
                 .is_ok())
         })
         .await

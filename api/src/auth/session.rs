@@ -32,6 +32,8 @@ pub(crate) struct Actor {
     pub(crate) role: Role,
     /// Absent for the token of a script.
     pub(crate) session_id: Option<u64>,
+    /// A browser sends the token by itself.
+    pub(crate) by_cookie: bool,
 }
 
 /// Opens a session for a user who showed who they are.
@@ -131,6 +133,7 @@ pub(super) async fn actor_of_session(
             user_name,
             role: Role::from_id(role)?,
             session_id: Some(session_id),
+            by_cookie: false,
         })
     }))
 }
@@ -155,6 +158,7 @@ pub(super) async fn actor_of_script(
             user_name,
             role: Role::from_id(role)?,
             session_id: None,
+            by_cookie: false,
         })
     }))
 }

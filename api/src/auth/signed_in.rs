@@ -55,7 +55,14 @@ where
         }
         let mut conn = app.db.conn().await?;
         let actor = match &credential {
-            Credential::Cookie(token) => actor_of_session(&mut conn, token).await?,
+            Credential::Cookie(token) => {
+                actor_of_session(&mut conn, token)
+                    .await?
+                    .map(|actor| Actor {
+                        by_cookie: true,
+                        ..actor
+                    })
+            }
             Credential::Bearer(token) => match actor_of_session(&mut conn, token).await? {
                 None => actor_of_script(&mut conn, token).await?,
                 actor => actor,

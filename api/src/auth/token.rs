@@ -40,8 +40,7 @@ impl Token {
     }
 
     fn of(bytes: &[u8; 32]) -> Self {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(SecretString::from(hex))
+        Self(SecretString::from(hex(bytes)))
     }
 
     pub(crate) fn hash(&self) -> TokenHash {
@@ -58,6 +57,15 @@ impl TokenHash {
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
+
+    /// Its first 16 hexadecimal digits: enough to tell the tokens of one account apart.
+    pub(crate) fn short(&self) -> String {
+        hex(&self.0[..8])
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl fmt::Debug for Token {

@@ -222,6 +222,12 @@ impl From<db::Error> for ApiError {
     }
 }
 
+impl From<anyhow::Error> for ApiError {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Internal(error)
+    }
+}
+
 impl From<mysql_async::Error> for ApiError {
     fn from(error: mysql_async::Error) -> Self {
         db::Error::from(error).into()

@@ -4,7 +4,9 @@
 //! and load balancers look for them. The files mirror the tree of addresses.
 
 mod accepted;
+mod account;
 mod admin;
+mod auth;
 mod error;
 mod extract;
 mod health;

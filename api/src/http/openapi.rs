@@ -9,7 +9,7 @@ use utoipa::openapi::{Components, OpenApi};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Problem, admin, health, jobs};
+use super::{Problem, account, admin, auth, health, jobs};
 use crate::state::App;
 
 /// What the document says of itself.
@@ -44,8 +44,10 @@ pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
         "/api",
         OpenApiRouter::new()
             .merge(health::routes())
-            .merge(jobs::routes())
-            .nest("/admin", admin::routes()),
+            .merge(auth::routes())
+            .merge(account::routes())
+            .merge(admin::routes())
+            .merge(jobs::routes()),
     )
 }
 

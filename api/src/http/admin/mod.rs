@@ -1,7 +1,8 @@
-//! `/api/admin`: what only administrators may see and do.
+//! `/api/admin`: for administrators.
 
 mod jobs;
 mod smtp;
+mod users;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::state::App;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
+        .merge(users::routes())
         .merge(jobs::routes())
         .merge(smtp::routes())
 }

@@ -53,6 +53,11 @@ impl Launch {
             .set("SYSNDD_MIGRATIONS_DIR", migrations)
     }
 
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self
+    }
+
     pub(crate) fn set(mut self, variable: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(variable, value);
         self

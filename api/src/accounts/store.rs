@@ -1,0 +1,214 @@
+//! Statements about the table `users`.
+
+use mysql_async::params;
+use mysql_async::prelude::Queryable;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::auth::Role;
+use crate::db;
+
+/// Where an account is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Status {
+    /// Nobody has shown yet that the address is theirs.
+    Unconfirmed,
+    /// May sign in.
+    Active,
+    /// An administrator shut it.
+    Disabled,
+}
+
+impl Status {
+    /// As the table has it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Unconfirmed => "unconfirmed",
+            Self::Active => "active",
+            Self::Disabled => "disabled",
+        }
+    }
+
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
+        [Self::Unconfirmed, Self::Active, Self::Disabled]
+            .into_iter()
+            .find(|status| status.name() == name)
+    }
+}
+
+/// An account to be made.
+pub(crate) struct NewUser<'a> {
+    pub(crate) user_name: &'a str,
+    pub(crate) email: &'a str,
+    pub(crate) password_hash: &'a str,
+    pub(crate) first_name: &'a str,
+    pub(crate) family_name: &'a str,
+    pub(crate) orcid: Option<&'a str>,
+    pub(crate) comment: &'a str,
+    pub(crate) role: Role,
+    pub(crate) status: Status,
+}
+
+/// What is known of the owner of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) user_id: u64,
+    pub(crate) status: Status,
+}
+
+/// What a sign-in is held against.
+#[derive(Clone)]
+pub(crate) struct Credentials {
+    pub(crate) user_id: u64,
+    pub(crate) password_hash: String,
+    pub(crate) status: Status,
+    /// There were too many wrong passwords of late.
+    pub(crate) resting: bool,
+}
+
+/// Makes an account; answers its number, or the fault `is_duplicate` when name, address or ORCID iD
+/// are another's.
+pub(crate) async fn sign_up(
+    conn: &mut impl Queryable,
+    user: &NewUser<'_>,
+) -> Result<u64, db::Error> {
+    conn.exec_drop(
+        "INSERT INTO users (user_name, email, password_hash, first_name, family_name, orcid, comment, \
+                role_id, status, terms_agreed_at, confirmed_at) \
+         VALUES (:user_name, :email, :password_hash, :first_name, :family_name, :orcid, :comment, \
+                :role_id, :status, UTC_TIMESTAMP(6), IF(:status = 'active', UTC_TIMESTAMP(6), NULL))",
+        values(user),
+    )
+    .await?;
+    let user_id: Option<u64> = conn.query_first("SELECT LAST_INSERT_ID()").await?;
+    Ok(user_id.unwrap_or_default())
+}
+
+/// Gives an account that was never confirmed the values of a new attempt, and makes the links of
+/// before void: what is confirmed is what the last mail was about.
+pub(crate) async fn sign_up_again(
+    conn: &mut impl Queryable,
+    user_id: u64,
+    user: &NewUser<'_>,
+) -> Result<(), db::Error> {
+    let mut values = values(user);
+    if let mysql_async::Params::Named(named) = &mut values {
+        named.insert(b"user_id".to_vec(), user_id.into());
+    }
+    conn.exec_drop(
+        "UPDATE users SET user_name = :user_name, password_hash = :password_hash, \
+                first_name = :first_name, family_name = :family_name, orcid = :orcid, comment = :comment, \
+                role_id = :role_id, terms_agreed_at = UTC_TIMESTAMP(6) \
+         WHERE user_id = :user_id AND status = 'unconfirmed'",
+        values,
+    )
+    .await?;
+    conn.exec_drop(
+        "DELETE FROM user_tokens WHERE user_id = :user_id AND purpose = 'confirm_email'",
+        params! { user_id },
+    )
+    .await?;
+    Ok(())
+}
+
+fn values(user: &NewUser<'_>) -> mysql_async::Params {
+    params! {
+        "user_name" => user.user_name,
+        "email" => user.email,
+        "password_hash" => user.password_hash,
+        "first_name" => user.first_name,
+        "family_name" => user.family_name,
+        "orcid" => user.orcid,
+        "comment" => user.comment,
+        "role_id" => user.role.id(),
+        "status" => user.status.name(),
+    }
+}
+
+pub(crate) async fn find_by_email(
+    conn: &mut impl Queryable,
+    email: &str,
+) -> Result<Option<Known>, db::Error> {
+    let row: Option<(u64, String)> = conn
+        .exec_first(
+            "SELECT user_id, CAST(status AS CHAR) FROM users WHERE email = :email",
+            params! { email },
+        )
+        .await?;
+    Ok(row.and_then(|(user_id, status)| {
+        Some(Known {
+            user_id,
+            status: Status::from_name(&status)?,
+        })
+    }))
+}
+
+/// By address if there is an `@` in it, by name otherwise.
+pub(crate) async fn credentials(
+    conn: &mut impl Queryable,
+    name_or_email: &str,
+) -> Result<Option<Credentials>, db::Error> {
+    let column = if name_or_email.contains('@') {
+        "email"
+    } else {
+        "user_name"
+    };
+    let row: Option<(u64, String, String, bool)> = conn
+        .exec_first(
+            format!(
+                "SELECT user_id, password_hash, CAST(status AS CHAR), \
+                        COALESCE(locked_until > UTC_TIMESTAMP(6), FALSE) \
+                 FROM users WHERE {column} = :given"
+            ),
+            params! { "given" => name_or_email },
+        )
+        .await?;
+    Ok(row.and_then(|(user_id, password_hash, status, resting)| {
+        Some(Credentials {
+            user_id,
+            password_hash,
+            status: Status::from_name(&status)?,
+            resting,
+        })
+    }))
+}
+
+/// Somebody has shown that the address is theirs. An account that was disabled meanwhile stays so.
+pub(crate) async fn activate(conn: &mut impl Queryable, user_id: u64) -> Result<(), db::Error> {
+    conn.exec_drop(
+        "UPDATE users SET status = 'active', confirmed_at = UTC_TIMESTAMP(6) \
+         WHERE user_id = :user_id AND status = 'unconfirmed'",
+        params! { user_id },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Sets a new password: all sessions end, all links to set another one are void, and the account
+/// rests no more.
+pub(crate) async fn set_password(
+    conn: &mut impl Queryable,
+    user_id: u64,
+    password_hash: &str,
+) -> Result<(), db::Error> {
+    conn.exec_drop(
+        "UPDATE users SET password_hash = :password_hash, session_epoch = session_epoch + 1, \
+                failed_logins = 0, locked_until = NULL \
+         WHERE user_id = :user_id",
+        params! { user_id, password_hash },
+    )
+    .await?;
+    conn.exec_drop(
+        "DELETE FROM sessions WHERE user_id = :user_id",
+        params! { user_id },
+    )
+    .await?;
+    conn.exec_drop(
+        "UPDATE user_tokens SET used_at = UTC_TIMESTAMP(6) \
+         WHERE user_id = :user_id AND purpose = 'reset_password' AND used_at IS NULL",
+        params! { user_id },
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,35 @@
+//! `/api/auth`: becoming someone, and showing who one is.
+//!
+//! Nothing here tells whether an account exists: what depends on it goes by mail, and the answer
+//! is the same, after the same work.
+
+mod confirm;
+mod password;
+mod session;
+mod signup;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use super::Answer;
+use crate::state::App;
+
+pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
+        .merge(signup::routes())
+        .merge(confirm::routes())
+        .merge(session::routes())
+        .merge(password::routes())
+}
+
+/// Longer than what the work takes on a machine that is not overloaded.
+const FLOOR: Duration = Duration::from_millis(300);
+
+/// Answers no sooner than after a fixed time: how long the work took would tell whether there is
+/// such an account.
+async fn same_time<T>(work: impl Future<Output = Answer<T>>) -> Answer<T> {
+    let (answer, ()) = tokio::join!(work, tokio::time::sleep(FLOOR));
+    answer
+}
