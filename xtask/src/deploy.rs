@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use crate::{
-    command::{capture, cargo, program, root},
+    command::{built, capture, program, root},
     engine::docker_with_input,
 };
 
@@ -25,25 +25,9 @@ pub(crate) struct Deploy {
 impl Deploy {
     /// Builds it in the given profile.
     pub(crate) fn build(release: bool) -> anyhow::Result<Self> {
-        let mut command = cargo();
-        command.args([
-            "build",
-            "--quiet",
-            "--package",
-            "sysndd-deploy",
-            "--message-format=json",
-        ]);
-        if release {
-            command.arg("--release");
-        }
-        let messages = capture(&mut command)?;
-        let binary = String::from_utf8_lossy(&messages)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-            .next_back()
-            .context("cargo did not say where sysndd-deploy is")?;
-        Ok(Self { binary })
+        Ok(Self {
+            binary: built("sysndd-deploy", release)?,
+        })
     }
 
     /// The image of the API, built when it is not there; by its digest.

@@ -1,8 +1,10 @@
 //! `cargo xtask drill`: the same thing many times, since a race that is won once proves nothing.
 
+mod jobs;
 mod migrate;
 mod start;
 
+pub(crate) use jobs::Jobs;
 pub(crate) use migrate::Migrate;
 
 /// Repeat a fault or a start many times.
@@ -18,6 +20,8 @@ enum Kind {
     Start(start::Start),
     /// Appliers of migrations that die, hang and lose their database, in real containers
     Migrate(migrate::Migrate),
+    /// Jobs while the replicas that run them are killed and drained at random
+    Jobs(jobs::Jobs),
 }
 
 impl Drill {
@@ -25,6 +29,7 @@ impl Drill {
         match self.kind {
             Kind::Start(drill) => drill.run(),
             Kind::Migrate(drill) => drill.run(),
+            Kind::Jobs(drill) => drill.run(),
         }
     }
 }

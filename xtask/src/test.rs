@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::{
     command::{cargo, print, program, root, run, say},
     deploy::{Deploy, SECRETS, TestDatabase},
-    drill::Migrate,
+    drill::{Jobs, Migrate},
 };
 
 /// Set up what tests need, then run every one of them.
@@ -28,7 +28,7 @@ enum Part {
     Frontend,
     /// Against a real MySQL
     Database,
-    /// Appliers of migrations that die, in real containers
+    /// Appliers of migrations and workers that die
     Drill,
     /// Against a real engine
     Deploy,
@@ -67,6 +67,7 @@ impl Test {
             }
             if wanted(Part::Drill) {
                 Migrate::small().run().context("drill of migrations")?;
+                Jobs::small().run().context("drill of jobs")?;
             }
             if wanted(Part::Deploy) {
                 end_to_end(&deploy)?;

@@ -5,6 +5,9 @@ mod account;
 mod admin;
 mod app;
 mod auth;
+mod jobs;
+mod mail;
+mod mailbox;
 #[path = "../process/support/mod.rs"]
 #[expect(
     dead_code,

@@ -6,7 +6,7 @@ mod field;
 mod files;
 mod picture;
 mod plan;
-mod random;
+pub(super) mod random;
 mod round;
 mod scenario;
 mod starter;

@@ -1,0 +1,89 @@
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::app::TestApp;
+use crate::jobs::becomes;
+use crate::mail::{address, app_sending_by};
+use crate::mailbox::{Mailbox, smtp};
+use crate::support::with_database;
+
+const PATH: &str = "/api/admin/smtp/test";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL and a mail catcher"]
+async fn an_administrator_sees_each_step_and_sends_a_letter() {
+    with_database(async |db| {
+        let app = app_sending_by(&db, &smtp()).await;
+        let admin = app.administrator().await;
+        let talk = app.get(&admin, PATH).await;
+        assert_eq!(
+            (&talk.body["ok"], &talk.body["tls"]),
+            (&true.into(), &"none".into())
+        );
+        let steps = talk.body["steps"].as_array().expect("a list");
+        let names: Vec<_> = steps
+            .iter()
+            .filter_map(|step| step["step"].as_str())
+            .collect();
+        assert_eq!(names, ["connect", "ehlo"]);
+        assert!(
+            steps.iter().all(|step| step["duration_ms"].is_number()),
+            "{talk:?}"
+        );
+
+        let to = address("marie");
+        let begun = app.post(&admin, PATH, json!({ "to": to })).await;
+        assert_eq!(begun.status, StatusCode::ACCEPTED, "{begun:?}");
+        let job_id = begun.body["job_id"].as_u64().expect("a number");
+        assert_eq!(begun.header("location"), format!("/api/jobs/{job_id}"));
+        let job = becomes(&app, &admin, job_id, "succeeded").await;
+        let mail = Mailbox::open().mails(&to, 1).await.remove(0);
+        assert_eq!(mail.subject, "Mail from SysNDD works");
+        assert_eq!(job["result"]["message_id"], mail.header("Message-ID"));
+        app.post(&admin, PATH, json!({ "to": "no address" }))
+            .await
+            .is_problem(422, "to: ");
+        app.user("pierre", "Curator").await;
+        let pierre = app.sign_in("pierre").await;
+        app.get(&pierre, PATH)
+            .await
+            .is_problem(403, "administrators");
+        app.post(&pierre, PATH, json!({ "to": to }))
+            .await
+            .is_problem(403, "administrators");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn a_server_that_refuses_is_told_from_mail_that_is_off() {
+    with_database(async |db| {
+        // Port 1 refuses at once.
+        let app = app_sending_by(&db, "127.0.0.1:1").await;
+        let admin = app.administrator().await;
+        let talk = app.get(&admin, PATH).await;
+        assert_eq!(talk.body["ok"], false);
+        assert_eq!(
+            talk.body["steps"].as_array().map(Vec::len),
+            Some(1),
+            "{talk:?}"
+        );
+        let error = talk.body["steps"][0]["error"].as_str().expect("text");
+        assert!(
+            error.starts_with("connect: ") && error.contains("refused"),
+            "{error}"
+        );
+
+        let off = TestApp::named(&db, "api-2").await;
+        off.get(&admin, PATH)
+            .await
+            .is_problem(503, "SYSNDD_SMTP_HOST");
+        off.post(&admin, PATH, json!({ "to": address("marie") }))
+            .await
+            .is_problem(503, "SYSNDD_SMTP_HOST");
+        let report = off.get(&admin, "/api/health/ready").await;
+        assert_eq!(report.body["smtp"]["status"], "off");
+    })
+    .await;
+}
