@@ -21,3 +21,11 @@ CREATE TABLE IF NOT EXISTS sessions (
 
 -- What its owner calls a script's token.
 ALTER TABLE user_tokens ADD COLUMN label VARCHAR(64) NULL AFTER purpose;
+
+-- How fast an account may change things, at all replicas together.
+CREATE TABLE IF NOT EXISTS account_pace (
+    user_id BIGINT UNSIGNED NOT NULL,
+    due_at  DATETIME(6) NOT NULL COMMENT 'of all changes so far, had they come evenly',
+    PRIMARY KEY (user_id),
+    CONSTRAINT account_pace_user FOREIGN KEY (user_id) REFERENCES users (user_id) ON DELETE CASCADE
+) ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_0900_ai_ci;

@@ -7,12 +7,13 @@ use sysndd_migrator::{MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
 
 use crate::auth::Hasher;
-use crate::config::{Accounts, Config, Identity};
+use crate::config::{Accounts, Config, Identity, Limits};
 use crate::data_dir::DataDir;
 use crate::db::{self, Db};
 use crate::jobs::Jobs;
 use crate::lifecycle::Lifecycle;
 use crate::mail::Post;
+use crate::telemetry::Metrics;
 
 /// The state of the application.
 pub(crate) struct App {
@@ -25,6 +26,8 @@ pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) accounts: Accounts,
     pub(crate) hasher: Hasher,
+    pub(crate) limits: Limits,
+    pub(crate) metrics: Metrics,
     pub(crate) jobs: Jobs,
     pub(crate) mail: Post,
     pub(crate) database: db::Probe,
@@ -34,13 +37,18 @@ pub(crate) struct App {
 impl App {
     /// Puts the parts together; opens no connection and touches no file.
     pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> anyhow::Result<Arc<Self>> {
+        let db = Db::new(&config.database);
+        let lifecycle = Arc::new(Lifecycle::new());
+        let metrics = Metrics::new(&config.identity, &db, &lifecycle);
         Ok(Arc::new(Self {
             identity: config.identity.clone(),
             started_at: Utc::now(),
-            lifecycle: Arc::new(Lifecycle::new()),
+            lifecycle,
             mode: config.migrations.mode,
             migrated: OnceLock::new(),
-            db: Db::new(&config.database),
+            db,
+            limits: config.limits.clone(),
+            metrics,
             accounts: config.accounts.clone(),
             hasher: Hasher::new(),
             jobs: Jobs::new(&config.jobs),

@@ -13,6 +13,8 @@ mod export;
 mod images;
 mod lock;
 mod logs;
+mod maintenance;
+mod man;
 mod migrate;
 mod one_off;
 mod plan;
@@ -145,6 +147,8 @@ enum Command {
     Db(db::Db),
     /// Run a command in a new container like those of a service
     Run(one_off::Run),
+    /// Close the edge for everybody: 503 and a page
+    Maintenance(maintenance::MaintenanceCommand),
     /// Show, check, write and repair schema migrations
     Migrate(migrate::Migrate),
     /// List releases; show one; compare two
@@ -169,6 +173,8 @@ enum Command {
     Config(config::Config),
     /// Print a completion script for a shell
     Completions(completions::Completions),
+    /// Write manual pages
+    Man(man::Man),
 }
 
 /// The command as it was typed, for the records.
@@ -227,22 +233,24 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Error> {
         Command::Migrate(command) => command.run(&global, printer).await,
         Command::Doctor(command) => command.run(&global, printer).await,
         Command::Up(command) => command.run(&global, printer).await,
-        Command::Rollback(command) => command.run(&global, printer).await,
+        Command::Rollback(command) => Box::pin(command.run(&global, printer)).await,
         Command::Scale(command) => command.run(&global, printer).await,
-        Command::Restart(command) => command.run(&global, printer).await,
+        Command::Restart(command) => Box::pin(command.run(&global, printer)).await,
         Command::Plan(command) => command.run(&global, printer).await,
-        Command::Verify(command) => command.run(&global, printer).await,
+        Command::Verify(command) => Box::pin(command.run(&global, printer)).await,
         Command::Status(command) => command.run(&global, printer).await,
         Command::Logs(command) => command.run(&global, printer).await,
         Command::Releases(command) => command.run(&global, printer).await,
         Command::Audit(command) => command.run(&global, printer).await,
         Command::Lock(command) => command.run(&global, printer).await,
+        Command::Maintenance(command) => Box::pin(command.run(&global, printer)).await,
         Command::Down(command) => command.run(&global, printer).await,
         Command::Prune(command) => command.run(&global, printer).await,
         Command::Watch(command) => command.run(&global, printer).await,
         Command::Export(command) => command.run(&global, printer).await,
         Command::Config(command) => command.run(&global, printer),
         Command::Completions(command) => Ok(command.run(printer)),
+        Command::Man(command) => command.run(printer),
     };
     exit.map(ExitCode::from)
 }

@@ -14,6 +14,7 @@ use crate::{
     config::{ProjectName, ServiceName},
     docker::{Engine, labels},
     error::Error,
+    execute::JobReport,
     exit::Exit,
     output::{Printer, Table},
     release::{
@@ -96,6 +97,8 @@ struct Shown<'a> {
     verdicts: &'a [Verdict],
     missing_images: Vec<&'a ServiceName>,
     cause: Option<&'a str>,
+    /// Its hooks and its backup, with what they printed.
+    jobs: Vec<&'a JobReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -204,6 +207,7 @@ async fn show(session: &Session, state: &State, id: &str) -> Result<Exit, Error>
         verdicts: state.verdicts.get(id).map_or(&[], Vec::as_slice),
         missing_images: missing(entry.manifest, &gone),
         cause: entry.cause,
+        jobs: release::jobs_of(state, id).collect(),
     };
     session.printer.data(&shown, || shown.human());
     Ok(Exit::Done)
@@ -260,6 +264,9 @@ impl Shown<'_> {
             ]);
         }
         text.push_str(&table.render());
+        for report in &self.jobs {
+            text.push_str(&job_text(report));
+        }
         text.push_str(&format!("\n{}", manifest.stack));
         text
     }
@@ -291,6 +298,25 @@ fn difference(printer: Printer, state: &State, a: &str, b: Option<&str>) -> Resu
         text
     });
     Ok(Exit::Done)
+}
+
+/// A job with what it printed.
+fn job_text(report: &JobReport) -> String {
+    let how = report.failure.as_deref().unwrap_or("done");
+    let mut text = format!(
+        "\njob {} ({}): {how}, {}, {} ms\n",
+        report.job,
+        report.stage.word(),
+        time(report.began),
+        report.ms
+    );
+    if report.left_out > 0 {
+        text.push_str(&format!("  | … {} lines before\n", report.left_out));
+    }
+    for line in &report.output {
+        text.push_str(&format!("  | {line}\n"));
+    }
+    text
 }
 
 /// A line for what went and one for what came.

@@ -94,12 +94,8 @@ impl Session {
     }
 
     pub(super) async fn observe(&self) -> Result<Observed, Error> {
-        Ok(observe(
-            &self.engine,
-            &self.stack.project,
-            Some((&self.stack, &self.prober)),
-        )
-        .await?)
+        let asking = Some((&self.stack, &self.prober));
+        Ok(Box::pin(observe(&self.engine, &self.stack.project, asking)).await?)
     }
 
     /// What Compose brought up is Compose's to change: two that manage the same containers undo each
@@ -165,6 +161,7 @@ impl Session {
             replicas: self.replica_counts(replicas)?,
             force,
             allow_recreate: allow_recreate.iter().map(known).collect::<Result<_, _>>()?,
+            restore: None,
         })
     }
 

@@ -142,6 +142,14 @@ pub(crate) fn project_name(text: &str) -> Result<ProjectName, String> {
     Ok(ProjectName::new(text))
 }
 
+/// A duration from the command line: `90s`, `1m30s`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    grammar::duration(text).map_err(|problem| problem.message)
+}
+
 /// JSON Schema (draft 2020-12) of the file.
 pub(crate) fn schema() -> Json {
     read::root_schema(&tables::file(), FILE_NAME)

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::text::{Part, Text};
 
 /// Words that make a variable's name the name of a secret.
-const WORDS: [&str; 15] = [
+const WORDS: [&str; 17] = [
     "PASSWORD",
     "PASSWORDS",
     "PASSWD",
@@ -21,6 +21,9 @@ const WORDS: [&str; 15] = [
     "CREDENTIAL",
     "CREDENTIALS",
     "CREDS",
+    // Whoever knows the address may post to it.
+    "WEBHOOK",
+    "WEBHOOKS",
 ];
 
 /// Last words that make it the name of a place instead: `DB_PASSWORD_FILE`.

@@ -149,6 +149,19 @@ impl Text {
             .any(|part| matches!(part, Part::Variable { secret: true, .. } | Part::Hidden(_)))
     }
 
+    /// The values of the secrets in it.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Variable {
+                value,
+                secret: true,
+                ..
+            }
+            | Part::Hidden(value) => Some(value.as_str()),
+            _ => None,
+        })
+    }
+
     fn render(&self, part: impl Fn(&Part) -> String) -> String {
         self.parts.iter().map(part).collect()
     }

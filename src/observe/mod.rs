@@ -23,6 +23,7 @@ use crate::{
         PublishedPort, labels,
     },
     edge,
+    plan::Maintenance,
     probe::{Prober, Readiness},
     release,
 };
@@ -45,6 +46,8 @@ pub(crate) struct Observed {
     pub(crate) directories: BTreeMap<PathBuf, Directory>,
     /// Generation number of the upstream list that the edge has in force.
     pub(crate) edge_generation: Option<u64>,
+    /// What users are told while the edge is closed for them.
+    pub(crate) maintenance: Option<Maintenance>,
 }
 
 /// A directory of the engine's host.
@@ -210,6 +213,7 @@ pub(crate) async fn observe(
             observed.directories = directories(stack);
         }
         ask(stack, prober, &mut observed).await;
+        observed.maintenance = maintenance(engine, stack, &observed).await?;
     }
     Ok(observed)
 }
@@ -255,6 +259,22 @@ async fn ask(stack: &Stack, prober: &Prober, observed: &mut Observed) {
             observed.edge_generation = edge::generation_in_force(prober, config, replica).await;
         }
     }
+}
+
+/// Whether maintenance is on, by the edge's volume; a stopped edge shows it too.
+async fn maintenance(
+    engine: &Engine,
+    stack: &Stack,
+    observed: &Observed,
+) -> Result<Option<Maintenance>, EngineError> {
+    let Some(config) = &stack.edge else {
+        return Ok(None);
+    };
+    let edges = observed.replicas_of(&config.service);
+    let Some(edge) = edges.max_by_key(|replica| replica.is_running()) else {
+        return Ok(None);
+    };
+    edge::read_maintenance(engine, stack, config, &edge.container).await
 }
 
 /// One replica, by name, without asking it anything.

@@ -3,6 +3,7 @@
 
 mod action;
 mod down;
+mod maintenance;
 mod mounts;
 mod order;
 mod restart;
@@ -14,10 +15,11 @@ mod up;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use action::{Action, OpId, Operation, Plan, Upstream};
+pub(crate) use action::{Action, JobStage, Maintenance, OpId, Operation, Plan, Upstream};
 pub(crate) use down::{DownIntent, down};
+pub(crate) use maintenance::maintenance;
 pub(crate) use mounts::mount_faults;
 pub(crate) use restart::restart;
 pub(crate) use spec::{image_name, one_off};
 pub(crate) use undo::{Before, ListBefore, undo};
-pub(crate) use up::{Images, ResolvedImage, UpIntent, Wish, config_hashes, up};
+pub(crate) use up::{History, Images, ResolvedImage, UpIntent, Wish, config_hashes, up};

@@ -9,7 +9,11 @@ use super::action::{Action, Operation, Plan};
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.operations.is_empty() {
-            return writeln!(f, "{}: nothing to do", self.project);
+            writeln!(f, "{}: nothing to do", self.project)?;
+            for note in &self.notes {
+                writeln!(f, "note: {note}")?;
+            }
+            return Ok(());
         }
         match &self.release {
             Some(release) => writeln!(f, "{} → {release}", self.project)?,
@@ -52,6 +56,16 @@ impl fmt::Display for Line<'_> {
             }
             Action::AwaitStable { soak, .. } => {
                 write!(f, " for {}s", soak.as_secs_f64())?;
+            }
+            Action::RunJob { stage, spec, .. } => {
+                let words = spec.entrypoint.iter().chain(&spec.command).flatten();
+                let words: Vec<&str> = words.map(String::as_str).collect();
+                // A script is told by its first line.
+                let words = words.join(" ");
+                let line = words.lines().next().unwrap_or_default();
+                let short: String = line.chars().take(60).collect();
+                let more = if short == words { "" } else { "…" };
+                write!(f, ", {}: `{short}{more}`", stage.word())?;
             }
             Action::DrainEdge { timeout, .. } => write!(f, " within {}s", timeout.as_secs())?,
             Action::StopContainer { grace, .. } => write!(f, " within {}s", grace.as_secs())?,

@@ -11,6 +11,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 
+use super::pace;
 use super::role::Role;
 use super::session::{Actor, actor_of_script, actor_of_session};
 use super::token::Token;
@@ -68,9 +69,14 @@ where
                 actor => actor,
             },
         };
-        actor
-            .map(Self)
-            .ok_or_else(|| unauthenticated("the session is over; sign in again"))
+        let actor = actor.ok_or_else(|| unauthenticated("the session is over; sign in again"))?;
+        if !parts.method.is_safe() {
+            let wait = pace::step(&mut conn, actor.user_id, app.limits.pace).await?;
+            if let Some(retry_after) = wait {
+                return Err(ApiError::TooManyRequests { retry_after });
+            }
+        }
+        Ok(Self(actor))
     }
 }
 

@@ -8,6 +8,7 @@ mod database;
 mod fault;
 mod identity;
 mod jobs;
+mod limits;
 mod migrations;
 mod server;
 mod smtp;
@@ -23,6 +24,7 @@ pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
 pub(crate) use jobs::Jobs;
+pub(crate) use limits::Limits;
 pub(crate) use migrations::Migrations;
 pub(crate) use server::Server;
 pub(crate) use smtp::{Smtp, SmtpTls};
@@ -36,6 +38,7 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     pub(crate) database: Database,
     pub(crate) accounts: Accounts,
+    pub(crate) limits: Limits,
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
     pub(crate) jobs: Jobs,
@@ -55,6 +58,7 @@ impl Config {
         let server = Server::read(&mut source);
         let database = Database::read(&mut source);
         let accounts = Accounts::read(&mut source);
+        let limits = Limits::read(&mut source);
         let migrations = Migrations::read(&mut source);
         let telemetry = Telemetry::read(&mut source);
         let jobs = Jobs::read(&mut source);
@@ -70,6 +74,7 @@ impl Config {
             server,
             database,
             accounts,
+            limits,
             migrations,
             telemetry,
             jobs,

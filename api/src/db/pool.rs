@@ -1,5 +1,7 @@
 //! Connections for requests and jobs: a bounded pool, and a bounded wait for one of them.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -56,12 +58,14 @@ const OUTAGES: [u16; 7] = [1040, 1203, 1226, 1053, 1290, 1836, 3169];
 const CONTENTION: [u16; 2] = [1205, 1213];
 
 /// The connections of this replica.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Db {
     pool: Pool,
     max: usize,
     min: usize,
     acquire_timeout: Duration,
+    /// How often it was over before there was a connection.
+    timeouts: Arc<AtomicU64>,
 }
 
 /// How many connections there are.
@@ -85,6 +89,7 @@ impl Db {
             max: config.pool_max,
             min: config.pool_min,
             acquire_timeout: config.acquire_timeout,
+            timeouts: Arc::default(),
         }
     }
 
@@ -93,7 +98,10 @@ impl Db {
     pub(crate) async fn conn(&self) -> Result<Conn, Error> {
         match tokio::time::timeout(self.acquire_timeout, self.pool.get_conn()).await {
             Ok(conn) => Ok(conn?),
-            Err(_) => Err(Error::NoConnection(self.acquire_timeout)),
+            Err(_) => {
+                self.timeouts.fetch_add(1, Relaxed);
+                Err(Error::NoConnection(self.acquire_timeout))
+            }
         }
     }
 
@@ -120,6 +128,11 @@ impl Db {
             in_use: metrics.connections_in_use.load(Relaxed),
             idle: metrics.connections_in_pool.load(Relaxed),
         }
+    }
+
+    /// How often a request waited in vain.
+    pub(crate) fn acquire_timeouts(&self) -> u64 {
+        self.timeouts.load(Relaxed)
     }
 
     /// Says good-bye to the server.

@@ -7,10 +7,12 @@ mod accepted;
 mod account;
 mod admin;
 mod auth;
+mod bounds;
 mod error;
 mod extract;
 mod health;
 mod jobs;
+mod metrics;
 mod observe;
 mod openapi;
 #[cfg(test)]
@@ -24,6 +26,7 @@ pub(crate) use openapi::document;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, header};
 use axum::middleware;
 use tokio::net::TcpListener;
@@ -39,6 +42,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     surround(
         Router::new()
             .merge(health)
+            .merge(metrics::routes())
             .merge(resources)
             .merge(openapi::route(document)),
         app,
@@ -49,24 +53,31 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
 pub(crate) fn health_alone(app: &Arc<App>) -> Router {
     let (root, _) = health::routes().split_for_parts();
     let (below, _) = health::routes().split_for_parts();
-    surround(root.nest("/api", below), app)
+    surround(root.merge(metrics::routes()).nest("/api", below), app)
 }
 
 /// What every request passes.
 fn surround(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
-    routes
+    let router = routes
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::wrong_method)
+        .layer(DefaultBodyLimit::max(app.limits.body_bytes))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
+            bounds::in_time,
+        ))
+        .layer(bounds::cors(&app.limits))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
             HeaderValue::from_static("no-store"),
-        ))
-        .layer(SetResponseHeaderLayer::overriding(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        ))
+        ));
+    bounds::SECURITY_HEADERS
+        .into_iter()
+        .fold(router, |router, (name, value)| {
+            router.layer(SetResponseHeaderLayer::if_not_present(name, value))
+        })
         .layer(middleware::from_fn_with_state(
-            Arc::clone(&app.lifecycle),
+            Arc::clone(app),
             observe::request,
         ))
         .with_state(Arc::clone(app))

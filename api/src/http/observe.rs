@@ -11,18 +11,18 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument as _;
 
-use crate::lifecycle::Lifecycle;
+use crate::state::App;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_ID: usize = 64;
 
 /// The outermost layer.
 pub(super) async fn request(
-    State(lifecycle): State<Arc<Lifecycle>>,
+    State(app): State<Arc<App>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let in_flight = lifecycle.begin_request();
+    let in_flight = app.lifecycle.begin_request();
     let began = Instant::now();
     let id = request_id(request.headers().get(&REQUEST_ID));
     let method = request.method().clone();
@@ -37,7 +37,9 @@ pub(super) async fn request(
     let span = tracing::info_span!("request", request_id = %id);
     let mut response = next.run(request).instrument(span.clone()).await;
 
-    let (status, duration_ms) = (response.status().as_u16(), milliseconds(began.elapsed()));
+    let took = began.elapsed();
+    let (status, duration_ms) = (response.status().as_u16(), milliseconds(took));
+    app.metrics.request(&method, route.as_deref(), status, took);
     let route = route.as_deref().unwrap_or("-");
     span.in_scope(|| {
         // Every replica is asked for its health several times a second.

@@ -46,8 +46,8 @@ pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
             .merge(health::routes())
             .merge(auth::routes())
             .merge(account::routes())
-            .merge(admin::routes())
-            .merge(jobs::routes()),
+            .merge(jobs::routes())
+            .nest("/admin", admin::routes()),
     )
 }
 

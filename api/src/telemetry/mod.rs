@@ -4,8 +4,10 @@
 //! secret, a token, a password or the body of a request.
 
 mod events;
+mod metrics;
 
 pub(crate) use events::Events;
+pub(crate) use metrics::Metrics;
 
 use tracing_subscriber::EnvFilter;
 

@@ -7,6 +7,14 @@ use serde_json::{Value, json};
 use crate::support::{Database, Launch, Replica, shipped_migrations};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
+const ADMIN_CREATE: [&str; 6] = [
+    "admin",
+    "create",
+    "--user-name",
+    "marie",
+    "--email",
+    "marie@example.org",
+];
 const SITE: &str = "http://localhost:8080";
 
 /// One replica and its address.
@@ -14,7 +22,7 @@ pub(crate) struct TestApp {
     db: Database,
     address: String,
     client: reqwest::Client,
-    _replica: Replica,
+    replica: Replica,
     _data_dir: tempfile::TempDir,
 }
 
@@ -50,8 +58,18 @@ impl TestApp {
     }
 
     pub(crate) async fn with(db: &Database, name: &str, variables: &[(&str, &str)]) -> Self {
+        Self::behind(db, &db.url(), name, variables).await
+    }
+
+    /// With its database at this address.
+    pub(crate) async fn behind(
+        db: &Database,
+        url: &str,
+        name: &str,
+        variables: &[(&str, &str)],
+    ) -> Self {
         let data_dir = tempfile::tempdir().expect("a directory");
-        let mut launch = Launch::serve(name, &db.url(), data_dir.path(), shipped_migrations())
+        let mut launch = Launch::serve(name, url, data_dir.path(), shipped_migrations())
             .set("SYSNDD_PUBLIC_URL", SITE)
             .set("SYSNDD_BIND", "127.0.0.1:0");
         for (variable, value) in variables {
@@ -63,7 +81,7 @@ impl TestApp {
             db: db.clone(),
             address: format!("http://{}", replica.address().await),
             client: reqwest::Client::new(),
-            _replica: replica,
+            replica,
             _data_dir: data_dir,
         }
     }
@@ -106,10 +124,20 @@ impl TestApp {
         }
     }
 
+    /// What the process wrote so far.
+    pub(crate) fn log(&self) -> String {
+        self.replica.output()
+    }
+
+    /// A request that is put together by the test.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client
+            .request(method, format!("{}{path}", self.address))
+    }
+
     /// Makes an administrator as whoever runs the site does; signs them in.
     pub(crate) async fn administrator(&self) -> As {
-        let launch = Launch::new(&["admin", "create", "--user-name", "marie"])
-            .argument("--email=marie@example.org")
+        let launch = Launch::new(&ADMIN_CREATE)
             .set("SYSNDD_DATABASE_URL", self.db.url())
             .set("SYSNDD_ADMIN_PASSWORD", PASSWORD);
         let (status, _, stderr) = launch.start().end().await;

@@ -5,9 +5,13 @@ mod account;
 mod admin;
 mod app;
 mod auth;
+mod bounds;
 mod jobs;
+mod logs;
 mod mail;
 mod mailbox;
+mod metrics;
+mod openapi;
 #[path = "../process/support/mod.rs"]
 #[expect(
     dead_code,

@@ -18,8 +18,9 @@ use super::{
 use crate::{
     error::Error,
     exit::Exit,
+    notify::{self, Ended, Notice},
     observe::Observed,
-    plan::{self, Images, Plan, ResolvedImage, UpIntent, Wish},
+    plan::{self, History, Images, Plan, ResolvedImage, UpIntent, Wish},
     release::{self, Manifest, Outcome, Turn, Why},
 };
 use record::{forget_old, manifest};
@@ -91,6 +92,7 @@ pub(super) async fn deploy(
     refuse_unwritable_mounts(session, &observed)?;
     let image = image_for_lock(session).await?;
     let (engine, stack) = (&session.engine, &session.stack);
+    let began_at = Utc::now();
     let mut turn = Turn::take(engine, stack, &image, &order.command).await?;
     let done = in_turn(session, order, &mut turn, interrupt).await;
     let (outcome, reason) = match &done {
@@ -100,13 +102,39 @@ pub(super) async fn deploy(
             (unfinished.outcome.clone(), first_line.map(str::to_owned))
         }
     };
-    let ended = turn.end(outcome, reason).await;
+    let release = turn.release().cloned();
+    let ended = turn.end(outcome.clone(), reason.clone()).await;
+    if !matches!(&done, Ok(plan) if plan.is_empty()) {
+        let ended = Ended {
+            project: &stack.project,
+            why: &order.why,
+            outcome: &outcome,
+            release: release.as_ref(),
+            command: &order.command,
+            message: order.message.as_deref(),
+            began_at,
+            reason: reason.as_deref(),
+        };
+        tell(session, &ended).await;
+    }
     match done {
         Ok(plan) => {
             ended?;
             Ok(plan)
         }
         Err(unfinished) => Err(unfinished.error),
+    }
+}
+
+/// Tells who asked to be told. That it does not arrive is worth a note, and nothing more.
+async fn tell(session: &Session, ended: &Ended<'_>) {
+    let Some(notify) = &session.stack.notify else {
+        return;
+    };
+    if let Err(cause) = notify::post(notify, &Notice::of(ended)).await {
+        session
+            .printer
+            .note(format!("[notify] webhook was not told: {cause}"));
     }
 }
 
@@ -119,14 +147,15 @@ async fn nothing_to_do(
     let ImageSource::Here(BuildMode::Changed | BuildMode::Never) = order.images else {
         return Ok(None);
     };
-    let plan = plan_with_what_is_there(session, order, observed);
+    let images = images_that_are_there(session, order);
     let state = async { Ok(release::read_state(&session.engine, &session.stack).await?) };
-    let (plan, state) = match tokio::try_join!(plan, state) {
+    let (images, state) = match tokio::try_join!(images, state) {
         Ok(found) => found,
         // What is missing is made by the deployment itself.
         Err(error) if error.exit != Exit::EngineUnreachable => return Ok(None),
         Err(error) => return Err(error),
     };
+    let plan = shown_plan(session, order, observed, &images, release::history(&state))?;
     let recorded = observed
         .release()
         .is_some_and(|release| state.releases.contains_key(release));
@@ -137,27 +166,43 @@ async fn nothing_to_do(
 /// The plan of an order, from what is there; nothing is built, pulled or changed.
 pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Error> {
     session.refuse_compose().await?;
-    let observed = session.observe().await?;
-    plan_with_what_is_there(session, order, &observed).await
+    let stack = &session.stack;
+    let history = async {
+        if stack.hooks.is_empty() && stack.deploy.pre_deploy_backup.is_none() {
+            return Ok(History::default());
+        }
+        let state = release::read_state(&session.engine, stack).await?;
+        Ok(release::history(&state))
+    };
+    let images = images_that_are_there(session, order);
+    let (observed, images, history) = tokio::try_join!(session.observe(), images, history)?;
+    shown_plan(session, order, &observed, &images, history)
 }
 
-async fn plan_with_what_is_there(
+async fn images_that_are_there(session: &Session, order: &Order) -> Result<Images, Error> {
+    match &order.images {
+        ImageSource::Here(_) => images::present(session).await,
+        ImageSource::Recorded(manifest) => recorded_images(session, manifest).await,
+    }
+}
+
+/// A plan that is not carried out.
+fn shown_plan(
     session: &Session,
     order: &Order,
     observed: &Observed,
+    images: &Images,
+    history: History,
 ) -> Result<Plan, Error> {
-    let images = match &order.images {
-        ImageSource::Here(_) => images::present(session).await?,
-        ImageSource::Recorded(manifest) => recorded_images(session, manifest).await?,
-    };
     let intent = UpIntent {
         now: Utc::now(),
         run: String::new(),
         wish: order.wish.clone(),
         edge_template: edge_template(session, order)?,
         resume: None,
+        history,
     };
-    Ok(plan::up(&session.stack, &images, observed, &intent))
+    Ok(plan::up(&session.stack, images, observed, &intent))
 }
 
 fn edge_template(session: &Session, order: &Order) -> Result<String, Error> {
@@ -196,6 +241,7 @@ async fn in_turn(
         wish: order.wish.clone(),
         edge_template: edge_template.clone(),
         resume: interrupted.as_ref().and_then(|run| run.to.clone()),
+        history: release::history(turn.state()),
     };
     let plan = plan::up(&session.stack, &images, &observed, &intent);
     refuse_lost_data(&plan)?;
@@ -222,6 +268,9 @@ async fn in_turn(
     match done {
         Ok(()) => {
             if let Some(mut manifest) = manifest {
+                // What a run that was cut off made is older than what the release wrote.
+                manifest.restore_point = release::backup_of(turn.state(), &manifest.id)
+                    .or_else(|| record.restore_point());
                 manifest.migration_head = record.migration_head().or_else(|| {
                     let newest = turn.state().newest();
                     newest.and_then(|manifest| manifest.migration_head.clone())
@@ -235,7 +284,13 @@ async fn in_turn(
             Ok(plan)
         }
         Err(failure) => {
-            let unfinished = take_back(session, turn, &plan, &failure, &before, &record).await;
+            let mut unfinished = take_back(session, turn, &plan, &failure, &before, &record).await;
+            if let Some(point) = record.restore_point() {
+                let backup = point.backup;
+                unfinished.error = unfinished
+                    .error
+                    .with_more(format!("a backup was made before: {backup}"));
+            }
             if let (Some(run), Outcome::Undone) = (&interrupted, &unfinished.outcome) {
                 turn.close_interrupted(run, false).await?;
             }

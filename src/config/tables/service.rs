@@ -177,7 +177,7 @@ fn image(t: &mut Table<'_, '_>) -> ImageSource {
 }
 
 /// The values of variables whose names say that they are secrets, hidden.
-fn without_secrets(environment: BTreeMap<String, Text>) -> BTreeMap<String, Text> {
+pub(super) fn without_secrets(environment: BTreeMap<String, Text>) -> BTreeMap<String, Text> {
     environment
         .into_iter()
         .map(|(name, value)| {
@@ -214,7 +214,7 @@ fn events() -> impl Shape<Out = BTreeMap<String, String>> {
     map(grammar::event, grammar::EVENT_PATTERN, regex)
 }
 
-fn user() -> impl Shape<Out = String> {
+pub(super) fn user() -> impl Shape<Out = String> {
     let number = then(integer(0..=u32::MAX.into()), |uid: u32, _, _| {
         Some(uid.to_string())
     });

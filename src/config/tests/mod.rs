@@ -15,11 +15,12 @@ use super::{environment::Caller, *};
 /// The file that the project ships.
 const SHIPPED: &str = include_str!("../../../sysndd.toml");
 
-/// What the shipped file needs.
-const SECRETS: [(&str, &str); 3] = [
+/// What the shipped file needs, and an address that is one.
+const SECRETS: [(&str, &str); 4] = [
     ("DB_PASSWORD", "hunter2"),
     ("DB_ROOT_PASSWORD", "correct-horse"),
     ("SECRET_KEY", "battery-staple"),
+    ("DEPLOY_WEBHOOK", "https://chat.example.org/hunter2"),
 ];
 
 /// An environment of these variables alone.

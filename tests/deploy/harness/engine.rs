@@ -260,6 +260,17 @@ impl Engine {
             .unwrap_or_else(|| panic!("no image has the label {label}"))
     }
 
+    /// Removes the images that bear this project's name.
+    pub(crate) async fn remove_images(&self, project: &str) {
+        let filters = HashMap::from([("label".to_owned(), vec![format!("{PROJECT}={project}")])]);
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        for image in self.0.list_images(Some(options)).await.expect("images") {
+            let options = RemoveImageOptionsBuilder::new().force(true).build();
+            // One that is the parent of another goes with it.
+            let _ = self.0.remove_image(&image.id, Some(options), None).await;
+        }
+    }
+
     /// Makes an image of a container as it is; the answer is its ID.
     pub(crate) async fn commit(&self, container: &str, change: &str) -> Image {
         let options = CommitContainerOptionsBuilder::new()

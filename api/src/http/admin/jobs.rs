@@ -57,7 +57,7 @@ struct Page {
 }
 
 /// All jobs, the latest first
-#[utoipa::path(get, path = "/admin/jobs", tag = "admin: jobs", params(Wanted),
+#[utoipa::path(get, path = "/jobs", tag = "admin: jobs", params(Wanted),
     security(("session" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "One page", body = Page),
@@ -91,7 +91,7 @@ async fn list(
 ///
 /// One that waits is cancelled at once. One that runs stops at its next good moment, unless it
 /// succeeds before; ask again.
-#[utoipa::path(post, path = "/admin/jobs/{job_id}/cancel", tag = "admin: jobs",
+#[utoipa::path(post, path = "/jobs/{job_id}/cancel", tag = "admin: jobs",
     params(("job_id" = u64, Path, description = "The job")),
     security(("session" = []), ("bearer" = [])),
     responses(
@@ -117,7 +117,7 @@ async fn cancel(
 }
 
 /// Try a job again that failed or was cancelled
-#[utoipa::path(post, path = "/admin/jobs/{job_id}/retry", tag = "admin: jobs",
+#[utoipa::path(post, path = "/jobs/{job_id}/retry", tag = "admin: jobs",
     params(("job_id" = u64, Path, description = "The job")),
     security(("session" = []), ("bearer" = [])),
     responses(

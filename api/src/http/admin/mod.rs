@@ -1,4 +1,4 @@
-//! `/api/admin`: for administrators.
+//! `/api/admin`: what only administrators may see and do.
 
 mod jobs;
 mod smtp;

@@ -44,7 +44,7 @@ struct Test {
 }
 
 /// Talk with the mail server up to the sign-in, and say how each step went
-#[utoipa::path(get, path = "/admin/smtp/test", tag = "admin: mail",
+#[utoipa::path(get, path = "/smtp/test", tag = "admin: mail",
     security(("session" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "How it went, also when it did not go well", body = Talk),
@@ -66,7 +66,7 @@ async fn talk(State(app): State<Arc<App>>, _admin: Administrator) -> Answer<Json
 }
 
 /// Send a test letter
-#[utoipa::path(post, path = "/admin/smtp/test", tag = "admin: mail", request_body = Test,
+#[utoipa::path(post, path = "/smtp/test", tag = "admin: mail", request_body = Test,
     security(("session" = []), ("bearer" = [])),
     responses(
         (status = 202, description = "It waits to be sent; `Location` says where to ask", body = Report),

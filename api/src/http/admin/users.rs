@@ -88,7 +88,7 @@ const COLUMNS: &str = "user_id, user_name, email, first_name, family_name, orcid
      IF(locked_until > UTC_TIMESTAMP(6), locked_until, NULL) AS resting_until, created_at, confirmed_at";
 
 /// Accounts, newest first
-#[utoipa::path(get, path = "/admin/users", tag = "admin: users", params(Which),
+#[utoipa::path(get, path = "/users", tag = "admin: users", params(Which),
     security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "A page of them", body = Users),
     (status = 401, description = "Nobody is signed in", body = Problem),
@@ -140,7 +140,7 @@ fn begins_with(text: &str) -> String {
 }
 
 /// One account
-#[utoipa::path(get, path = "/admin/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
+#[utoipa::path(get, path = "/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
     security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "The account", body = User),
     (status = 401, description = "Nobody is signed in", body = Problem),
@@ -160,7 +160,7 @@ async fn show(
 ///
 /// Takes effect with the next request of whoever it is about. Nobody changes their own account
 /// here, so that there is always an administrator.
-#[utoipa::path(patch, path = "/admin/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
+#[utoipa::path(patch, path = "/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
     request_body = Change, security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "The account as it is now", body = User),
     (status = 401, description = "Nobody is signed in", body = Problem),
@@ -213,7 +213,7 @@ async fn change(
 /// Let an account sign in again at once
 ///
 /// Forgets the wrong passwords that made it rest.
-#[utoipa::path(post, path = "/admin/users/{user_id}/unlock", tag = "admin: users", params(("user_id" = u64, Path)),
+#[utoipa::path(post, path = "/users/{user_id}/unlock", tag = "admin: users", params(("user_id" = u64, Path)),
     security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "The account as it is now", body = User),
     (status = 401, description = "Nobody is signed in", body = Problem),

@@ -90,6 +90,7 @@ async fn log_in(State(app): State<Arc<App>>, Json(login): Json<LogIn>) -> Answer
     accounts::forget_wrong_passwords(&mut tx, found.user_id).await?;
     let session = open_session(&mut tx, &app.accounts, found.user_id).await?;
     tx.commit().await?;
+    app.metrics.signed_in();
     Ok(answer(&app, session, login.keep))
 }
 
@@ -99,6 +100,7 @@ async fn refuse(app: &App, user_name: &str) -> Answer<Response> {
     if let Some(found) = accounts::credentials(&mut conn, user_name).await? {
         accounts::count_wrong_password(&mut conn, found.user_id).await?;
     }
+    app.metrics.sign_in_refused();
     Err(ApiError::Unauthenticated {
         detail: Guesses::refusal().into(),
     })

@@ -64,11 +64,6 @@ impl Launch {
             .set("SYSNDD_MIGRATIONS_DIR", migrations)
     }
 
-    pub(crate) fn argument(mut self, argument: &str) -> Self {
-        self.command.arg(argument);
-        self
-    }
-
     pub(crate) fn set(mut self, variable: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(variable, value);
         self
@@ -180,7 +175,8 @@ impl Replica {
         (status.expect("it ran"), stdout, stderr.join("\n"))
     }
 
-    fn output(&self) -> String {
+    /// What it wrote so far.
+    pub(crate) fn output(&self) -> String {
         [self.stdout.all(), self.stderr.all()].concat().join("\n")
     }
 

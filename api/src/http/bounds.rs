@@ -1,0 +1,59 @@
+//! What bounds every request: its time, the length of its body, who may read the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::anyhow;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::ApiError;
+use crate::config::Limits;
+use crate::state::App;
+
+/// How long a browser may remember what another site's page is allowed.
+const REMEMBERED: Duration = Duration::from_mins(10);
+
+/// An answer that does not come in time is 503: something that we need hangs, and the client is
+/// better told than left waiting. Work on the database is rolled back.
+pub(super) async fn in_time(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let limit = app.limits.timeout;
+    match tokio::time::timeout(limit, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => ApiError::Unavailable {
+            what: "something that the server needs",
+            cause: anyhow!("no answer within {limit:?}"),
+        }
+        .into_response(),
+    }
+}
+
+/// Pages of the named sites may read what anybody may read; no cookie comes with their requests.
+pub(super) fn cors(limits: &Limits) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(limits.origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+        .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER])
+        .max_age(REMEMBERED)
+}
+
+/// For answers that are read by programs: no browser is to guess, frame, or run anything.
+pub(super) const SECURITY_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    ),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    ),
+    (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (
+        header::REFERRER_POLICY,
+        HeaderValue::from_static("no-referrer"),
+    ),
+];

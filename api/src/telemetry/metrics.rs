@@ -1,0 +1,198 @@
+//! What this replica counts, in the OpenMetrics text that Prometheus reads.
+//!
+//! A registry for each `App`, so that tests do not share one. What can be looked at when it is
+//! asked for (the pool, what is in flight) is not counted along.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::Method;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::config::Identity;
+use crate::db::Db;
+use crate::lifecycle::Lifecycle;
+
+/// Seconds. The goals (50 ms, 500 ms) are bounds, so that they can be read off.
+const BUCKETS: [f64; 11] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+];
+
+/// What is counted as it happens.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Request, Histogram, fn() -> Histogram>,
+    sign_ins: Family<SignIn, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: &'static str,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SignIn {
+    outcome: &'static str,
+}
+
+impl Metrics {
+    pub(crate) fn new(identity: &Identity, db: &Db, lifecycle: &Arc<Lifecycle>) -> Self {
+        let mut registry = Registry::with_prefix("sysndd");
+        let release = identity.release.as_ref().map(ToString::to_string);
+        registry.register(
+            "build",
+            "Version, release and name of this replica",
+            Info::new([
+                ("version", env!("CARGO_PKG_VERSION").to_owned()),
+                ("release", release.unwrap_or_default()),
+                ("replica", identity.replica.to_string()),
+            ]),
+        );
+        let requests = Family::new_with_constructor(histogram as fn() -> Histogram);
+        registry.register_with_unit(
+            "http_request_duration",
+            "From the head of a request to the head of its answer, by route",
+            Unit::Seconds,
+            requests.clone(),
+        );
+        let sign_ins = Family::default();
+        registry.register(
+            "sign_ins",
+            "Attempts to sign in, by outcome",
+            sign_ins.clone(),
+        );
+        registry.register_collector(Box::new(Now {
+            db: db.clone(),
+            lifecycle: Arc::clone(lifecycle),
+        }));
+        Self {
+            registry,
+            requests,
+            sign_ins,
+        }
+    }
+
+    /// An answered request. `route` is the pattern, never the path: paths have no end.
+    pub(crate) fn request(
+        &self,
+        method: &Method,
+        route: Option<&str>,
+        status: u16,
+        took: Duration,
+    ) {
+        let request = Request {
+            method: known(method),
+            route: route.unwrap_or("none").to_owned(),
+            status,
+        };
+        self.requests
+            .get_or_create(&request)
+            .observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn signed_in(&self) {
+        self.sign_in("accepted");
+    }
+
+    pub(crate) fn sign_in_refused(&self) {
+        self.sign_in("refused");
+    }
+
+    fn sign_in(&self, outcome: &'static str) {
+        self.sign_ins.get_or_create(&SignIn { outcome }).inc();
+    }
+
+    /// All of it, as text.
+    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+fn histogram() -> Histogram {
+    Histogram::new(BUCKETS)
+}
+
+/// Clients may invent methods; each would be a series for ever.
+fn known(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
+}
+
+/// What is looked at when somebody asks.
+#[derive(Debug)]
+struct Now {
+    db: Db,
+    lifecycle: Arc<Lifecycle>,
+}
+
+impl Collector for Now {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let usage = self.db.usage();
+        for (name, help, value) in [
+            (
+                "db_pool_connections_max",
+                "Connections that requests of this replica may hold at once",
+                usage.max,
+            ),
+            (
+                "db_pool_connections_in_use",
+                "Connections that are held now",
+                usage.in_use,
+            ),
+            (
+                "db_pool_connections_idle",
+                "Open connections that nobody holds",
+                usage.idle,
+            ),
+            (
+                "http_requests_in_flight",
+                "Requests that are being answered now, this one too",
+                self.lifecycle.in_flight(),
+            ),
+        ] {
+            gauge(&mut encoder, name, help, value)?;
+        }
+        let timeouts = self.db.acquire_timeouts();
+        let counter = prometheus_client::metrics::counter::ConstCounter::new(timeouts);
+        let encoder = encoder.encode_descriptor(
+            "db_pool_timeouts",
+            "Requests that waited in vain for a connection",
+            None,
+            counter.metric_type(),
+        )?;
+        counter.encode(encoder)
+    }
+}
+
+fn gauge(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    value: usize,
+) -> Result<(), fmt::Error> {
+    let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
+    let encoder = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
+    gauge.encode(encoder)
+}
