@@ -68,9 +68,9 @@ impl Post {
         self.seen.borrow().clone()
     }
 
-    /// Goes through all steps up to the sign-in, and says how each went.
-    pub(crate) async fn try_out(&self) -> Option<Vec<Step>> {
-        let mut talk = Talk::new(self.smtp.as_ref()?, &self.hello);
+    /// Goes through all steps up to the sign-in, within this time, and says how each went.
+    pub(crate) async fn try_out(&self, limit: Duration) -> Option<Vec<Step>> {
+        let mut talk = Talk::new(self.smtp.as_ref()?, &self.hello).within(limit);
         if let Ok(mut connection) = talk.open().await
             && talk.sign_in(&mut connection).await.is_ok()
         {

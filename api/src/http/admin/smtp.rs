@@ -53,7 +53,9 @@ struct Test {
         (status = 503, description = "Mail is not set up, or the database does not answer", body = Problem),
     ))]
 async fn talk(State(app): State<Arc<App>>, _admin: Administrator) -> Answer<Json<Talk>> {
-    let (Some(smtp), Some(steps)) = (app.mail.smtp(), app.mail.try_out().await) else {
+    // A server that hangs is to be reported before the request itself is given up.
+    let limit = app.limits.timeout.mul_f64(0.75);
+    let (Some(smtp), Some(steps)) = (app.mail.smtp(), app.mail.try_out(limit).await) else {
         return Err(off());
     };
     Ok(Json(Talk {

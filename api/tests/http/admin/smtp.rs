@@ -5,7 +5,7 @@ use crate::app::TestApp;
 use crate::jobs::becomes;
 use crate::mail::{address, app_sending_by};
 use crate::mailbox::{Mailbox, smtp};
-use crate::support::with_database;
+use crate::support::{Proxy, Traffic, with_database};
 
 const PATH: &str = "/api/admin/smtp/test";
 
@@ -51,6 +51,28 @@ async fn an_administrator_sees_each_step_and_sends_a_letter() {
         app.post(&pierre, PATH, json!({ "to": to }))
             .await
             .is_problem(403, "administrators");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL and a mail catcher"]
+async fn a_server_that_hangs_is_reported_at_the_step_where_it_does() {
+    with_database(async |db| {
+        let proxy = Proxy::to(smtp()).await;
+        proxy.set(Traffic::Vanishes);
+        let app = app_sending_by(&db, &proxy.host()).await;
+        let admin = app.administrator().await;
+        let talk = app.get(&admin, PATH).await;
+        assert_eq!(talk.status, StatusCode::OK, "{talk:?}");
+        let steps = talk.body["steps"].as_array().expect("a list");
+        assert_eq!(
+            (steps.len(), &steps[0]["ok"]),
+            (2, &true.into()),
+            "{talk:?}"
+        );
+        let error = steps[1]["error"].as_str().expect("text");
+        assert!(error.starts_with("ehlo: no answer within"), "{error}");
     })
     .await;
 }
