@@ -134,6 +134,61 @@ impl Drop for TestDatabase<'_> {
     }
 }
 
+/// A real mail catcher for tests, run by the project's own program and removed with this value.
+pub(crate) struct TestMail<'a> {
+    deploy: &'a Deploy,
+    project: String,
+    /// Host and port that take mail.
+    pub(crate) smtp: String,
+    /// Where the mail can be read.
+    pub(crate) mailbox: String,
+}
+
+const MAIL_STACK: &str = "tests/stacks/mail.toml";
+
+impl<'a> TestMail<'a> {
+    pub(crate) fn start(deploy: &'a Deploy) -> anyhow::Result<Self> {
+        let project = format!("sysndd-test-mail-{}", std::process::id());
+        let mut mail = Self {
+            deploy,
+            project,
+            smtp: String::new(),
+            mailbox: String::new(),
+        };
+        let status = mail.call(&["up"])?;
+        let ports = &status["services"][0]["replicas"][0]["ports"];
+        let host = |container: u64| {
+            let mut ports = ports.as_array().into_iter().flatten();
+            ports
+                .find(|port| port["container"] == container)
+                .and_then(|port| port["host"].as_u64())
+                .with_context(|| {
+                    format!("the mail catcher publishes no port {container}: {status}")
+                })
+        };
+        mail.smtp = format!("127.0.0.1:{}", host(1025)?);
+        mail.mailbox = format!("http://127.0.0.1:{}", host(8025)?);
+        Ok(mail)
+    }
+
+    fn call(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let mut command = self.deploy.command(&["--config", MAIL_STACK, "--project"]);
+        command
+            .arg(&self.project)
+            .args(arguments)
+            .args(["--format", "json"]);
+        Ok(serde_json::from_slice(&capture(&mut command)?)?)
+    }
+}
+
+impl Drop for TestMail<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.call(&["down", "--volumes"]) {
+            crate::command::say(format!("the mail catcher could not be removed: {error:#}"));
+        }
+    }
+}
+
 fn published_port(status: &Value) -> Option<u64> {
     let replica = status.get("services")?.get(0)?.get("replicas")?.get(0)?;
     replica.get("ports")?.get(0)?.get("host")?.as_u64()

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::{
     command::{cargo, print, program, root, run, say},
-    deploy::{Deploy, SECRETS, TestDatabase},
+    deploy::{Deploy, SECRETS, TestDatabase, TestMail},
     drill::{Jobs, Migrate},
 };
 
@@ -26,7 +26,7 @@ enum Part {
     Unit,
     /// Frontend: types, lints, unit tests
     Frontend,
-    /// Against a real MySQL
+    /// Against a real MySQL and a real mail catcher
     Database,
     /// Appliers of migrations and workers that die
     Drill,
@@ -114,8 +114,9 @@ fn lint() -> anyhow::Result<()> {
 
 fn database(deploy: &Deploy) -> anyhow::Result<()> {
     let database = TestDatabase::start(deploy)?;
+    let mail = TestMail::start(deploy)?;
     run(
-        "tests against a real MySQL",
+        "tests against a real MySQL and a real mail catcher",
         cargo()
             .args([
                 "test",
@@ -127,7 +128,9 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
             ])
             .args(["--", "--ignored"])
             .env("SYSNDD_TEST_MYSQL", &database.url)
-            .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client),
+            .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client)
+            .env("SYSNDD_TEST_SMTP", &mail.smtp)
+            .env("SYSNDD_TEST_MAILBOX", &mail.mailbox),
     )?;
     Ok(())
 }

@@ -26,14 +26,14 @@ const LEASE: &str = "2s";
 const GRACE: &str = "600ms";
 const LONGEST_PAUSE_MS: u64 = 250;
 /// No job may stand still for longer, whatever happens around it.
-const STANDSTILL: Duration = Duration::from_secs(60);
+const STANDSTILL: Duration = Duration::from_mins(1);
 
 /// Jobs while the replicas that run them are killed and drained at random.
 #[derive(clap::Args)]
 pub(crate) struct Jobs {
     /// How many
-    #[arg(long, default_value_t = 1000)]
-    jobs: u32,
+    #[arg(long = "jobs", default_value_t = 1000)]
+    count: u32,
     /// Replicas that run them; every other one does nothing else
     #[arg(long, default_value_t = 4)]
     replicas: usize,
@@ -63,7 +63,7 @@ impl Jobs {
     /// What the test command runs.
     pub(crate) fn small() -> Self {
         Self {
-            jobs: 60,
+            count: 60,
             replicas: 3,
             seed: None,
         }
@@ -109,7 +109,7 @@ impl Jobs {
         let mut replicas = (0..self.replicas)
             .map(|number| Replica::start(number, binary, &url, logs))
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let tally = self.disturb(&mut random, database, &mut replicas)?;
+        let tally = Self::disturb(&mut random, database, &mut replicas)?;
         let took = began.elapsed();
         for replica in &mut replicas {
             replica.terminate()?;
@@ -120,7 +120,7 @@ impl Jobs {
         print(format!(
             "{} jobs on {} replicas in {:.0} s, {} of them killed and {} drained on the way: none lost, \
              each took effect once; {given_back} given back, {taken_over} taken over from the dead",
-            self.jobs,
+            self.count,
             self.replicas,
             took.as_secs_f64(),
             tally.killed,
@@ -130,7 +130,7 @@ impl Jobs {
     }
 
     fn enqueue(&self, database: &TestDatabase<'_>, random: &mut Random) -> anyhow::Result<()> {
-        let jobs: Vec<String> = (0..self.jobs)
+        let jobs: Vec<String> = (0..self.count)
             .map(|_| {
                 let pause = random.below(LONGEST_PAUSE_MS);
                 format!("('drill.count', '{{\"pause_ms\": {pause}}}', 1000)")
@@ -151,7 +151,6 @@ impl Jobs {
 
     /// Ends one replica after the other, one way or another, until no job is left.
     fn disturb(
-        &self,
         random: &mut Random,
         database: &TestDatabase<'_>,
         replicas: &mut [Replica<'_>],
@@ -196,7 +195,7 @@ impl Jobs {
             DATABASE,
             "SELECT status, COUNT(*) FROM jobs WHERE kind = 'drill.count' GROUP BY status",
         )?;
-        let expected = format!("succeeded\t{}", self.jobs);
+        let expected = format!("succeeded\t{}", self.count);
         if states.trim() != expected {
             bail!("the jobs stand like this: {states:?}, and not {expected:?}");
         }
@@ -204,7 +203,7 @@ impl Jobs {
             DATABASE,
             "SELECT COUNT(*), COUNT(DISTINCT job_id) FROM drill_effects",
         )?;
-        let expected = format!("{0}\t{0}", self.jobs);
+        let expected = format!("{0}\t{0}", self.count);
         if effects.trim() != expected {
             bail!("effects, and jobs that had one: {effects:?}, and not {expected:?}");
         }
@@ -219,7 +218,11 @@ impl<'a> Replica<'a> {
         url: &'a str,
         logs: &'a Path,
     ) -> anyhow::Result<Self> {
-        let role = if number % 2 == 0 { "serve" } else { "worker" };
+        let role = if number.is_multiple_of(2) {
+            "serve"
+        } else {
+            "worker"
+        };
         let name = format!("{role}-{number}");
         let process = spawn(role, &name, binary, url, logs)?;
         Ok(Self {
