@@ -142,6 +142,12 @@ pub(crate) struct TestMail<'a> {
     pub(crate) smtp: String,
     /// Where the mail can be read.
     pub(crate) mailbox: String,
+    /// Another server, which wants STARTTLS and a login.
+    pub(crate) starttls: String,
+    /// The same one, encrypted from the first byte.
+    pub(crate) tls: String,
+    /// Where the certificate of its CA is.
+    pub(crate) ca: String,
 }
 
 const MAIL_STACK: &str = "tests/stacks/mail.toml";
@@ -154,20 +160,21 @@ impl<'a> TestMail<'a> {
             project,
             smtp: String::new(),
             mailbox: String::new(),
+            starttls: String::new(),
+            tls: String::new(),
+            ca: String::new(),
         };
         let status = mail.call(&["up"])?;
-        let ports = &status["services"][0]["replicas"][0]["ports"];
-        let host = |container: u64| {
-            let mut ports = ports.as_array().into_iter().flatten();
-            ports
-                .find(|port| port["container"] == container)
-                .and_then(|port| port["host"].as_u64())
-                .with_context(|| {
-                    format!("the mail catcher publishes no port {container}: {status}")
-                })
+        let address = |port: u64| {
+            published(&status, port)
+                .map(|port| format!("127.0.0.1:{port}"))
+                .with_context(|| format!("port {port} is not published: {status}"))
         };
-        mail.smtp = format!("127.0.0.1:{}", host(1025)?);
-        mail.mailbox = format!("http://127.0.0.1:{}", host(8025)?);
+        mail.smtp = address(1025)?;
+        mail.mailbox = format!("http://{}", address(8025)?);
+        mail.starttls = address(1587)?;
+        mail.tls = address(1465)?;
+        mail.ca = format!("http://{}/ca.pem", address(8026)?);
         Ok(mail)
     }
 
@@ -187,6 +194,20 @@ impl Drop for TestMail<'_> {
             crate::command::say(format!("the mail catcher could not be removed: {error:#}"));
         }
     }
+}
+
+/// Where a port of any container of the stack is published.
+fn published(status: &Value, container: u64) -> Option<u64> {
+    let services = status.get("services")?.as_array()?.iter();
+    let replicas = services.filter_map(|service| service.get("replicas")?.as_array());
+    let mut ports = replicas
+        .flatten()
+        .filter_map(|replica| replica.get("ports")?.as_array())
+        .flatten();
+    ports
+        .find(|port| port["container"] == container)?
+        .get("host")?
+        .as_u64()
 }
 
 fn published_port(status: &Value) -> Option<u64> {

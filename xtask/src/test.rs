@@ -130,7 +130,10 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
             .env("SYSNDD_TEST_MYSQL", &database.url)
             .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client)
             .env("SYSNDD_TEST_SMTP", &mail.smtp)
-            .env("SYSNDD_TEST_MAILBOX", &mail.mailbox),
+            .env("SYSNDD_TEST_MAILBOX", &mail.mailbox)
+            .env("SYSNDD_TEST_STARTTLS", &mail.starttls)
+            .env("SYSNDD_TEST_SMTPS", &mail.tls)
+            .env("SYSNDD_TEST_SMTP_CA", &mail.ca),
     )?;
     Ok(())
 }

@@ -26,11 +26,30 @@ pub(crate) fn smtp() -> String {
     setting("SYSNDD_TEST_SMTP")
 }
 
+/// Another server, which wants encryption and a login: STARTTLS, or TLS from the first byte.
+pub(crate) fn encrypted(tls: &str) -> String {
+    setting(if tls == "tls" {
+        "SYSNDD_TEST_SMTPS"
+    } else {
+        "SYSNDD_TEST_STARTTLS"
+    })
+}
+
+/// The certificate of its CA.
+pub(crate) async fn ca() -> String {
+    let answer = reqwest::get(setting("SYSNDD_TEST_SMTP_CA")).await;
+    answer
+        .expect("answered")
+        .text()
+        .await
+        .expect("a certificate")
+}
+
 fn setting(name: &str) -> String {
     std::env::var(name).unwrap_or_else(|_| {
         panic!(
-            "{name} is not set: give a mail catcher, SYSNDD_TEST_SMTP=127.0.0.1:1025 and \
-             SYSNDD_TEST_MAILBOX=http://127.0.0.1:8025, or leave the ignored tests out"
+            "{name} is not set: bring up tests/stacks/mail.toml and give its addresses as `cargo xtask \
+             test database` does, or leave the ignored tests out"
         )
     })
 }

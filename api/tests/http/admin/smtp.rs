@@ -4,7 +4,7 @@ use serde_json::json;
 use crate::app::TestApp;
 use crate::jobs::becomes;
 use crate::mail::{address, app_sending_by};
-use crate::mailbox::{Mailbox, smtp};
+use crate::mailbox::{Mailbox, ca, encrypted, smtp};
 use crate::support::{Proxy, Traffic, with_database};
 
 const PATH: &str = "/api/admin/smtp/test";
@@ -106,6 +106,87 @@ async fn a_server_that_refuses_is_told_from_mail_that_is_off() {
             .is_problem(503, "SYSNDD_SMTP_HOST");
         let report = off.get(&admin, "/api/health/ready").await;
         assert_eq!(report.body["smtp"]["status"], "off");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL and a mail server with TLS"]
+async fn mail_leaves_encrypted_and_signed_in_and_not_otherwise() {
+    with_database(async |db| {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(file.path(), ca().await).expect("written");
+        let trusted = file.path().to_str().expect("UTF-8");
+        for (number, tls, certificates, password, steps, error) in [
+            (
+                1,
+                "starttls",
+                trusted,
+                "for-tests-only",
+                "connect ehlo starttls auth",
+                "",
+            ),
+            (2, "tls", trusted, "for-tests-only", "connect tls auth", ""),
+            (
+                3,
+                "starttls",
+                trusted,
+                "canary-wrong",
+                "connect ehlo starttls auth",
+                "auth: ",
+            ),
+            (
+                4,
+                "starttls",
+                "/dev/null",
+                "for-tests-only",
+                "connect ehlo starttls",
+                "starttls: ",
+            ),
+        ] {
+            let server = encrypted(tls);
+            let port = server.rsplit_once(':').expect("a port").1;
+            let app = TestApp::with(
+                &db,
+                &format!("api-{number}"),
+                &[
+                    ("SSL_CERT_FILE", certificates),
+                    ("SYSNDD_SMTP_HOST", "localhost"),
+                    ("SYSNDD_SMTP_PORT", port),
+                    ("SYSNDD_SMTP_TLS", tls),
+                    ("SYSNDD_SMTP_USER", "sysndd"),
+                    ("SYSNDD_SMTP_PASSWORD", password),
+                    ("SYSNDD_SMTP_FROM", "SysNDD <no-reply@sysndd.example.org>"),
+                    ("SYSNDD_LOG", "trace"),
+                ],
+            )
+            .await;
+            let admin = if number == 1 {
+                app.administrator().await
+            } else {
+                app.sign_in("marie").await
+            };
+            let talk = app.get(&admin, PATH).await;
+            let taken = talk.body["steps"].as_array().expect("a list");
+            let names: Vec<_> = taken
+                .iter()
+                .filter_map(|step| step["step"].as_str())
+                .collect();
+            assert_eq!(names.join(" "), steps, "{talk:?}");
+            assert_eq!(talk.body["ok"], error.is_empty(), "{talk:?}");
+            let last = taken[taken.len() - 1]["error"].as_str().unwrap_or_default();
+            assert!(last.starts_with(error), "{talk:?}");
+            if error.is_empty() {
+                let begun = app
+                    .post(&admin, PATH, json!({ "to": address("marie") }))
+                    .await;
+                let job_id = begun.body["job_id"].as_u64().expect("a number");
+                becomes(&app, &admin, job_id, "succeeded").await;
+            }
+            for secret in ["for-tests-only", "canary-wrong"] {
+                assert!(!app.log().contains(secret) && !talk.body.to_string().contains(secret));
+            }
+        }
     })
     .await;
 }
