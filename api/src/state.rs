@@ -29,7 +29,7 @@ pub(crate) struct App {
     pub(crate) hasher: Hasher,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
-    pub(crate) jobs: Jobs,
+    pub(crate) jobs: Arc<Jobs>,
     pub(crate) mail: Post,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
@@ -42,7 +42,8 @@ impl App {
     pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> anyhow::Result<Arc<Self>> {
         let db = Db::new(&config.database);
         let lifecycle = Arc::new(Lifecycle::new());
-        let metrics = Metrics::new(&config.identity, &db, &lifecycle);
+        let jobs = Arc::new(Jobs::new(&config.jobs));
+        let metrics = Metrics::new(&config.identity, &db, &lifecycle, &jobs);
         Ok(Arc::new(Self {
             identity: config.identity.clone(),
             started_at: Utc::now(),
@@ -54,7 +55,7 @@ impl App {
             metrics,
             accounts: config.accounts.clone(),
             hasher: Hasher::new(),
-            jobs: Jobs::new(&config.jobs),
+            jobs,
             mail: Post::new(config.smtp.clone(), &config.accounts.public_url)?,
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),

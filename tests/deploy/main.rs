@@ -18,6 +18,7 @@ mod images;
 mod interrupt;
 mod isolated;
 mod logs;
+mod mail;
 mod maintenance;
 mod migrate;
 mod notify;

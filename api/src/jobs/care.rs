@@ -96,7 +96,10 @@ pub(super) async fn fire(db: &Db) -> Result<(), db::Error> {
         moved.drop_result().await?;
         if ours {
             let job = NewJob::new(entry.kind, serde_json::json!({}))
-                .with_dedup_key(format!("schedule:{}", entry.kind));
+                .with_dedup_key(format!("schedule:{}", entry.kind))
+                .with_run_after(due.and_utc())
+                // Nobody waits for it.
+                .with_priority(10);
             let job_id = enqueue(&mut transaction, &job).await?.job_id;
             tracing::info!(job_id, kind = entry.kind, %due, "due by the clock");
         }

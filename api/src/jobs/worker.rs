@@ -43,7 +43,19 @@ async fn run_inside(app: &Arc<App>, claim: Claim) {
             tracing::warn!(duration_ms, code, error = message, "the job failed");
         }
     }
+    app.metrics.job(&claim.kind, word(&outcome));
     app.jobs.ended(matches!(outcome, Err(Failure::HandBack)));
+}
+
+/// How an attempt ended, for those who count.
+fn word(outcome: &Result<Value, Failure>) -> &'static str {
+    match outcome {
+        Ok(_) => "succeeded",
+        Err(Failure::Cancelled) => "cancelled",
+        Err(Failure::HandBack) => "given_back",
+        Err(Failure::Lost) => "lost",
+        Err(Failure::Again { .. } | Failure::Final { .. }) => "failed",
+    }
 }
 
 /// Runs the handler for as long as the job is ours.

@@ -1,5 +1,6 @@
 //! The workers of this process: how many there are, what they do, and how they come to an end.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -45,6 +46,12 @@ pub(crate) struct Jobs {
     pub(super) give_back: CancellationToken,
     finished_late: AtomicUsize,
     given_back: AtomicUsize,
+}
+
+impl fmt::Debug for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Jobs({:?})", self.report())
+    }
 }
 
 impl Jobs {

@@ -11,7 +11,7 @@ use crate::jobs::{NewJob, enqueue};
 pub(super) const KIND: &str = "mail.send";
 
 /// With the delays between, a server that does not take mail has about two hours to come back.
-const MAX_ATTEMPTS: u16 = 12;
+const MAX_ATTEMPTS: u16 = 18;
 
 /// A letter, and who gets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -68,9 +68,9 @@ impl Post {
         self.seen.borrow().clone()
     }
 
-    /// Goes through all steps up to the sign-in, and says how each went.
-    pub(crate) async fn try_out(&self) -> Option<Vec<Step>> {
-        let mut talk = Talk::new(self.smtp.as_ref()?, &self.hello);
+    /// Goes through all steps up to the sign-in, within this time, and says how each went.
+    pub(crate) async fn try_out(&self, limit: Duration) -> Option<Vec<Step>> {
+        let mut talk = Talk::new(self.smtp.as_ref()?, &self.hello).within(limit);
         if let Ok(mut connection) = talk.open().await
             && talk.sign_in(&mut connection).await.is_ok()
         {
@@ -83,11 +83,20 @@ impl Post {
         self.texts.render(name, facts)
     }
 
+    /// Goes as far as a letter can be handed over.
+    pub(super) async fn connect(&self, smtp: &Smtp) -> Result<AsyncSmtpConnection, Trouble> {
+        let mut talk = Talk::new(smtp, &self.hello);
+        let mut connection = talk.open().await?;
+        talk.sign_in(&mut connection).await?;
+        Ok(connection)
+    }
+
     /// Hands a letter to the server. The same number gives the same `Message-ID`, by which those
     /// who get it twice know it for one.
     pub(super) async fn send(
         &self,
         smtp: &Smtp,
+        mut connection: AsyncSmtpConnection,
         to: Mailbox,
         text: Text,
         number: u64,
@@ -104,10 +113,9 @@ impl Post {
             ))
             .multipart(MultiPart::alternative_plain_html(text.plain, text.html))
             .map_err(Undelivered::Letter)?;
-        let mut talk = Talk::new(smtp, &self.hello);
-        let mut connection = talk.open().await?;
-        talk.sign_in(&mut connection).await?;
-        talk.send(&mut connection, &message).await?;
+        Talk::new(smtp, &self.hello)
+            .send(&mut connection, &message)
+            .await?;
         say_goodbye(connection);
         Ok(message_id)
     }

@@ -41,6 +41,12 @@ impl Handler for Letter {
                 "no mail is sent from here: SYSNDD_SMTP_HOST is not set",
             ));
         };
+        // A token's time begins when it is made: not before the letter can leave.
+        let connection = app
+            .mail
+            .connect(smtp)
+            .await
+            .map_err(|trouble| Failure::again("smtp", trouble))?;
         let draft = match self.draft(&app, turn.job_id).await? {
             Ok(draft) => draft,
             Err(reason) => return Ok(json!({ "sent": false, "reason": reason })),
@@ -52,7 +58,10 @@ impl Handler for Letter {
         if turn.cancel.is_cancelled() {
             return Err(Failure::Cancelled);
         }
-        let sent = app.mail.send(smtp, draft.to, text, turn.job_id).await;
+        let sent = app
+            .mail
+            .send(smtp, connection, draft.to, text, turn.job_id)
+            .await;
         match sent {
             Ok(message_id) => Ok(json!({ "sent": true, "message_id": message_id })),
             Err(Undelivered::Server(trouble)) if !trouble.is_refusal_of_the_letter() => {

@@ -74,6 +74,7 @@ fn causes(error: &dyn std::error::Error) -> String {
 pub(super) struct Talk<'a> {
     smtp: &'a Smtp,
     hello: &'a ClientId,
+    until: Option<Instant>,
     pub(super) steps: Vec<Step>,
 }
 
@@ -82,8 +83,15 @@ impl<'a> Talk<'a> {
         Self {
             smtp,
             hello,
+            until: None,
             steps: Vec::new(),
         }
+    }
+
+    /// All steps together take no longer: somebody waits for them.
+    pub(super) fn within(self, limit: Duration) -> Self {
+        let until = Some(Instant::now() + limit);
+        Self { until, ..self }
     }
 
     /// Connects and greets, encrypted as the settings say.
@@ -190,8 +198,11 @@ impl<'a> Talk<'a> {
         step: &'static str,
         doing: impl Future<Output = Result<T, Trouble>>,
     ) -> Result<T, Trouble> {
-        let limit = self.smtp.timeout;
         let began = Instant::now();
+        let left = self
+            .until
+            .map(|until| until.saturating_duration_since(began));
+        let limit = left.unwrap_or(Duration::MAX).min(self.smtp.timeout);
         let done = match tokio::time::timeout(limit, doing).await {
             Ok(done) => done,
             Err(_) => Err(Trouble::Silence { step, limit }),

@@ -32,9 +32,9 @@ struct Wanted {
     /// Only jobs of this kind, such as `mail.send`
     #[garde(length(max = 64))]
     kind: Option<String>,
-    /// `next_cursor` of the page before
+    /// `next` of the page before
     #[garde(skip)]
-    cursor: Option<u64>,
+    after: Option<u64>,
     /// How many at most
     #[garde(range(min = 1, max = 200))]
     #[serde(default = "default_limit")]
@@ -53,11 +53,11 @@ struct Page {
     jobs: Vec<AdminReport>,
     /// Asks for the next page; absent on the last one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    next_cursor: Option<u64>,
+    next: Option<u64>,
 }
 
 /// All jobs, the latest first
-#[utoipa::path(get, path = "/jobs", tag = "administration", params(Wanted),
+#[utoipa::path(get, path = "/jobs", tag = "admin: jobs", params(Wanted),
     security(("session" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "One page", body = Page),
@@ -76,22 +76,22 @@ async fn list(
     let filter = Filter {
         status: wanted.status,
         kind: wanted.kind.as_deref(),
-        before: wanted.cursor,
+        before: wanted.after,
         // One more shows whether there is another page.
         limit: wanted.limit + 1,
     };
     let mut jobs = jobs::list(&mut conn, filter).await?;
     let more = jobs.len() > usize::from(wanted.limit);
     jobs.truncate(usize::from(wanted.limit));
-    let next_cursor = jobs.last().filter(|_| more).map(|job| job.job.job_id);
-    Ok(Json(Page { jobs, next_cursor }))
+    let next = jobs.last().filter(|_| more).map(|job| job.job.job_id);
+    Ok(Json(Page { jobs, next }))
 }
 
 /// Stop a job
 ///
 /// One that waits is cancelled at once. One that runs stops at its next good moment, unless it
 /// succeeds before; ask again.
-#[utoipa::path(post, path = "/jobs/{job_id}/cancel", tag = "administration",
+#[utoipa::path(post, path = "/jobs/{job_id}/cancel", tag = "admin: jobs",
     params(("job_id" = u64, Path, description = "The job")),
     security(("session" = []), ("bearer" = [])),
     responses(
@@ -117,7 +117,7 @@ async fn cancel(
 }
 
 /// Try a job again that failed or was cancelled
-#[utoipa::path(post, path = "/jobs/{job_id}/retry", tag = "administration",
+#[utoipa::path(post, path = "/jobs/{job_id}/retry", tag = "admin: jobs",
     params(("job_id" = u64, Path, description = "The job")),
     security(("session" = []), ("bearer" = [])),
     responses(

@@ -12,7 +12,7 @@ use crate::state::App;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
+        .merge(users::routes())
         .merge(jobs::routes())
         .merge(smtp::routes())
-        .merge(users::routes())
 }

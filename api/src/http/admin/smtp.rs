@@ -44,7 +44,7 @@ struct Test {
 }
 
 /// Talk with the mail server up to the sign-in, and say how each step went
-#[utoipa::path(get, path = "/smtp/test", tag = "administration",
+#[utoipa::path(get, path = "/smtp/test", tag = "admin: mail",
     security(("session" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "How it went, also when it did not go well", body = Talk),
@@ -53,7 +53,9 @@ struct Test {
         (status = 503, description = "Mail is not set up, or the database does not answer", body = Problem),
     ))]
 async fn talk(State(app): State<Arc<App>>, _admin: Administrator) -> Answer<Json<Talk>> {
-    let (Some(smtp), Some(steps)) = (app.mail.smtp(), app.mail.try_out().await) else {
+    // A server that hangs is to be reported before the request itself is given up.
+    let limit = app.limits.timeout.mul_f64(0.75);
+    let (Some(smtp), Some(steps)) = (app.mail.smtp(), app.mail.try_out(limit).await) else {
         return Err(off());
     };
     Ok(Json(Talk {
@@ -66,7 +68,7 @@ async fn talk(State(app): State<Arc<App>>, _admin: Administrator) -> Answer<Json
 }
 
 /// Send a test letter
-#[utoipa::path(post, path = "/smtp/test", tag = "administration", request_body = Test,
+#[utoipa::path(post, path = "/smtp/test", tag = "admin: mail", request_body = Test,
     security(("session" = []), ("bearer" = [])),
     responses(
         (status = 202, description = "It waits to be sent; `Location` says where to ask", body = Report),
