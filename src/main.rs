@@ -15,6 +15,7 @@ mod notify;
 mod observe;
 mod output;
 mod plan;
+mod points;
 mod probe;
 mod release;
 mod verify;

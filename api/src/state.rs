@@ -10,6 +10,7 @@ use crate::auth::Hasher;
 use crate::config::{Accounts, Config, Identity, Limits};
 use crate::data_dir::DataDir;
 use crate::db::{self, Db};
+use crate::http::StatisticsCache;
 use crate::jobs::Jobs;
 use crate::lifecycle::Lifecycle;
 use crate::mail::Post;
@@ -32,6 +33,8 @@ pub(crate) struct App {
     pub(crate) mail: Post,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
+    /// How many entities there are, counted now and then.
+    pub(crate) statistics: StatisticsCache,
 }
 
 impl App {
@@ -56,6 +59,7 @@ impl App {
             mail: Post::new(config.smtp.clone(), &config.accounts.public_url)?,
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
+            statistics: StatisticsCache::default(),
         }))
     }
 }

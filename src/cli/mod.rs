@@ -4,6 +4,7 @@ mod audit;
 mod build;
 mod completions;
 mod config;
+mod cut_off;
 mod db;
 mod deploy;
 mod doctor;
@@ -20,6 +21,7 @@ mod one_off;
 mod plan;
 mod prune;
 mod quickstart;
+mod record;
 mod releases;
 mod restart;
 mod rollback;
@@ -40,10 +42,12 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    docker::{self, EngineChoice},
     error::Error,
     exit::Exit,
     output::{Format, Printer},
 };
+use record::typed;
 
 /// Runs a replicated web application on your own servers, and proves that it does.
 #[derive(Debug, Parser)]
@@ -87,9 +91,18 @@ struct Global {
         env = "SYSNDD_DEPLOY_PROJECT"
     )]
     project: Option<String>,
-    /// Engine, instead of `DOCKER_HOST`
-    #[arg(short = 'H', long, global = true, value_name = "URL")]
+    /// Engine: `unix://…`, `tcp://…` or `ssh://user@host`, instead of `DOCKER_HOST`
+    #[arg(
+        short = 'H',
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with = "context"
+    )]
     host: Option<String>,
+    /// Engine, by the name of a Docker context; instead of `DOCKER_HOST` and `DOCKER_CONTEXT`
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
     /// How answers are printed
     #[arg(
         long,
@@ -109,6 +122,15 @@ struct Global {
         env = "SYSNDD_DEPLOY_PROBE"
     )]
     probe: ProbeWay,
+}
+
+impl Global {
+    fn engine(&self) -> EngineChoice {
+        EngineChoice {
+            host: self.host.clone(),
+            context: self.context.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -177,12 +199,6 @@ enum Command {
     Man(man::Man),
 }
 
-/// The command as it was typed, for the records.
-fn typed() -> String {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    words.join(" ")
-}
-
 /// Parses, runs, prints what went wrong.
 pub(crate) fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -198,7 +214,12 @@ pub(crate) fn main() -> ExitCode {
             return Exit::Usage.into();
         }
     };
-    let result = runtime.block_on(dispatch(cli, printer));
+    let result = runtime.block_on(async {
+        match dispatch(cli, printer).await {
+            Err(error) => Err(after_lost_link(error).await),
+            done => done,
+        }
+    });
     // A log follower may still be reading; nothing that matters runs in the background.
     runtime.shutdown_background();
     match result {
@@ -208,6 +229,25 @@ pub(crate) fn main() -> ExitCode {
             error.exit.into()
         }
     }
+}
+
+/// What failed because the link to the engine was lost failed for that reason alone.
+async fn after_lost_link(error: Error) -> Error {
+    let may_be = matches!(error.exit, Exit::EngineUnreachable | Exit::LockHeld);
+    let Some(how) = (if may_be {
+        docker::link_ended().await
+    } else {
+        None
+    }) else {
+        return error;
+    };
+    let told = error.message.contains(&how);
+    let error = Error {
+        exit: Exit::EngineUnreachable,
+        hint: Some("when the engine can be reached, run the same command again: it goes on from what stands".to_owned()),
+        ..error
+    };
+    if told { error } else { error.with_more(how) }
 }
 
 /// What goes on inside, for those who look for a fault: `SYSNDD_DEPLOY_LOG=debug`, on stderr.

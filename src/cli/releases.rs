@@ -9,7 +9,7 @@ use futures::future;
 use serde::Serialize;
 use sysndd_protocol::ReleaseId;
 
-use super::{Global, session::Session};
+use super::{Global, cut_off, session::Session};
 use crate::{
     config::{ProjectName, ServiceName},
     docker::{Engine, labels},
@@ -17,10 +17,8 @@ use crate::{
     execute::JobReport,
     exit::Exit,
     output::{Printer, Table},
-    release::{
-        self, Change, Damaged, Entry, LockStatus, Manifest, Revision, State, Status, Verdict, Who,
-        Why,
-    },
+    plan::Change,
+    release::{self, Damaged, Entry, Manifest, Revision, State, Status, Verdict, Who, Why},
 };
 
 /// List releases; show one; compare two.
@@ -125,11 +123,7 @@ async fn list(session: &Session, state: &State) -> Result<Exit, Error> {
     let (engine, project) = (&session.engine, &session.stack.project);
     let entries = release::releases(state, is_up(engine, project).await?);
     let gone = gone(engine, entries.iter().map(|entry| entry.manifest)).await?;
-    let live = match release::lock_status(engine, project).await? {
-        LockStatus::Held(holder) => Some(holder.run),
-        LockStatus::Free | LockStatus::Ending(_) => None,
-    };
-    let interrupted = release::interrupted(state, live.as_ref());
+    let interrupted = cut_off::interrupted(session, state).await?;
     let list = List {
         schema: "sysndd-deploy/releases/1",
         project,
@@ -292,8 +286,8 @@ fn difference(printer: Printer, state: &State, a: &str, b: Option<&str>) -> Resu
             return format!("{} and {} do not differ\n", a.id, b.id);
         }
         let mut text = format!("from {} to {}\n", a.id, b.id);
-        for change in &changes {
-            text.push_str(&changed(change));
+        for (sign, line) in changes.iter().flat_map(Change::lines) {
+            text.push_str(&format!("{}\n", sign.paint(&line)));
         }
         text
     });
@@ -317,25 +311,6 @@ fn job_text(report: &JobReport) -> String {
         text.push_str(&format!("  | {line}\n"));
     }
     text
-}
-
-/// A line for what went and one for what came.
-fn changed(change: &Change) -> String {
-    let key = &change.key;
-    let (red, green) = (Style::new().red(), Style::new().green());
-    let line = |style: &Style, sign: char, value: &Option<String>| {
-        let Some(value) = value else {
-            return String::new();
-        };
-        let value: Vec<&str> = value.lines().collect();
-        let value = match value.as_slice() {
-            [] => String::new(),
-            [one] => one.chars().take(120).collect(),
-            several => format!("({} lines)", several.len()),
-        };
-        format!("{}\n", style.apply_to(format!("{sign} {key} = {value}")))
-    };
-    line(&red, '-', &change.before) + &line(&green, '+', &change.after)
 }
 
 /// The release whose name begins so.
@@ -381,6 +356,49 @@ async fn is_up(engine: &Engine, project: &ProjectName) -> Result<bool, Error> {
     Ok(containers
         .iter()
         .any(|container| is_replica(&container.labels)))
+}
+
+/// A release that cannot be gone back to.
+#[derive(Debug)]
+pub(super) struct WithoutImages {
+    release: ReleaseId,
+    services: Vec<ServiceName>,
+    revision: Option<Revision>,
+}
+
+impl std::fmt::Display for WithoutImages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.services.iter().map(ServiceName::as_str).collect();
+        let (names, release) = (names.join(", "), &self.release);
+        write!(
+            f,
+            "{release} cannot be gone back to, its images of {names} are not here any more"
+        )?;
+        match &self.revision {
+            Some(revision) => write!(f, "; `sysndd-deploy up` at {revision} makes them again"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Releases that were brought up and whose images were removed since, the newest first.
+pub(super) async fn without_images(
+    engine: &Engine,
+    state: &State,
+) -> Result<Vec<WithoutImages>, Error> {
+    let entries = release::releases(state, true);
+    let entries = entries
+        .iter()
+        .filter(|entry| matches!(entry.status, Status::Running | Status::Previous));
+    let manifests: Vec<&Manifest> = entries.map(|entry| entry.manifest).collect();
+    let gone = gone(engine, manifests.iter().copied()).await?;
+    let without = |manifest: &Manifest| WithoutImages {
+        release: manifest.id.clone(),
+        services: missing(manifest, &gone).into_iter().cloned().collect(),
+        revision: manifest.revision.clone(),
+    };
+    let all = manifests.into_iter().map(without);
+    Ok(all.filter(|release| !release.services.is_empty()).collect())
 }
 
 /// IDs of the images of these releases that are not here any more.

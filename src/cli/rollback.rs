@@ -6,7 +6,7 @@ use sysndd_migrator::{Compat, LedgerRow};
 use sysndd_protocol::ReleaseId;
 
 use super::{
-    Global,
+    Global, cut_off,
     deploy::{ImageSource, Order, deploy, preview},
     releases::find,
     run::interrupt_token,
@@ -20,7 +20,7 @@ use crate::{
     exit::Exit,
     output::Printer,
     plan::Wish,
-    release::{self, Manifest, RestorePoint, State, Why},
+    release::{self, InterruptedRun, Manifest, RestorePoint, State, Why},
     verify,
 };
 
@@ -62,7 +62,8 @@ impl Rollback {
         let now = Session::open(global, printer).await?;
         let state = release::read_state(&now.engine, &now.stack).await?;
         let observed = now.observe().await?;
-        let target = self.target(&state, observed.release())?;
+        let interrupted = cut_off::interrupted(&now, &state).await?;
+        let target = self.target(&state, observed.release(), interrupted.as_ref())?;
         let restore = self.restore_point(&state, target)?;
         if restore.is_none() {
             self.guard_schema(&now, &observed, target).await?;
@@ -131,9 +132,20 @@ impl Rollback {
         &self,
         state: &'a State,
         running: Option<&ReleaseId>,
+        interrupted: Option<&InterruptedRun>,
     ) -> Result<&'a Manifest, Error> {
         if let Some(id) = &self.id {
             return find(state, id);
+        }
+        // A rollback that was cut off is finished; anything else that was, undone.
+        if let Some(run) = interrupted {
+            let target = match run.manifest.as_ref().map(|manifest| &manifest.why) {
+                Some(Why::Rollback { to }) => Some(to),
+                _ => run.from.as_ref(),
+            };
+            if let Some(manifest) = target.and_then(|target| state.releases.get(target)) {
+                return Ok(manifest);
+            }
         }
         let running = running
             .cloned()

@@ -5,7 +5,7 @@ use serde::Serialize;
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use super::{
-    Global,
+    Global, cut_off,
     session::Session,
     status_watch::{Conditions, watch},
 };
@@ -82,6 +82,7 @@ impl Status {
         let observed = session.observe().await?;
         let report = report(&session, &observed);
         printer.data(&report, || report.human());
+        cut_off::tell(&session).await;
         Ok(Exit::Done)
     }
 }

@@ -42,9 +42,10 @@ pub(crate) use environment::Caller;
 pub(crate) use environment::Environment;
 pub(crate) use fault::ConfigErrors;
 pub(crate) use origin::{Origin, Secrets};
+pub(crate) use secrets::{is_secret_name, url_passwords};
 pub(crate) use show::show;
 pub(crate) use stack::*;
-pub(crate) use text::{Late, Part, Text};
+pub(crate) use text::{Late, MASK, Part, Text};
 
 use environment::Variables;
 use fault::{Fault, Source};

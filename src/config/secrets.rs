@@ -30,7 +30,7 @@ const WORDS: [&str; 17] = [
 const PLACES: [&str; 3] = ["FILE", "PATH", "DIR"];
 
 /// Whether a variable of this name holds a secret: one of its words says so.
-pub(super) fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let mut words = name
         .split(|c: char| !c.is_ascii_alphanumeric())
         .map(str::to_ascii_uppercase);
@@ -42,7 +42,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 }
 
 /// Where the password of a URL stands in a text: `scheme://user:password@`.
-pub(super) fn url_passwords(text: &str) -> Vec<Range<usize>> {
+pub(crate) fn url_passwords(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (at, separator) in text.match_indices("://") {
         let scheme = text[..at].chars().next_back();

@@ -39,7 +39,7 @@ pub(crate) enum Late {
 }
 
 /// What is shown in place of a secret that has no name to be called by.
-pub(super) const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
 impl Late {
     pub(super) const ALL: [Self; 2] = [Self::Release, Self::Replica];
@@ -142,24 +142,24 @@ impl Text {
         })
     }
 
+    /// The values of the secrets in it.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Hidden(value)
+            | Part::Variable {
+                value,
+                secret: true,
+                ..
+            } => Some(value.as_str()),
+            Part::Literal(_) | Part::Variable { .. } | Part::Late(_) => None,
+        })
+    }
+
     /// Whether a secret is part of it.
     pub(crate) fn is_secret(&self) -> bool {
         self.parts
             .iter()
             .any(|part| matches!(part, Part::Variable { secret: true, .. } | Part::Hidden(_)))
-    }
-
-    /// The values of the secrets in it.
-    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Variable {
-                value,
-                secret: true,
-                ..
-            }
-            | Part::Hidden(value) => Some(value.as_str()),
-            _ => None,
-        })
     }
 
     fn render(&self, part: impl Fn(&Part) -> String) -> String {

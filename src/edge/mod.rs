@@ -15,6 +15,7 @@ use crate::{
     docker::{ArchiveEntry, Engine, EngineError},
     observe::Replica,
     plan::Upstream,
+    points::point,
     probe::Prober,
 };
 
@@ -118,6 +119,7 @@ pub(crate) async fn reload(
     let container = &replica.container;
     let before = read(engine, stack, edge, container).await?;
     write(engine, stack, edge, container, content).await?;
+    point("the upstream list is written");
 
     let test: Vec<&str> = edge.test.iter().map(String::as_str).collect();
     let tested = engine.exec(container, &test).await?;
@@ -130,10 +132,12 @@ pub(crate) async fn reload(
 
     let old = workers(engine, edge, container).await?;
     signal(engine, container, &edge.reload_signal).await?;
+    point("the edge is told to reload");
     let deadline = tokio::time::Instant::now() + IN_FORCE_WITHIN;
     loop {
         let in_force = generation_in_force(prober, edge, replica).await;
         if in_force == Some(generation) {
+            point("the upstream list is in force");
             return Ok(old);
         }
         if tokio::time::Instant::now() >= deadline {
@@ -223,6 +227,23 @@ pub(crate) async fn generation_in_force(
         .await
         .ok()?;
     std::str::from_utf8(&answer.body).ok()?.trim().parse().ok()
+}
+
+/// Generation of the list that the edge serves by, when the same stands in its volume. A run that was
+/// cut off may have written another, by which the edge would start some day.
+pub(crate) async fn generation(
+    engine: &Engine,
+    prober: &Prober,
+    stack: &Stack,
+    edge: &Edge,
+    replica: &Replica,
+) -> Option<u64> {
+    let (in_force, written) = tokio::join!(
+        generation_in_force(prober, edge, replica),
+        read(engine, stack, edge, &replica.container),
+    );
+    let (in_force, written) = (in_force?, written.ok()??);
+    written.contains(&in_force.to_string()).then_some(in_force)
 }
 
 /// Where the edge's service mounts the volume of the list.

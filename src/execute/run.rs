@@ -25,6 +25,7 @@ use crate::{
     },
     edge,
     plan::{Action, OpId, Operation, Plan},
+    points::point,
     probe::Prober,
 };
 
@@ -72,6 +73,7 @@ pub(crate) async fn execute(
     let mut done = BTreeSet::new();
     let mut failed: Option<(OpId, ExecuteError)> = None;
 
+    let total = plan.operations.len();
     let launch = |running: &mut JoinSet<_>, operation: &Operation| {
         let (workshop, operation) = (workshop.clone(), operation.clone());
         running.spawn(async move {
@@ -79,7 +81,10 @@ pub(crate) async fn execute(
             let _ = workshop.progress.send(Progress::Started(operation.id));
             let (verb, subject) = (operation.action.verb(), operation.action.subject());
             tracing::debug!(verb, subject, cause = operation.cause, "operation begins");
+            let number = operation.id.0 + 1;
+            point(format_args!("{verb} {number}/{total} begins"));
             let result = workshop.carry_out(&operation.action).await;
+            point(format_args!("{verb} {number}/{total} has ended"));
             tracing::debug!(verb, subject, ok = result.is_ok(), took = ?began.elapsed(), "operation ends");
             let _ = workshop.progress.send(match &result {
                 Ok(()) => Progress::Done(operation.id, began.elapsed()),

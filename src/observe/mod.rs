@@ -44,7 +44,8 @@ pub(crate) struct Observed {
     pub(crate) one_offs: Vec<String>,
     /// Directories of this machine that the stack mounts; unknown on a remote engine.
     pub(crate) directories: BTreeMap<PathBuf, Directory>,
-    /// Generation number of the upstream list that the edge has in force.
+    /// Generation number of the upstream list that the edge has in force and would start with again;
+    /// absent when these are two.
     pub(crate) edge_generation: Option<u64>,
     /// What users are told while the edge is closed for them.
     pub(crate) maintenance: Option<Maintenance>,
@@ -104,7 +105,8 @@ impl Replica {
 
     /// `host:port` under which its first published port is reached from here.
     ///
-    /// The engine binds IPv4 and IPv6 apart, to different ports where it may pick them.
+    /// The engine binds IPv4 and IPv6 apart, to different ports where it may pick them. What an engine
+    /// far away publishes on its loopback interface is not reached from here at all.
     pub(crate) fn published(&self, engine: &EngineInfo) -> Option<String> {
         let first = self.ports.first()?;
         let same = |port: &&PublishedPort| port.container == first.container;
@@ -113,7 +115,8 @@ impl Replica {
         let port = of_ipv4.unwrap_or(first);
         let host = match (port.host_ip.as_str(), engine.location) {
             ("::", Location::Local) => "[::1]".to_owned(),
-            ("" | "0.0.0.0" | "::", _) => engine.published_host(),
+            ("" | "0.0.0.0" | "::", _) => engine.published_host.clone(),
+            (address, Location::Remote) if is_loopback(address) => return None,
             (address, _) if is_ipv6(port) => format!("[{address}]"),
             (address, _) => address.to_owned(),
         };
@@ -145,6 +148,12 @@ impl Replica {
     pub(crate) fn is_ready(&self) -> bool {
         self.is_running() && matches!(self.readiness, Readiness::Ready)
     }
+}
+
+fn is_loopback(address: &str) -> bool {
+    address
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback())
 }
 
 impl Observed {
@@ -212,7 +221,7 @@ pub(crate) async fn observe(
         if engine.info().location == Location::Local {
             observed.directories = directories(stack);
         }
-        ask(stack, prober, &mut observed).await;
+        ask(engine, stack, prober, &mut observed).await;
         observed.maintenance = maintenance(engine, stack, &observed).await?;
     }
     Ok(observed)
@@ -240,7 +249,7 @@ fn directories(stack: &Stack) -> BTreeMap<PathBuf, Directory> {
     mounts.filter_map(directory).collect()
 }
 
-async fn ask(stack: &Stack, prober: &Prober, observed: &mut Observed) {
+async fn ask(engine: &Engine, stack: &Stack, prober: &Prober, observed: &mut Observed) {
     let answers = future::join_all(observed.replicas.iter().map(|replica| async {
         match stack.services.get(&replica.service) {
             Some(service) if replica.is_running() => prober.readiness(service, replica).await,
@@ -256,7 +265,8 @@ async fn ask(stack: &Stack, prober: &Prober, observed: &mut Observed) {
             .replicas_of(&config.service)
             .find(|replica| replica.is_running());
         if let Some(replica) = running {
-            observed.edge_generation = edge::generation_in_force(prober, config, replica).await;
+            observed.edge_generation =
+                edge::generation(engine, prober, stack, config, replica).await;
         }
     }
 }

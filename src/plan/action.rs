@@ -7,10 +7,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
-use super::undo::ListBefore;
+use super::{change::Change, undo::ListBefore};
 use crate::{
     config::{JobName, Owner, ProjectName, ServiceName},
     docker::ContainerSpec,
+    observe::{Observed, Replica},
 };
 
 /// What will be done, in which order, and why.
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     /// Release that new containers belong to; absent when none is made.
     pub(crate) release: Option<ReleaseId>,
     pub(crate) operations: Vec<Operation>,
+    /// What is another in the stack than in the release that runs; only plans that are shown have it.
+    pub(crate) changes: Vec<Change>,
     /// What the operator should know beforehand, e.g. that there will be a gap.
     pub(crate) notes: Vec<String>,
     /// Services that keep data and would be replaced without the operator's leave.
@@ -31,6 +34,19 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn is_empty(&self) -> bool {
         self.operations.is_empty()
+    }
+
+    /// The release that stands when all is done: the new one, or that of what stays.
+    pub(crate) fn release_after(&self, observed: &Observed) -> Option<ReleaseId> {
+        let goes = |replica: &Replica| {
+            self.operations.iter().any(|operation| {
+                matches!(&operation.action, Action::RemoveContainer { replica: name } if *name == replica.name)
+            })
+        };
+        self.release.clone().or_else(|| {
+            let stays = observed.replicas.iter().filter(|replica| !goes(replica));
+            stays.map(|replica| replica.release.clone()).max()
+        })
     }
 
     /// Whether all that is new was made and proven, so that going on is the way and not back.

@@ -52,6 +52,7 @@ pub(crate) fn maintenance(
         project: stack.project.clone(),
         release: None,
         operations,
+        changes: Vec::new(),
         notes: Vec::new(),
         refused: Vec::new(),
         retire_from: None,

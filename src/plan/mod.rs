@@ -2,6 +2,7 @@
 //! one step at the engine with its cause. Nothing here does I/O or reads a clock.
 
 mod action;
+mod change;
 mod down;
 mod maintenance;
 mod mounts;
@@ -16,6 +17,7 @@ mod up;
 mod tests;
 
 pub(crate) use action::{Action, JobStage, Maintenance, OpId, Operation, Plan, Upstream};
+pub(crate) use change::Change;
 pub(crate) use down::{DownIntent, down};
 pub(crate) use maintenance::maintenance;
 pub(crate) use mounts::mount_faults;

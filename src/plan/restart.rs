@@ -38,6 +38,7 @@ pub(crate) fn restart(
         operations: without_detours(planner.operations),
         notes: planner.notes,
         refused: Vec::new(),
+        changes: Vec::new(),
         retire_from: None,
     }
 }

@@ -4,20 +4,20 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use super::action::{Action, Operation, Plan};
+use super::{
+    action::{Action, Operation, Plan},
+    change::Change,
+};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.operations.is_empty() {
-            writeln!(f, "{}: nothing to do", self.project)?;
-            for note in &self.notes {
-                writeln!(f, "note: {note}")?;
-            }
-            return Ok(());
-        }
         match &self.release {
+            _ if self.operations.is_empty() => writeln!(f, "{}: nothing to do", self.project)?,
             Some(release) => writeln!(f, "{} → {release}", self.project)?,
             None => writeln!(f, "{}", self.project)?,
+        }
+        for (sign, line) in self.changes.iter().flat_map(Change::lines) {
+            writeln!(f, "{}", sign.paint(&line))?;
         }
         let width = self.operations.len().to_string().len();
         for operation in &self.operations {
@@ -82,11 +82,12 @@ impl fmt::Display for Line<'_> {
 
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut plan = serializer.serialize_struct("Plan", 6)?;
+        let mut plan = serializer.serialize_struct("Plan", 7)?;
         plan.serialize_field("schema", "sysndd-deploy/plan/1")?;
         plan.serialize_field("project", &self.project)?;
         plan.serialize_field("release", &self.release)?;
         plan.serialize_field("operations", &self.operations)?;
+        plan.serialize_field("changes", &self.changes)?;
         plan.serialize_field("notes", &self.notes)?;
         plan.serialize_field("refused", &self.refused)?;
         plan.end()

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     execute::{JobReport, Progress},
     plan::{Before, OpId, Plan},
+    points::point,
 };
 
 /// The shape of a file of the journal.
@@ -264,6 +265,7 @@ async fn keep(store: Store, run: RunId, mut receiver: mpsc::UnboundedReceiver<Me
         if !entries.is_empty() {
             let written = async { store.put(&[file(&run, number, entries)?]).await };
             let written = written.await;
+            point(format_args!("record {number} is written"));
             if let Err(error) = written {
                 tracing::warn!(%error, %run, number, "a record of the journal is lost");
                 fault = fault.and(Err(error.to_string()));

@@ -22,10 +22,10 @@ mod fixture;
 mod tests;
 
 pub(crate) use audit::{AuditRecord, AuditResult};
-pub(crate) use diff::{Change, diff};
+pub(crate) use diff::{Said, SaidOfService, compare, diff};
 pub(crate) use history::{
-    Entry, Retention, Status, backup_of, history, interrupted, jobs_of, releases, restore_point,
-    retention, rollback_target,
+    Entry, InterruptedRun, Retention, Status, backup_of, history, interrupted, jobs_of, releases,
+    restore_point, retention, rollback_target,
 };
 pub(crate) use journal::{Journal, JournalEntry, Outcome};
 pub(crate) use lock::{Holder, LockError, LockStatus, lock_status, release_by_force};

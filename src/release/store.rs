@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     audit::{self, AuditRecord},
     state::{RunId, State},
+    who::Who,
 };
 use crate::{
     config::{ImageSource, ProjectName, STATE_VOLUME, Stack},
@@ -110,10 +111,7 @@ impl Store {
         if !own.iter().any(|found| found.name == volume) {
             return Err(StoreError::Foreign(volume));
         }
-        let mut labels = BTreeMap::from([
-            (labels::PROJECT, project.to_string()),
-            (labels::HELPER, labels::HELPER_STATE.to_owned()),
-        ]);
+        let mut labels = own_labels(project);
         if let Some(run) = run {
             labels.insert(labels::RUN, run.to_string());
         }
@@ -152,6 +150,7 @@ impl Store {
                 (Some(other), Some(run)) => other != run.as_str(),
                 (None, _) => now - helper.created > LEFTOVER_AGE,
             };
+            let left = left || owner(&helper.labels).is_some_and(|owner| owner.is_gone());
             if left && helper.id != self.helper {
                 self.engine.remove(&helper.id).await?;
             }
@@ -185,10 +184,7 @@ impl Store {
         let spec = HelperSpec {
             name: &format!("{volume}-{:08x}", rand::random::<u32>()),
             image: &self.image,
-            labels: BTreeMap::from([
-                (labels::PROJECT, self.project.to_string()),
-                (labels::HELPER, labels::HELPER_STATE.to_owned()),
-            ]),
+            labels: own_labels(&self.project),
             command: &command,
             volume: Some((&volume, MOUNT)),
             stdin: false,
@@ -255,6 +251,28 @@ pub(crate) async fn erase(engine: &Engine, project: &ProjectName) -> Result<(), 
         engine.remove_volume(&volume).await?;
     }
     Ok(())
+}
+
+/// Of a helper of this process.
+fn own_labels(project: &ProjectName) -> BTreeMap<&'static str, String> {
+    let who = Who::of_process();
+    BTreeMap::from([
+        (labels::PROJECT, project.to_string()),
+        (labels::HELPER, labels::HELPER_STATE.to_owned()),
+        (labels::LOCK_USER, who.user),
+        (labels::LOCK_HOST, who.host),
+        (labels::LOCK_PID, who.pid.to_string()),
+    ])
+}
+
+/// Whose a helper is.
+fn owner(found: &BTreeMap<String, String>) -> Option<Who> {
+    let label = |key: &str| found.get(key).cloned();
+    Some(Who {
+        user: label(labels::LOCK_USER)?,
+        host: label(labels::LOCK_HOST)?,
+        pid: label(labels::LOCK_PID)?.parse().ok()?,
+    })
 }
 
 /// Labels of all that mounts the state volume.

@@ -23,6 +23,7 @@ use crate::{
     config::Stack,
     docker::Engine,
     plan::{Before, Plan},
+    points::point,
 };
 
 /// Why a command cannot have its turn, or cannot record what it did.
@@ -62,7 +63,9 @@ impl Turn {
     ) -> Result<Self, TurnError> {
         let run = RunId::at(Utc::now());
         let project = &stack.project;
+        point("before the lock");
         let lock = Lock::take(engine, project, image, command, &run).await?;
+        point("the lock is taken");
         // Not before the lock is ours: its holder removes what others have open.
         let store = match Store::open(engine, project, image, Some(&run)).await {
             Ok(store) => store,
@@ -72,6 +75,7 @@ impl Turn {
                 return Err(error.into());
             }
         };
+        point("a way to the state is made");
         match tokio::try_join!(store.load(), store.sweep(Some(&run))) {
             Ok((state, ())) => Ok(Self {
                 lock,
@@ -142,6 +146,7 @@ impl Turn {
         };
         let journal = Journal::begin(&self.store, begin).await?;
         self.journal = Some(journal.clone());
+        point("what is to be done is recorded");
         Ok(journal)
     }
 
@@ -150,8 +155,10 @@ impl Turn {
         if let Some(journal) = &self.journal {
             journal.flush().await.map_err(TurnError::Journal)?;
         }
+        point("before the release is recorded");
         let path = format!("releases/{}.json", manifest.id);
         self.store.put(&[Record::new(path, &manifest)?]).await?;
+        point("the release is recorded");
         self.release = Some(manifest.id.clone());
         self.state.releases.insert(manifest.id.clone(), manifest);
         Ok(())
@@ -235,7 +242,9 @@ impl Turn {
         outcome: Outcome,
         reason: Option<String>,
     ) -> Result<(), TurnError> {
+        point("before the end is recorded");
         let recorded = self.record_end(outcome, reason).await;
+        point("the end is recorded");
         self.let_go().await.and(recorded)
     }
 
@@ -246,6 +255,7 @@ impl Turn {
 
     async fn let_go(self) -> Result<(), TurnError> {
         let (closed, released) = tokio::join!(self.store.close(), self.lock.release());
+        point("the lock is let go");
         closed?;
         Ok(released?)
     }

@@ -2,6 +2,10 @@
 
 use std::{fmt, path::Path, process::Command};
 
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
 use serde::{Deserialize, Serialize};
 
 /// An operator, as far as the machine tells.
@@ -29,6 +33,14 @@ impl Who {
             host,
             pid: std::process::id(),
         }
+    }
+
+    /// Whether it is certain that this process has ended: it was one of this machine, and its number
+    /// is nobody's.
+    pub(crate) fn is_gone(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let ended = |pid| test_kill_process(pid) == Err(Errno::SRCH);
+        self.host == Self::of_process().host && pid.is_some_and(ended)
     }
 }
 

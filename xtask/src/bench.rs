@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures side by side with those of peers, in one run, as ratios.
 
 mod compose;
+mod deploy;
 mod migrate;
 mod up;
 
@@ -15,6 +16,8 @@ pub(crate) struct Bench {
 enum Kind {
     /// Fresh start, nothing to do, and the spread of the replicas' starts
     Up(up::Up),
+    /// Replacements under load, and the way back: failed requests, time, memory
+    Deploy(deploy::Deployments),
     /// 250 statements on an empty database, and the fast path
     Migrate(migrate::Migrate),
 }
@@ -23,6 +26,7 @@ impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.kind {
             Kind::Up(bench) => bench.run(),
+            Kind::Deploy(bench) => bench.run(),
             Kind::Migrate(bench) => bench.run(),
         }
     }

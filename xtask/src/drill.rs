@@ -1,9 +1,12 @@
 //! `cargo xtask drill`: the same thing many times, since a race that is won once proves nothing.
 
+mod deploy;
 mod jobs;
 mod migrate;
+mod random;
 mod start;
 
+pub(crate) use deploy::DeployDrill;
 pub(crate) use jobs::Jobs;
 pub(crate) use migrate::Migrate;
 
@@ -20,6 +23,8 @@ enum Kind {
     Start(start::Start),
     /// Appliers of migrations that die, hang and lose their database, in real containers
     Migrate(migrate::Migrate),
+    /// Kill the program while it deploys and rolls back, under load
+    Deploy(DeployDrill),
     /// Jobs while the replicas that run them are killed and drained at random
     Jobs(jobs::Jobs),
 }
@@ -29,6 +34,7 @@ impl Drill {
         match self.kind {
             Kind::Start(drill) => drill.run(),
             Kind::Migrate(drill) => drill.run(),
+            Kind::Deploy(drill) => drill.run(),
             Kind::Jobs(drill) => drill.run(),
         }
     }

@@ -7,6 +7,7 @@ mod command;
 mod deploy;
 mod drill;
 mod engine;
+mod load;
 mod test;
 
 use clap::{Parser, Subcommand};

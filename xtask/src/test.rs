@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use crate::{
     command::{cargo, print, program, root, run, say},
     deploy::{Deploy, SECRETS, TestDatabase, TestMail},
-    drill::{Jobs, Migrate},
+    drill::{DeployDrill, Jobs, Migrate},
 };
 
 /// Set up what tests need, then run every one of them.
@@ -28,7 +28,7 @@ enum Part {
     Frontend,
     /// Against a real MySQL and a real mail catcher
     Database,
-    /// Appliers of migrations and workers that die
+    /// Appliers of migrations, workers and deployments that die
     Drill,
     /// Against a real engine
     Deploy,
@@ -68,6 +68,7 @@ impl Test {
             if wanted(Part::Drill) {
                 Migrate::small().run().context("drill of migrations")?;
                 Jobs::small().run().context("drill of jobs")?;
+                DeployDrill::small().run().context("drill of deployments")?;
             }
             if wanted(Part::Deploy) {
                 end_to_end(&deploy)?;
@@ -138,7 +139,34 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// For tests of engines far away: the program alone, which each test starts with settings of its own.
+fn ssh_server() -> anyhow::Result<()> {
+    if std::path::Path::new("/usr/sbin/sshd").exists() {
+        return Ok(());
+    }
+    // What says whether the package may start its service: this machine is to have no open port.
+    let policy = std::path::Path::new("/usr/sbin/policy-rc.d");
+    let ours = !policy.exists();
+    if ours {
+        std::fs::write(policy, "#!/bin/sh\nexit 101\n").context("writing policy-rc.d")?;
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(policy, executable).context("policy-rc.d")?;
+    }
+    let mut install = program("apt-get");
+    install
+        .args(["install", "-y", "-q", "--no-install-recommends"])
+        .args(["openssh-server", "openssh-client"])
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    let installed = run("package lists", program("apt-get").args(["update", "-q"]))
+        .and_then(|_| run("openssh-server", &mut install));
+    if ours {
+        std::fs::remove_file(policy).context("removing policy-rc.d")?;
+    }
+    installed.map(drop)
+}
+
 fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
+    ssh_server()?;
     say("images of the stack, whose build times are part of the answer");
     run("images", deploy.command(&["build"]).envs(SECRETS))?;
     run(

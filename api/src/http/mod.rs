@@ -8,13 +8,17 @@ mod account;
 mod admin;
 mod auth;
 mod bounds;
+mod cached;
+mod entities;
 mod error;
 mod extract;
+mod genes;
 mod health;
 mod jobs;
 mod metrics;
 mod observe;
 mod openapi;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +26,7 @@ pub(crate) use accepted::Accepted;
 pub(crate) use error::{Answer, ApiError, Problem};
 pub(crate) use extract::{Json, Path, Query};
 pub(crate) use openapi::document;
+pub(crate) use statistics::Cache as StatisticsCache;
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use utoipa::openapi::{Components, OpenApi};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Problem, account, admin, auth, health, jobs};
+use super::{Problem, account, admin, auth, entities, genes, health, jobs, statistics};
 use crate::state::App;
 
 /// What the document says of itself.
@@ -47,7 +47,10 @@ pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
             .merge(auth::routes())
             .merge(account::routes())
             .merge(jobs::routes())
-            .nest("/admin", admin::routes()),
+            .nest("/admin", admin::routes())
+            .merge(entities::routes())
+            .merge(genes::routes())
+            .merge(statistics::routes()),
     )
 }
 

@@ -1,6 +1,7 @@
 //! From a wish to a release that serves, in the operator's turn: lock, look, plan, execute, record.
 //! When it fails, back to what served before.
 
+mod changes;
 mod record;
 mod refuse;
 mod take_back;
@@ -8,9 +9,11 @@ mod take_back;
 pub(super) use take_back::{before, undo};
 
 use chrono::Utc;
+use sysndd_protocol::ReleaseId;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    cut_off,
     images::{self, BuildMode},
     run::{Record, carry_out},
     session::Session,
@@ -21,8 +24,9 @@ use crate::{
     notify::{self, Ended, Notice},
     observe::Observed,
     plan::{self, History, Images, Plan, ResolvedImage, UpIntent, Wish},
-    release::{self, Manifest, Outcome, Turn, Why},
+    release::{self, Manifest, Outcome, State, Turn, Why},
 };
+use changes::describe;
 use record::{forget_old, manifest};
 use refuse::{refuse_lost_data, refuse_unwritable_mounts};
 use take_back::take_back;
@@ -155,7 +159,11 @@ async fn nothing_to_do(
         Err(error) if error.exit != Exit::EngineUnreachable => return Ok(None),
         Err(error) => return Err(error),
     };
-    let plan = shown_plan(session, order, observed, &images, release::history(&state))?;
+    let known = Known {
+        history: release::history(&state),
+        resume: None,
+    };
+    let plan = shown_plan(session, order, observed, &images, known)?;
     let recorded = observed
         .release()
         .is_some_and(|release| state.releases.contains_key(release));
@@ -166,17 +174,31 @@ async fn nothing_to_do(
 /// The plan of an order, from what is there; nothing is built, pulled or changed.
 pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Error> {
     session.refuse_compose().await?;
-    let stack = &session.stack;
-    let history = async {
-        if stack.hooks.is_empty() && stack.deploy.pre_deploy_backup.is_none() {
-            return Ok(History::default());
-        }
-        let state = release::read_state(&session.engine, stack).await?;
-        Ok(release::history(&state))
+    let state = async {
+        let read = release::read_state(&session.engine, &session.stack).await;
+        Ok(read.map_err(Error::from))
     };
     let images = images_that_are_there(session, order);
-    let (observed, images, history) = tokio::try_join!(session.observe(), images, history)?;
-    shown_plan(session, order, &observed, &images, history)
+    let (observed, images, state) = tokio::try_join!(session.observe(), images, state)?;
+    let (state, unread) = match state {
+        Ok(state) => (state, None),
+        Err(error) if error.exit == Exit::EngineUnreachable => return Err(error),
+        // What there is can be told without it.
+        Err(error) => (State::default(), Some(error)),
+    };
+    let interrupted = cut_off::tell_of(session, &state).await;
+    let known = Known {
+        history: release::history(&state),
+        resume: interrupted.and_then(|run| run.to),
+    };
+    let mut plan = shown_plan(session, order, &observed, &images, known)?;
+    match unread {
+        Some(error) => plan
+            .notes
+            .push(format!("what changed cannot be told: {error}")),
+        None => describe(session, order, &observed, &images, &state, &mut plan).await?,
+    }
+    Ok(plan)
 }
 
 async fn images_that_are_there(session: &Session, order: &Order) -> Result<Images, Error> {
@@ -186,21 +208,28 @@ async fn images_that_are_there(session: &Session, order: &Order) -> Result<Image
     }
 }
 
+/// What the record says of earlier runs.
+struct Known {
+    history: History,
+    /// The release that a run which was cut off was making.
+    resume: Option<ReleaseId>,
+}
+
 /// A plan that is not carried out.
 fn shown_plan(
     session: &Session,
     order: &Order,
     observed: &Observed,
     images: &Images,
-    history: History,
+    known: Known,
 ) -> Result<Plan, Error> {
     let intent = UpIntent {
         now: Utc::now(),
         run: String::new(),
         wish: order.wish.clone(),
         edge_template: edge_template(session, order)?,
-        resume: None,
-        history,
+        resume: known.resume,
+        history: known.history,
     };
     Ok(plan::up(&session.stack, images, observed, &intent))
 }
@@ -250,8 +279,10 @@ async fn in_turn(
     }
 
     let from = turn.state().newest().map(|manifest| manifest.id.clone());
-    let release = plan.release.clone().or_else(|| observed.release().cloned());
-    let unrecorded = release.filter(|release| !turn.state().releases.contains_key(release));
+    let release = plan.release_after(&observed);
+    let unrecorded = release
+        .clone()
+        .filter(|release| !turn.state().releases.contains_key(release));
     let manifest = match unrecorded {
         Some(id) => Some(manifest(session, order, &images, &edge_template, id).await?),
         None => None,
@@ -278,7 +309,7 @@ async fn in_turn(
                 turn.complete(manifest).await?;
             }
             if let Some(run) = &interrupted {
-                turn.close_interrupted(run, true).await?;
+                turn.close_interrupted(run, run.to == release).await?;
             }
             forget_old(session, turn).await?;
             Ok(plan)

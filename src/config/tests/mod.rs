@@ -71,3 +71,33 @@ fn stack(text: &str) -> Stack {
 fn faults(text: &str) -> ConfigErrors {
     read_in(text, &environment(SECRETS)).expect_err("the file should be refused")
 }
+
+#[test]
+fn a_number_or_text_may_come_from_a_variable() {
+    let service = |keys: &str, variables: [(&str, &str); 1]| {
+        let text = format!("project = \"p\"\n[services.a]\nimage = \"a\"\n{keys}\n");
+        let stack = read_in(&text, &environment(variables)).unwrap_or_else(|e| panic!("{e}"));
+        stack.services[&ServiceName::new("a")].clone()
+    };
+    let memory = |text: &str, variable| {
+        let keys = format!("resources = {{ memory = \"{text}\" }}");
+        service(&keys, variable).resources.memory
+    };
+    let unset = ("OTHER", "");
+    assert_eq!(memory("${MEMORY:-256m}", [unset]), Some(256 << 20));
+    assert_eq!(memory("${MEMORY:-256m}", [("MEMORY", "2g")]), Some(2 << 30));
+    assert_eq!(
+        memory("${MEMORY:-1}", [("MEMORY", "1048576")]),
+        Some(1 << 20)
+    );
+    assert_eq!(memory("${MEMORY}m", [("MEMORY", "3")]), Some(3 << 20));
+    let user = |text: &str| service(&format!("user = \"{text}\""), [unset]).user;
+    assert_eq!(user("${WHO:-7}").as_deref(), Some("7"));
+    assert_eq!(user("${WHO:-www}:8").as_deref(), Some("www:8"));
+    let wrong = "project = \"p\"\n[services.a]\nimage = \"a\"\nresources = { memory = \"${X:-256 megs}\" }\n";
+    let said = faults(wrong).to_string();
+    assert!(
+        said.contains("sysndd.toml:4:24: error: `256 megs` is not a size"),
+        "{said}"
+    );
+}

@@ -211,16 +211,20 @@ impl<'a> Planner<'a> {
         planner
     }
 
-    /// A stack whose services are all as they were keeps its release; anything else makes a new one.
+    /// A stack whose services are all there as they should be keeps their release, also when a run
+    /// that was cut off left others beside them; anything else makes a new one.
     fn choose_release(&self) -> ReleaseId {
-        let unchanged = !self.intent.wish.force
-            && self.intent.wish.restore.is_none()
-            && self.templates.iter().all(|(name, template)| {
-                let mut replicas = self.observed.replicas_of(name).peekable();
-                replicas.peek().is_some()
-                    && replicas.all(|replica| replica.config_hash == template.hash())
-            });
-        if let (true, Some(current)) = (unchanged, self.observed.release()) {
+        let right = |name: &'a ServiceName| {
+            let template = &self.templates[name];
+            let replicas = self.observed.replicas_of(name);
+            let right = replicas.filter(|replica| replica.config_hash == template.hash());
+            right.map(|replica| &replica.release).max()
+        };
+        let right: Option<Vec<&ReleaseId>> =
+            self.templates.keys().map(|name| right(name)).collect();
+        let current = right.and_then(|releases| releases.into_iter().max());
+        let again = self.intent.wish.force || self.intent.wish.restore.is_some();
+        if let (false, Some(current)) = (again, current) {
             return current.clone();
         }
         if let Some(resume) = self
@@ -285,6 +289,7 @@ impl<'a> Planner<'a> {
             project: self.stack.project.clone(),
             release: self.creates.then_some(self.release),
             operations: without_detours(self.operations),
+            changes: Vec::new(),
             notes: self.notes,
             refused: self.refused.into_iter().collect(),
             retire_from: self.retire_from,

@@ -81,6 +81,9 @@ pub(crate) async fn lock_status(
         return Ok(LockStatus::Free);
     };
     let holder = holder(&found).ok_or(LockError::Foreign(name))?;
+    if holder.who.is_gone() {
+        return Ok(LockStatus::Ending(holder));
+    }
     Ok(match found.state {
         ContainerState::Running | ContainerState::Paused | ContainerState::Restarting => {
             LockStatus::Held(holder)

@@ -41,6 +41,8 @@ const PATIENCE_S: u64 = 15;
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// How long a lock that was let go, or whose holder died, may take to disappear.
 const GOING: Duration = Duration::from_secs(3);
+/// The same where it cannot be told whether the holder is alive.
+const GOING_AFAR: Duration = Duration::from_millis(500);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// A lock that was created and not started for so long belongs to nobody; seconds.
 const NEVER_STARTED_S: i64 = 15;
@@ -209,7 +211,7 @@ async fn create(
                     Some(age) => age.await?,
                     None => 0,
                 };
-                if age > NEVER_STARTED_S {
+                if age > NEVER_STARTED_S || holder.who.is_gone() {
                     // By its ID: by now the name may be that of another's lock.
                     engine.remove(&found.id).await?;
                     continue;
@@ -226,7 +228,12 @@ async fn create(
             ContainerState::Running | ContainerState::Restarting | ContainerState::Paused => {}
         }
         // A holder that was killed a moment ago is gone in another moment.
-        if began.elapsed() < Duration::from_millis(500) {
+        let patience = if holder.who.is_gone() {
+            GOING
+        } else {
+            GOING_AFAR
+        };
+        if began.elapsed() < patience {
             sleep(LOOK_AGAIN).await;
             continue;
         }

@@ -24,6 +24,8 @@ pub(crate) struct Call {
     arguments: Vec<String>,
     environment: BTreeMap<String, Option<String>>,
     directory: PathBuf,
+    /// Program and arguments that run it; the process stays the same.
+    through: Vec<String>,
     transcript: Arc<Mutex<String>>,
 }
 
@@ -39,11 +41,13 @@ impl Call {
             "SYSNDD_DEPLOY_CONFIG",
             "SYSNDD_DEPLOY_PROJECT",
             "SYSNDD_DEPLOY_PROBE",
+            "DOCKER_CONTEXT",
         ];
         Self {
             arguments: Vec::new(),
             environment: unset.map(|name| (name.to_owned(), None)).into(),
             directory: root(),
+            through: Vec::new(),
             transcript,
         }
     }
@@ -51,6 +55,12 @@ impl Call {
     pub(crate) fn with(mut self, arguments: &[&str]) -> Self {
         self.arguments
             .extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// In another namespace, for example.
+    pub(crate) fn through(mut self, program: &[String]) -> Self {
+        self.through = program.to_vec();
         self
     }
 
@@ -72,8 +82,11 @@ impl Call {
 
     /// Starts it; the caller decides how it ends.
     pub(crate) fn start(&self) -> Running {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sysndd-deploy"));
+        let mut words = self.through.clone();
+        words.push(env!("CARGO_BIN_EXE_sysndd-deploy").to_owned());
+        let mut command = Command::new(&words[0]);
         command
+            .args(&words[1..])
             .args(&self.arguments)
             .current_dir(&self.directory)
             .stdin(Stdio::null())

@@ -31,6 +31,35 @@ impl Engine {
         Self(Docker::connect_with_local_defaults().expect("the engine's address is right"))
     }
 
+    pub(super) fn of(client: Docker) -> Self {
+        Self(client)
+    }
+
+    pub(super) fn api(&self) -> &Docker {
+        &self.0
+    }
+
+    /// The newest image whose name is this, by its full name.
+    pub(super) async fn newest_tag(&self, name: &str) -> String {
+        let filters = HashMap::from([("reference".to_owned(), vec![name.to_owned()])]);
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        let images = self.0.list_images(Some(options)).await.expect("images");
+        let newest = images.into_iter().max_by_key(|image| image.created);
+        let tags = newest.map(|image| image.repo_tags).unwrap_or_default();
+        tags.into_iter()
+            .next()
+            .unwrap_or_else(|| panic!("there is no image {name}"))
+    }
+
+    /// A name of an image: saved by its ID it would have none.
+    pub(super) async fn tag_of(&self, image: &str) -> String {
+        let found = self.0.inspect_image(image).await.expect("the image");
+        let tags = found.repo_tags.unwrap_or_default();
+        tags.into_iter()
+            .next()
+            .unwrap_or_else(|| panic!("{image} has no name"))
+    }
+
     /// Kind and name of all that bears the label of a project whose name begins so.
     pub(crate) async fn resources(&self, project: &str) -> Vec<String> {
         let filters = HashMap::from([("label", vec![PROJECT])]);
@@ -298,12 +327,15 @@ pub(crate) struct Image {
 impl Image {
     /// To be called when no container is made from it any more.
     pub(crate) async fn remove(self) {
+        self.engine.remove_image(&self.id).await;
+    }
+}
+
+impl Engine {
+    /// As somebody does who needs the room.
+    pub(crate) async fn remove_image(&self, id: &str) {
         let options = RemoveImageOptionsBuilder::new().force(true).build();
-        let removed = self
-            .engine
-            .0
-            .remove_image(&self.id, Some(options), None)
-            .await;
+        let removed = self.0.remove_image(id, Some(options), None).await;
         removed.expect("the image is removed");
     }
 }

@@ -7,6 +7,8 @@ mod edge;
 mod engine;
 mod load;
 mod report;
+mod second_engine;
+mod sshd;
 mod stack_file;
 
 pub(crate) use call::{Answer, Call, program};
@@ -15,6 +17,8 @@ pub(crate) use edge::{ask_each, get, replicas_behind};
 pub(crate) use engine::Engine;
 pub(crate) use load::Load;
 pub(crate) use report::Report;
+pub(crate) use second_engine::SecondEngine;
+pub(crate) use sshd::{FAR, Sshd};
 pub(crate) use stack_file::{StackFile, root};
 
 use std::time::{Duration, Instant};

@@ -57,6 +57,34 @@ impl StackFile {
         file
     }
 
+    /// The light one, with images in the place of what they are built from: it can be brought up
+    /// where nothing can be built.
+    pub(super) fn light(images: &[(String, String)]) -> Self {
+        let directory = root().join("tests/stacks");
+        let text = std::fs::read_to_string(directory.join("light.toml")).expect("light.toml");
+        let mut stack: Table = text.parse().expect("light.toml is TOML");
+        let bases = stack["bases"]["images"]
+            .as_table_mut()
+            .expect("base images");
+        bases.retain(|name, _| name == "debian" || name == "nginx");
+        for (_, base) in bases {
+            make_absolute_in(&directory, &mut base["recipe"]);
+        }
+        let services = stack["services"].as_table_mut().expect("services");
+        for (service, image) in images {
+            let service = services[service].as_table_mut().expect("a service");
+            service.remove("build");
+            service.insert("image".to_owned(), image.clone().into());
+        }
+        make_absolute_in(&directory, &mut stack["edge"]["template"]);
+        let file = Self {
+            directory: TempDir::new().expect("a temporary directory"),
+            stack,
+        };
+        file.write();
+        file
+    }
+
     /// Sets `a.b.c`, whether it was there or not.
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         let mut steps: Vec<&str> = key.split('.').collect();
@@ -89,6 +117,10 @@ impl StackFile {
 }
 
 fn make_absolute(path: &mut Value) {
+    make_absolute_in(&root(), path);
+}
+
+fn make_absolute_in(directory: &Path, path: &mut Value) {
     let relative = path.as_str().expect("a path").to_owned();
-    *path = root().join(relative).display().to_string().into();
+    *path = directory.join(relative).display().to_string().into();
 }

@@ -13,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::migrate::random::{Random, any_seed};
+use super::random::{Random, any_seed};
 use crate::{
     command::{built, capture, print, program, root, run, say},
     deploy::{Deploy, TestDatabase},

@@ -6,7 +6,6 @@ mod field;
 mod files;
 mod picture;
 mod plan;
-pub(super) mod random;
 mod round;
 mod scenario;
 mod starter;
@@ -26,11 +25,11 @@ use sysndd_protocol::Event;
 use self::{
     field::Field,
     plan::{Kind, Set, Task},
-    random::Random,
     round::Round,
     scenario::{Facts, Terms},
     table::Tally,
 };
+use super::random::{self, Random};
 use crate::{
     command::{print, say},
     deploy::Deploy,

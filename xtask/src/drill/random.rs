@@ -3,17 +3,17 @@
 use std::time::{Duration, SystemTime};
 
 /// A small generator (`SplitMix64`).
-pub(in crate::drill) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    pub(in crate::drill) fn of(seed: u64, name: &str) -> Self {
+    pub(crate) fn of(seed: u64, name: &str) -> Self {
         let mixed = name.bytes().fold(seed, |mixed, byte| {
             (mixed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
         Self(mixed)
     }
 
-    pub(in crate::drill) fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut next = self.0;
         next = (next ^ (next >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -22,14 +22,14 @@ impl Random {
     }
 
     /// Between nothing and `limit`, to the millisecond.
-    pub(in crate::drill) fn time(&mut self, limit: Duration) -> Duration {
+    pub(crate) fn time(&mut self, limit: Duration) -> Duration {
         let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         Duration::from_millis(self.below(millis))
     }
 }
 
 /// Another one every time.
-pub(in crate::drill) fn any_seed() -> u64 {
+pub(crate) fn any_seed() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     now.map_or(1, |since| u64::from(since.subsec_nanos()))
 }
