@@ -16,7 +16,7 @@ use super::http::{Answer, Request};
 use super::{DEADLINE, eventually};
 
 /// As strong as the API demands.
-const SECRET_KEY: &str = "only-for-tests-0123456789abcdefghijkl";
+pub(crate) const SECRET_KEY: &str = "only-for-tests-0123456789abcdefghijkl";
 
 /// How to start a process. The environment is empty but for what a test says.
 pub(crate) struct Launch {
