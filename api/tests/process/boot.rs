@@ -254,6 +254,7 @@ async fn a_data_directory_of_another_owner_is_refused_by_name() {
             "SYSNDD_DATABASE_URL",
             "mysql://nobody:canary@127.0.0.1:1/none",
         )
+        .set("SYSNDD_SECRET_KEY", "only-for-tests-0123456789abcdefghijkl")
         .set("SYSNDD_MIGRATIONS_DIR", &files)
         .set("SYSNDD_DATA_DIR", &data);
     let launch = if root { launch.uid(STRANGER) } else { launch };
