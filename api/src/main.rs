@@ -45,7 +45,7 @@ enum Role {
     /// Look after the site from its machine
     #[command(subcommand)]
     Admin(admin::Command),
-    /// Print the OpenAPI document of this version
+    /// Print the API description of this version as `OpenAPI` JSON
     Openapi,
     /// Apply, inspect, check or write schema migrations without serving
     Migrate(migrate::Args),

@@ -28,7 +28,7 @@ enum Part {
     Frontend,
     /// Against a real MySQL and a real mail catcher
     Database,
-    /// Appliers of migrations, workers and deployments that die
+    /// Appliers of migrations, deployments and workers that die
     Drill,
     /// Against a real engine
     Deploy,
@@ -67,8 +67,8 @@ impl Test {
             }
             if wanted(Part::Drill) {
                 Migrate::small().run().context("drill of migrations")?;
-                Jobs::small().run().context("drill of jobs")?;
                 DeployDrill::small().run().context("drill of deployments")?;
+                Jobs::small().run().context("drill of jobs")?;
             }
             if wanted(Part::Deploy) {
                 end_to_end(&deploy)?;

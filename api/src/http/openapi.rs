@@ -1,4 +1,4 @@
-//! The OpenAPI document, collected from the resources themselves.
+//! The `OpenAPI` document, collected from the resources themselves.
 
 use std::sync::Arc;
 

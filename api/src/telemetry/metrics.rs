@@ -1,4 +1,4 @@
-//! What this replica counts, in the OpenMetrics text that Prometheus reads.
+//! What this replica counts, in the `OpenMetrics` text that Prometheus reads.
 //!
 //! A registry for each `App`, so that tests do not share one. What can be looked at when it is
 //! asked for (the pool, what is in flight) is not counted along.

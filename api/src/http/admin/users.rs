@@ -26,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 }
 
 /// An account, to administrators.
+#[expect(clippy::struct_field_names, reason = "the API's names")]
 #[derive(Debug, Serialize, ToSchema)]
 struct User {
     user_id: u64,
@@ -242,6 +243,7 @@ async fn find(conn: &mut impl Queryable, user_id: u64, lock: &str) -> Answer<Use
 
 impl FromRow for User {
     fn from_row_opt(mut row: Row) -> Result<Self, FromRowError> {
+        let utc = |time: NaiveDateTime| time.and_utc();
         let user = (|| {
             Some(Self {
                 user_id: row.take("user_id")?,
@@ -253,16 +255,11 @@ impl FromRow for User {
                 comment: row.take("comment")?,
                 role: Role::from_id(row.take("role_id")?)?,
                 status: Status::from_name(&row.take::<String, _>("status_name")?)?,
-                locked_until: utc(&mut row, "resting_until")?,
-                created_at: utc(&mut row, "created_at")??,
-                confirmed_at: utc(&mut row, "confirmed_at")?,
+                locked_until: row.take::<Option<_>, _>("resting_until")?.map(utc),
+                created_at: row.take("created_at").map(utc)?,
+                confirmed_at: row.take::<Option<_>, _>("confirmed_at")?.map(utc),
             })
         })();
         user.ok_or(FromRowError(row))
     }
-}
-
-fn utc(row: &mut Row, column: &str) -> Option<Option<DateTime<Utc>>> {
-    let time: Option<NaiveDateTime> = row.take(column)?;
-    Some(time.map(|time| time.and_utc()))
 }
