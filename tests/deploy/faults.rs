@@ -210,7 +210,11 @@ async fn a_favicon_that_is_gone_is_found() {
 
     let change = |body: &mut ContainerCreateBody| {
         body.image = Some(image.id.clone());
-        body.entrypoint = Some(vec!["listener".into(), "serve".into(), "--".into()]);
+        body.entrypoint = Some(
+            ["edge-settings", "listener", "serve", "--"]
+                .map(String::from)
+                .into(),
+        );
         body.cmd = Some(vec!["nginx".into()]);
     };
     stack.engine.recreate(&web, change).await;
