@@ -105,11 +105,11 @@ impl Deployments {
                     return Ok(());
                 }
                 let base = match (change, &theirs) {
-                    (Change::PeerReplicas | Change::PeerWeb, Some(theirs)) => &theirs.url,
+                    (Change::PeerReplicas | Change::PeerWeb, Some(theirs)) => theirs.url.clone(),
                     (Change::PeerReplicas | Change::PeerWeb, None) => return Ok(()),
-                    _ => &ours.url,
+                    _ => ours.url.clone(),
                 };
-                let sample = under_load(base.clone(), rate, || match (change, &mut theirs) {
+                let sample = under_load(&base, rate, || match (change, &mut theirs) {
                     (Change::Replicas, _) => ours.replace_replicas(),
                     (Change::Web, _) => ours.replace_web(),
                     (Change::Rollback, _) => ours.roll_back(),
@@ -155,11 +155,11 @@ impl Deployments {
 }
 
 fn under_load(
-    base: String,
+    base: &str,
     rate: Rate,
     change: impl FnOnce() -> anyhow::Result<Done>,
 ) -> anyhow::Result<Sample> {
-    let load = Load::on(&base, PATHS, rate);
+    let load = Load::on(base, PATHS, rate);
     load.more(AROUND)?;
     let done = change()?;
     load.more(AROUND)?;

@@ -353,16 +353,15 @@ fn finish(
     let process = process.context("a process without a number")?;
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || sender.send(child.wait_with_output()));
-    let output = match receiver.recv_timeout(after.unwrap_or(LIMIT)) {
-        Ok(output) => output,
-        Err(_) => {
-            // It may have ended in this very moment.
-            let _ = kill_process(process, Signal::KILL);
-            if after.is_none() {
-                bail!("`{}` did not end within {LIMIT:?}", arguments.join(" "));
-            }
-            receiver.recv().context("waiting for what was killed")?
+    let output = if let Ok(output) = receiver.recv_timeout(after.unwrap_or(LIMIT)) {
+        output
+    } else {
+        // It may have ended in this very moment.
+        let _ = kill_process(process, Signal::KILL);
+        if after.is_none() {
+            bail!("`{}` did not end within {LIMIT:?}", arguments.join(" "));
         }
+        receiver.recv().context("waiting for what was killed")?
     };
     let output = output?;
     Ok(Answer {
