@@ -75,10 +75,10 @@ impl fmt::Display for Error {
 
 impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
-        let exit = if error.is_unreachable() {
-            Exit::EngineUnreachable
-        } else {
-            Exit::DeployFailed
+        let exit = match error {
+            EngineError::Context { .. } => Exit::Usage,
+            ref error if error.is_unreachable() => Exit::EngineUnreachable,
+            _ => Exit::DeployFailed,
         };
         Self {
             exit,
@@ -115,7 +115,14 @@ impl From<AccessError> for Error {
 
 impl From<EngineSetupError> for Error {
     fn from(error: EngineSetupError) -> Self {
-        Self::new(Exit::EngineUnreachable, error.to_string())
+        match error {
+            EngineSetupError::NotToldWhich(error) => error.into(),
+            EngineSetupError::ChosenElsewhere(ref cause, _) => Self {
+                hint: cause.hint(),
+                ..Self::new(Exit::EngineUnreachable, error.to_string())
+            },
+            error => Self::new(Exit::EngineUnreachable, error.to_string()),
+        }
     }
 }
 

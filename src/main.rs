@@ -11,6 +11,7 @@ mod exit;
 mod export;
 mod host;
 mod images;
+mod notify;
 mod observe;
 mod output;
 mod plan;

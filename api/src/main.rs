@@ -38,12 +38,14 @@ struct Cli {
 enum Role {
     /// Bring the schema up to date and serve HTTP until SIGTERM or SIGINT
     Serve,
+    /// Bring the schema up to date and run background jobs; HTTP answers for the health alone
+    Worker,
     /// Ask the server on this machine whether it is ready; exit 0 if it is
     Healthcheck(healthcheck::Args),
     /// Look after the site from its machine
     #[command(subcommand)]
     Admin(admin::Command),
-    /// Print the OpenAPI document of this version
+    /// Print the API description of this version as `OpenAPI` JSON
     Openapi,
     /// Apply, inspect, check or write schema migrations without serving
     Migrate(migrate::Args),
@@ -60,12 +62,8 @@ fn main() -> ExitCode {
     };
     let outcome = runtime.block_on(async {
         match cli.role {
-            Role::Serve => startup::serve()
-                .await
-                .inspect_err(|error| {
-                    tracing::error!(error = format!("{error:#}"), "the replica ends");
-                })
-                .map(|()| ExitCode::SUCCESS),
+            Role::Serve => replica(startup::Duty::Everything).await,
+            Role::Worker => replica(startup::Duty::Jobs).await,
             Role::Healthcheck(args) => healthcheck::run(args).await.map(|()| ExitCode::SUCCESS),
             Role::Admin(command) => admin::run(command).await,
             Role::Openapi => openapi(),
@@ -79,6 +77,15 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => fail(&error),
     }
+}
+
+async fn replica(duty: startup::Duty) -> anyhow::Result<ExitCode> {
+    startup::serve(duty)
+        .await
+        .inspect_err(|error| {
+            tracing::error!(error = format!("{error:#}"), "the replica ends");
+        })
+        .map(|()| ExitCode::SUCCESS)
 }
 
 fn openapi() -> anyhow::Result<ExitCode> {

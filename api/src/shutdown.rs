@@ -1,4 +1,5 @@
-//! The end of the process: which signal asked for it, and how requests in flight are let finish.
+//! The end of the process: which signal asked for it, and how requests in flight and running jobs are let
+//! finish.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,8 +47,11 @@ pub(crate) struct Running {
     pub(crate) close: CancellationToken,
 }
 
-/// Turns readiness off, stops accepting, lets requests in flight and what else is `unfinished` end
-/// within the grace period. A second signal ends the wait.
+/// The part of the grace period that is kept for giving running jobs back to the queue.
+const HAND_BACK: Duration = Duration::from_secs(2);
+
+/// Turns readiness off, stops accepting, lets requests in flight, running jobs and what else is
+/// `unfinished` end within the grace period; jobs that do not are given back. A second signal ends the wait.
 pub(crate) async fn drain(
     app: &Arc<App>,
     events: &Events,
@@ -68,29 +72,38 @@ pub(crate) async fn drain(
         running.close.cancel();
         running.server.await
     };
-    let cut_short = tokio::select! {
-        (ended, ()) = async { tokio::join!(requests, unfinished) } => {
+    let hand_back = HAND_BACK.min(config.grace / 2);
+    let jobs = app.jobs.drain(config.grace.saturating_sub(hand_back));
+    let ended = tokio::select! {
+        (ended, (), jobs) = async { tokio::join!(requests, unfinished, jobs) } => {
             ended??;
-            None
+            Ok(jobs)
         }
-        () = tokio::time::sleep(config.grace) => Some(format!("the grace period of {:?} is over", config.grace)),
-        again = signals.next() => Some(format!("{again} came again")),
+        () = tokio::time::sleep(config.grace) => Err(format!("the grace period of {:?} is over", config.grace)),
+        again = signals.next() => Err(format!("{again} came again")),
     };
-    if let Some(why) = cut_short {
-        let requests = app.lifecycle.in_flight();
-        let migration = if events.applying() {
-            " and a migration that the next start has to carry on"
-        } else {
-            ""
-        };
-        anyhow::bail!("{why}: leaving {requests} requests unanswered{migration}");
-    }
+    let jobs = match ended {
+        Ok(jobs) => jobs,
+        Err(why) => return Err(cut_short(app, events, &why).await),
+    };
     // Politeness only: without it the server logs aborted connections.
     let _ = tokio::time::timeout(FAREWELL, app.db.close()).await;
     events.info(Event::ShutdownDrained {
         requests: app.lifecycle.drained(),
-        jobs: 0,
+        jobs,
         elapsed_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
     Ok(())
+}
+
+/// What is left behind when there is no more time.
+async fn cut_short(app: &App, events: &Events, why: &str) -> anyhow::Error {
+    app.jobs.hand_back().await;
+    let requests = app.lifecycle.in_flight();
+    let migration = if events.applying() {
+        " and a migration that the next start has to carry on"
+    } else {
+        ""
+    };
+    anyhow::anyhow!("{why}: leaving {requests} requests unanswered{migration}")
 }

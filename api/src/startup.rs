@@ -1,4 +1,4 @@
-//! The boot sequence of `serve`, top to bottom.
+//! The boot sequence of `serve` and `worker`, top to bottom.
 //!
 //! The listener is up before the schema is touched, so that `/health/ready` can tell what is going
 //! on; nothing here waits for a fixed time.
@@ -13,16 +13,26 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Source};
+use crate::jobs::Jobs;
 use crate::shutdown::{self, Running, Signals};
 use crate::state::App;
 use crate::telemetry::{self, Events};
-use crate::{db, http};
+use crate::{db, http, mail};
 
 /// How often the database may be lost in the middle of migrating before a start gives up.
 const DATABASE_LOSSES: u32 = 3;
 
-/// Runs the API until it is asked to end.
-pub(crate) async fn serve() -> anyhow::Result<()> {
+/// What a replica is there for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Duty {
+    /// Requests and jobs.
+    Everything,
+    /// Jobs; of requests only those for its health.
+    Jobs,
+}
+
+/// Runs the replica until it is asked to end.
+pub(crate) async fn serve(duty: Duty) -> anyhow::Result<()> {
     let began = Instant::now();
     let mut signals = Signals::install().context("installing the signal handlers")?;
     let config = Config::read(Source::from_process())?;
@@ -34,8 +44,10 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
     }
 
     let set = Arc::new(load_migrations(&config, &events)?);
-    let app = App::new(&config, Arc::clone(&set));
-    let running = listen(&config, &app).await?;
+    let app = App::new(&config, Arc::clone(&set))?;
+    let running = listen(&config, &app, duty).await?;
+    // Runs to the end of the process.
+    tokio::spawn(mail::watch(Arc::clone(&app)));
 
     let boot = boot(&config, &app, &set, &events);
     tokio::pin!(boot);
@@ -43,6 +55,7 @@ pub(crate) async fn serve() -> anyhow::Result<()> {
         outcome = &mut boot => {
             outcome?;
             app.lifecycle.serving();
+            Jobs::start(&app);
             let elapsed_ms = milliseconds(began.elapsed());
             events.info(Event::StartupReady { elapsed_ms });
             (signals.next().await, true)
@@ -127,7 +140,7 @@ fn load_migrations(config: &Config, events: &Events) -> anyhow::Result<Migration
         .context("starting")
 }
 
-async fn listen(config: &Config, app: &Arc<App>) -> anyhow::Result<Running> {
+async fn listen(config: &Config, app: &Arc<App>, duty: Duty) -> anyhow::Result<Running> {
     let bind = config.server.bind;
     let listener = TcpListener::bind(bind)
         .await
@@ -138,7 +151,11 @@ async fn listen(config: &Config, app: &Arc<App>) -> anyhow::Result<Running> {
         .context("reading the listener's address")?;
     tracing::info!(%address, "listening");
     let close = CancellationToken::new();
-    let server = tokio::spawn(http::serve(listener, Arc::clone(app), close.clone()));
+    let router = match duty {
+        Duty::Everything => http::router(app),
+        Duty::Jobs => http::health_alone(app),
+    };
+    let server = tokio::spawn(http::serve(listener, router, close.clone()));
     Ok(Running { server, close })
 }
 

@@ -10,7 +10,10 @@ use crate::auth::Hasher;
 use crate::config::{Accounts, Config, Identity, Limits};
 use crate::data_dir::DataDir;
 use crate::db::{self, Db};
+use crate::http::StatisticsCache;
+use crate::jobs::Jobs;
 use crate::lifecycle::Lifecycle;
+use crate::mail::Post;
 use crate::telemetry::Metrics;
 
 /// The state of the application.
@@ -26,17 +29,22 @@ pub(crate) struct App {
     pub(crate) hasher: Hasher,
     pub(crate) limits: Limits,
     pub(crate) metrics: Metrics,
+    pub(crate) jobs: Arc<Jobs>,
+    pub(crate) mail: Post,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
+    /// How many entities there are, counted now and then.
+    pub(crate) statistics: StatisticsCache,
 }
 
 impl App {
     /// Puts the parts together; opens no connection and touches no file.
-    pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> Arc<Self> {
+    pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> anyhow::Result<Arc<Self>> {
         let db = Db::new(&config.database);
         let lifecycle = Arc::new(Lifecycle::new());
-        let metrics = Metrics::new(&config.identity, &db, &lifecycle);
-        Arc::new(Self {
+        let jobs = Arc::new(Jobs::new(&config.jobs));
+        let metrics = Metrics::new(&config.identity, &db, &lifecycle, &jobs);
+        Ok(Arc::new(Self {
             identity: config.identity.clone(),
             started_at: Utc::now(),
             lifecycle,
@@ -47,8 +55,11 @@ impl App {
             metrics,
             accounts: config.accounts.clone(),
             hasher: Hasher::new(),
+            jobs,
+            mail: Post::new(config.smtp.clone(), &config.accounts.public_url)?,
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
-        })
+            statistics: StatisticsCache::default(),
+        }))
     }
 }

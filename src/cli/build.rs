@@ -47,6 +47,7 @@ impl Build {
         let services = self.services(&session)?;
         let interrupt = interrupt_token();
         let work = async {
+            session.refuse_host_user()?;
             let bases = images::bases(&session).await?;
             let mut reports = Vec::new();
             for service in services {

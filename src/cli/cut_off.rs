@@ -20,13 +20,18 @@ pub(super) async fn interrupted(
 
 /// Says so, and what to do about it. A state that cannot be read is no reason not to show the rest.
 pub(super) async fn tell(session: &Session) -> Option<InterruptedRun> {
-    let found = async {
-        let state = release::read_state(&session.engine, &session.stack).await?;
-        interrupted(session, &state).await
-    };
-    let run = found
+    let state = release::read_state(&session.engine, &session.stack)
         .await
-        .inspect_err(|error| tracing::debug!(error = error.message, "the state was not read"))
+        .inspect_err(|error| tracing::debug!(%error, "the state was not read"))
+        .ok()?;
+    tell_of(session, &state).await
+}
+
+/// As [`tell`], by a state that was read.
+pub(super) async fn tell_of(session: &Session, state: &State) -> Option<InterruptedRun> {
+    let run = interrupted(session, state)
+        .await
+        .inspect_err(|error| tracing::debug!(error = error.message, "the lock was not looked at"))
         .ok()??;
     session.printer.note(run.explain());
     session

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::{
     Global,
+    record::record_entry,
     run::interrupt_token,
     running::replica,
     session::{Session, no_migrations},
@@ -59,14 +60,13 @@ impl Db {
             user: None,
             tty,
         };
+        let interrupt = interrupt_token();
         let conversation = session.engine.talk_in(&replica.container, spec).await?;
-        converse(
-            &session.engine,
-            printer,
-            conversation,
-            tty,
-            &interrupt_token(),
-        )
-        .await
+        let talk = converse(&session.engine, printer, conversation, tty, &interrupt);
+        let mut words = self.arguments;
+        if !words.is_empty() {
+            words.insert(0, "--".to_owned());
+        }
+        tokio::join!(talk, record_entry(&session, "db", &words)).0
     }
 }

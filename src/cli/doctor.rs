@@ -4,7 +4,11 @@ use std::net::TcpListener;
 
 use serde::Serialize;
 
-use super::{Global, session};
+use super::{
+    Global,
+    releases::{WithoutImages, without_images},
+    session,
+};
 use crate::{
     config::Stack,
     docker::{Engine, Location},
@@ -13,6 +17,7 @@ use crate::{
     host, images,
     observe::observe,
     output::{Printer, Table},
+    release,
 };
 
 /// Engines that the tool is made for; others may work.
@@ -51,11 +56,11 @@ enum Health {
 impl Doctor {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         if self.fix {
-            host::ensure_engine(global.host.as_deref(), |step| printer.say(step)).await?;
+            host::ensure_engine(&global.engine(), |step| printer.say(step)).await?;
         }
         let (engine, engine_finding) = check_engine(global).await;
         let mut findings = vec![engine_finding];
-        findings.extend(check_memory());
+        findings.extend(check_memory(engine.as_ref()));
         findings.extend(check_disk(engine.as_ref()));
         match session::load(global) {
             Ok(stack) => {
@@ -63,6 +68,7 @@ impl Doctor {
                 findings.push(self.check_tools(&stack, printer).await?);
                 if let Some(engine) = &engine {
                     findings.extend(check_ports(&stack, engine).await?);
+                    findings.extend(check_releases(&stack, engine).await?);
                 }
             }
             Err(error) => findings.push(Finding {
@@ -120,7 +126,7 @@ fn ok(what: &'static str, observed: String) -> Finding {
 }
 
 async fn check_engine(global: &Global) -> (Option<Engine>, Finding) {
-    match Engine::connect(global.host.as_deref()).await {
+    match Engine::connect(&global.engine()).await {
         Err(error) => {
             let finding = Finding {
                 what: "engine",
@@ -133,8 +139,8 @@ async fn check_engine(global: &Global) -> (Option<Engine>, Finding) {
         Ok(engine) => {
             let info = engine.info();
             let observed = format!(
-                "{} (API {}) at {}",
-                info.version, info.api_version, info.host
+                "{} (API {}) at {}, chosen by {}",
+                info.version, info.api_version, info.host, info.source
             );
             let finding = if is_supported(&info.version) {
                 ok("engine", observed)
@@ -159,7 +165,11 @@ fn is_supported(version: &str) -> bool {
     found >= OLDEST && found.0 <= NEWEST_MAJOR
 }
 
-fn check_memory() -> Option<Finding> {
+/// Of this machine, where the engine is on it.
+fn check_memory(engine: Option<&Engine>) -> Option<Finding> {
+    if engine.is_some_and(|engine| engine.info().location == Location::Remote) {
+        return None;
+    }
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
@@ -191,6 +201,40 @@ fn check_disk(engine: Option<&Engine>) -> Option<Finding> {
             remedy: Some("`sysndd-deploy prune --dry-run` shows what is not needed".into()),
         }
     })
+}
+
+/// Whether the releases that one could go back to are whole.
+async fn check_releases(stack: &Stack, engine: &Engine) -> Result<Vec<Finding>, Error> {
+    let state = match release::read_state(engine, stack)
+        .await
+        .map_err(Error::from)
+    {
+        Ok(state) => state,
+        Err(error) if error.exit == Exit::EngineUnreachable => return Err(error),
+        Err(error) => {
+            return Ok(vec![Finding {
+                what: "releases",
+                verdict: Health::Warning,
+                observed: error.message,
+                remedy: error.hint,
+            }]);
+        }
+    };
+    if state.releases.is_empty() {
+        return Ok(Vec::new());
+    }
+    let gone = without_images(engine, &state).await?;
+    if gone.is_empty() {
+        let observed = format!("{} recorded, their images are here", state.releases.len());
+        return Ok(vec![ok("releases", observed)]);
+    }
+    let finding = |gone: WithoutImages| Finding {
+        what: "releases",
+        verdict: Health::Warning,
+        observed: gone.to_string(),
+        remedy: None,
+    };
+    Ok(gone.into_iter().map(finding).collect())
 }
 
 /// Host ports of the stack: ours already, or free.

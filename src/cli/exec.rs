@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::{
     Global,
+    record::record_entry,
     run::interrupt_token,
     running::replica,
     session::Session,
@@ -66,14 +67,17 @@ const SHELL: &str = "if command -v bash >/dev/null 2>&1; then exec bash; else ex
 
 impl Exec {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<ExitCode, Error> {
-        self.place.run(global, printer, self.command).await
+        let entry = ("exec", self.command.clone());
+        self.place.run(global, printer, self.command, entry).await
     }
 }
 
 impl Shell {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<ExitCode, Error> {
         let command = ["sh", "-c", SHELL].map(str::to_owned).to_vec();
-        self.place.run(global, printer, command).await
+        self.place
+            .run(global, printer, command, ("shell", Vec::new()))
+            .await
     }
 }
 
@@ -83,25 +87,37 @@ impl Place {
         global: &Global,
         printer: Printer,
         command: Vec<String>,
+        (what, words): (&str, Vec<String>),
     ) -> Result<ExitCode, Error> {
         let session = Session::open(global, printer).await?;
         let observed = observe(&session.engine, &session.stack.project, None).await?;
         let replica = replica(&session.stack, &observed, &self.replica)?;
         let tty = !self.no_tty && is_interactive();
+        let entry = self.entry(words);
         let spec = ExecSpec {
             command,
-            user: self.user,
+            user: self.user.clone(),
             tty,
             ..ExecSpec::default()
         };
+        let interrupt = interrupt_token();
         let conversation = session.engine.talk_in(&replica.container, spec).await?;
-        converse(
-            &session.engine,
-            printer,
-            conversation,
-            tty,
-            &interrupt_token(),
-        )
-        .await
+        let talk = converse(&session.engine, printer, conversation, tty, &interrupt);
+        // Beside it: nobody waits for the record of a command that takes no time.
+        tokio::join!(talk, record_entry(&session, what, &entry)).0
+    }
+
+    /// Its own words again.
+    fn entry(&self, command: Vec<String>) -> Vec<String> {
+        let mut words = Vec::new();
+        if let Some(user) = &self.user {
+            words.extend(["-u".to_owned(), user.clone()]);
+        }
+        words.push(self.replica.clone());
+        if !command.is_empty() {
+            words.push("--".to_owned());
+        }
+        words.extend(command);
+        words
     }
 }

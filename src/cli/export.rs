@@ -120,7 +120,7 @@ struct Here {
 
 /// Without an engine, a file can still be written: by the names that registries know.
 async fn here(global: &Global, printer: Printer, stack: &Stack) -> Result<Here, Error> {
-    let engine = match Engine::connect(global.host.as_deref()).await {
+    let engine = match Engine::connect(&global.engine()).await {
         Ok(engine) => engine,
         Err(error) => {
             printer.note(format!("images are named as in a registry: {error}"));
@@ -171,6 +171,7 @@ fn unit(global: &Global, program: Option<&Path>) -> Result<String, Error> {
         program: &program,
         config: &config,
         host: global.host.as_deref(),
+        context: global.context.as_deref(),
     };
     unit.render().map_err(Error::usage)
 }

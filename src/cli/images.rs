@@ -34,6 +34,7 @@ pub(super) async fn resolve(
     mode: BuildMode,
     interrupt: &CancellationToken,
 ) -> Result<Images, Error> {
+    session.refuse_host_user()?;
     let work = async {
         let bases = bases(session).await?;
         let mut found = Images::new();
@@ -63,6 +64,7 @@ pub(super) async fn resolve(
 
 /// The images that are there; nothing is built or pulled.
 pub(super) async fn present(session: &Session) -> Result<Images, Error> {
+    session.refuse_host_user()?;
     let present = images::present(&session.engine, &session.stack)
         .await
         .map_err(Error::image)?;

@@ -14,11 +14,14 @@ mod export;
 mod images;
 mod lock;
 mod logs;
+mod maintenance;
+mod man;
 mod migrate;
 mod one_off;
 mod plan;
 mod prune;
 mod quickstart;
+mod record;
 mod releases;
 mod restart;
 mod rollback;
@@ -39,10 +42,12 @@ use clap::{Args, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    docker::{self, EngineChoice},
     error::Error,
     exit::Exit,
     output::{Format, Printer},
 };
+use record::typed;
 
 /// Runs a replicated web application on your own servers, and proves that it does.
 #[derive(Debug, Parser)]
@@ -86,9 +91,18 @@ struct Global {
         env = "SYSNDD_DEPLOY_PROJECT"
     )]
     project: Option<String>,
-    /// Engine, instead of `DOCKER_HOST`
-    #[arg(short = 'H', long, global = true, value_name = "URL")]
+    /// Engine: `unix://…`, `tcp://…` or `ssh://user@host`, instead of `DOCKER_HOST`
+    #[arg(
+        short = 'H',
+        long,
+        global = true,
+        value_name = "URL",
+        conflicts_with = "context"
+    )]
     host: Option<String>,
+    /// Engine, by the name of a Docker context; instead of `DOCKER_HOST` and `DOCKER_CONTEXT`
+    #[arg(long, global = true, value_name = "NAME")]
+    context: Option<String>,
     /// How answers are printed
     #[arg(
         long,
@@ -108,6 +122,15 @@ struct Global {
         env = "SYSNDD_DEPLOY_PROBE"
     )]
     probe: ProbeWay,
+}
+
+impl Global {
+    fn engine(&self) -> EngineChoice {
+        EngineChoice {
+            host: self.host.clone(),
+            context: self.context.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
@@ -146,6 +169,8 @@ enum Command {
     Db(db::Db),
     /// Run a command in a new container like those of a service
     Run(one_off::Run),
+    /// Close the edge for everybody: 503 and a page
+    Maintenance(maintenance::MaintenanceCommand),
     /// Show, check, write and repair schema migrations
     Migrate(migrate::Migrate),
     /// List releases; show one; compare two
@@ -170,12 +195,8 @@ enum Command {
     Config(config::Config),
     /// Print a completion script for a shell
     Completions(completions::Completions),
-}
-
-/// The command as it was typed, for the records.
-fn typed() -> String {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    words.join(" ")
+    /// Write manual pages
+    Man(man::Man),
 }
 
 /// Parses, runs, prints what went wrong.
@@ -193,7 +214,12 @@ pub(crate) fn main() -> ExitCode {
             return Exit::Usage.into();
         }
     };
-    let result = runtime.block_on(dispatch(cli, printer));
+    let result = runtime.block_on(async {
+        match dispatch(cli, printer).await {
+            Err(error) => Err(after_lost_link(error).await),
+            done => done,
+        }
+    });
     // A log follower may still be reading; nothing that matters runs in the background.
     runtime.shutdown_background();
     match result {
@@ -203,6 +229,25 @@ pub(crate) fn main() -> ExitCode {
             error.exit.into()
         }
     }
+}
+
+/// What failed because the link to the engine was lost failed for that reason alone.
+async fn after_lost_link(error: Error) -> Error {
+    let may_be = matches!(error.exit, Exit::EngineUnreachable | Exit::LockHeld);
+    let Some(how) = (if may_be {
+        docker::link_ended().await
+    } else {
+        None
+    }) else {
+        return error;
+    };
+    let told = error.message.contains(&how);
+    let error = Error {
+        exit: Exit::EngineUnreachable,
+        hint: Some("when the engine can be reached, run the same command again: it goes on from what stands".to_owned()),
+        ..error
+    };
+    if told { error } else { error.with_more(how) }
 }
 
 /// What goes on inside, for those who look for a fault: `SYSNDD_DEPLOY_LOG=debug`, on stderr.
@@ -228,22 +273,24 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Error> {
         Command::Migrate(command) => command.run(&global, printer).await,
         Command::Doctor(command) => command.run(&global, printer).await,
         Command::Up(command) => command.run(&global, printer).await,
-        Command::Rollback(command) => command.run(&global, printer).await,
+        Command::Rollback(command) => Box::pin(command.run(&global, printer)).await,
         Command::Scale(command) => command.run(&global, printer).await,
-        Command::Restart(command) => command.run(&global, printer).await,
+        Command::Restart(command) => Box::pin(command.run(&global, printer)).await,
         Command::Plan(command) => command.run(&global, printer).await,
-        Command::Verify(command) => command.run(&global, printer).await,
+        Command::Verify(command) => Box::pin(command.run(&global, printer)).await,
         Command::Status(command) => command.run(&global, printer).await,
         Command::Logs(command) => command.run(&global, printer).await,
         Command::Releases(command) => command.run(&global, printer).await,
         Command::Audit(command) => command.run(&global, printer).await,
         Command::Lock(command) => command.run(&global, printer).await,
+        Command::Maintenance(command) => Box::pin(command.run(&global, printer)).await,
         Command::Down(command) => command.run(&global, printer).await,
         Command::Prune(command) => command.run(&global, printer).await,
         Command::Watch(command) => command.run(&global, printer).await,
         Command::Export(command) => command.run(&global, printer).await,
         Command::Config(command) => command.run(&global, printer),
         Command::Completions(command) => Ok(command.run(printer)),
+        Command::Man(command) => command.run(printer),
     };
     exit.map(ExitCode::from)
 }

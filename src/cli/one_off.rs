@@ -6,6 +6,7 @@ use sysndd_protocol::ReplicaName;
 
 use super::{
     Global,
+    record::record_entry,
     run::interrupt_token,
     running::Running,
     terminal::{converse, is_interactive},
@@ -59,6 +60,7 @@ impl Run {
             stack.project,
             rand::random::<u32>() & 0x00ff_ffff
         );
+        let entry = self.entry();
         let mut spec = plan::one_off(
             stack,
             &stack.services[&service],
@@ -85,7 +87,8 @@ impl Run {
             engine.start(&container).await?;
             converse(engine, printer, conversation, tty, &interrupt).await
         };
-        let ended = ended.await;
+        let entered = record_entry(&running.session, "run", &entry);
+        let (ended, ()) = tokio::join!(ended, entered);
         if matches!(&ended, Err(error) if error.exit == Exit::Interrupted) {
             engine.stop(&container, GRACE).await?;
         }
@@ -93,5 +96,20 @@ impl Run {
         let code = ended?;
         removed?;
         Ok(code)
+    }
+    /// Its own words again.
+    fn entry(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        for (option, value) in [("--entrypoint", &self.entrypoint), ("-u", &self.user)] {
+            if let Some(value) = value {
+                words.extend([option.to_owned(), value.clone()]);
+            }
+        }
+        words.push(self.service.clone());
+        if !self.command.is_empty() {
+            words.push("--".to_owned());
+        }
+        words.extend(self.command.iter().cloned());
+        words
     }
 }

@@ -148,12 +148,20 @@ async fn unused_images(
     let images = engine.list_images(&ours).await?;
     let mut needed = engine.images_in_use().await?;
     needed.extend(recorded(state, retention));
+    needed.extend(recorded_elsewhere(session).await?);
+    Ok(unused(images, &needed))
+}
+
+/// Images of the releases of other projects: a copy of the stack under another name shares its
+/// images, and may roll back to them.
+pub(super) async fn recorded_elsewhere(session: &Session) -> Result<BTreeSet<String>, Error> {
+    let (engine, stack) = (&session.engine, &session.stack);
+    let mut needed = BTreeSet::new();
     for project in engine.projects().await? {
         let project = ProjectName::new(project);
         if project == stack.project {
             continue;
         }
-        // A copy of the stack under another name shares its images, and may roll back to them.
         let other = Stack {
             project,
             ..stack.clone()
@@ -169,7 +177,7 @@ async fn unused_images(
             }
         }
     }
-    Ok(unused(images, &needed))
+    Ok(needed)
 }
 
 /// Images of the releases that are recorded, also of those that were only tried, but for what goes.

@@ -35,7 +35,7 @@ pub(super) struct Quickstart {}
 impl Quickstart {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
-        let engine = host::ensure_engine(global.host.as_deref(), |step| printer.say(step)).await?;
+        let engine = host::ensure_engine(&global.engine(), |step| printer.say(step)).await?;
         write_secrets(global, printer, &engine).await?;
 
         let stack = session::load(global)?;

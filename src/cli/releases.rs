@@ -14,9 +14,11 @@ use crate::{
     config::{ProjectName, ServiceName},
     docker::{Engine, labels},
     error::Error,
+    execute::JobReport,
     exit::Exit,
     output::{Printer, Table},
-    release::{self, Change, Damaged, Entry, Manifest, Revision, State, Status, Verdict, Who, Why},
+    plan::Change,
+    release::{self, Damaged, Entry, Manifest, Revision, State, Status, Verdict, Who, Why},
 };
 
 /// List releases; show one; compare two.
@@ -93,6 +95,8 @@ struct Shown<'a> {
     verdicts: &'a [Verdict],
     missing_images: Vec<&'a ServiceName>,
     cause: Option<&'a str>,
+    /// Its hooks and its backup, with what they printed.
+    jobs: Vec<&'a JobReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -197,6 +201,7 @@ async fn show(session: &Session, state: &State, id: &str) -> Result<Exit, Error>
         verdicts: state.verdicts.get(id).map_or(&[], Vec::as_slice),
         missing_images: missing(entry.manifest, &gone),
         cause: entry.cause,
+        jobs: release::jobs_of(state, id).collect(),
     };
     session.printer.data(&shown, || shown.human());
     Ok(Exit::Done)
@@ -253,6 +258,9 @@ impl Shown<'_> {
             ]);
         }
         text.push_str(&table.render());
+        for report in &self.jobs {
+            text.push_str(&job_text(report));
+        }
         text.push_str(&format!("\n{}", manifest.stack));
         text
     }
@@ -278,31 +286,31 @@ fn difference(printer: Printer, state: &State, a: &str, b: Option<&str>) -> Resu
             return format!("{} and {} do not differ\n", a.id, b.id);
         }
         let mut text = format!("from {} to {}\n", a.id, b.id);
-        for change in &changes {
-            text.push_str(&changed(change));
+        for (sign, line) in changes.iter().flat_map(Change::lines) {
+            text.push_str(&format!("{}\n", sign.paint(&line)));
         }
         text
     });
     Ok(Exit::Done)
 }
 
-/// A line for what went and one for what came.
-fn changed(change: &Change) -> String {
-    let key = &change.key;
-    let (red, green) = (Style::new().red(), Style::new().green());
-    let line = |style: &Style, sign: char, value: &Option<String>| {
-        let Some(value) = value else {
-            return String::new();
-        };
-        let value: Vec<&str> = value.lines().collect();
-        let value = match value.as_slice() {
-            [] => String::new(),
-            [one] => one.chars().take(120).collect(),
-            several => format!("({} lines)", several.len()),
-        };
-        format!("{}\n", style.apply_to(format!("{sign} {key} = {value}")))
-    };
-    line(&red, '-', &change.before) + &line(&green, '+', &change.after)
+/// A job with what it printed.
+fn job_text(report: &JobReport) -> String {
+    let how = report.failure.as_deref().unwrap_or("done");
+    let mut text = format!(
+        "\njob {} ({}): {how}, {}, {} ms\n",
+        report.job,
+        report.stage.word(),
+        time(report.began),
+        report.ms
+    );
+    if report.left_out > 0 {
+        text.push_str(&format!("  | … {} lines before\n", report.left_out));
+    }
+    for line in &report.output {
+        text.push_str(&format!("  | {line}\n"));
+    }
+    text
 }
 
 /// The release whose name begins so.
@@ -348,6 +356,49 @@ async fn is_up(engine: &Engine, project: &ProjectName) -> Result<bool, Error> {
     Ok(containers
         .iter()
         .any(|container| is_replica(&container.labels)))
+}
+
+/// A release that cannot be gone back to.
+#[derive(Debug)]
+pub(super) struct WithoutImages {
+    release: ReleaseId,
+    services: Vec<ServiceName>,
+    revision: Option<Revision>,
+}
+
+impl std::fmt::Display for WithoutImages {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.services.iter().map(ServiceName::as_str).collect();
+        let (names, release) = (names.join(", "), &self.release);
+        write!(
+            f,
+            "{release} cannot be gone back to, its images of {names} are not here any more"
+        )?;
+        match &self.revision {
+            Some(revision) => write!(f, "; `sysndd-deploy up` at {revision} makes them again"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Releases that were brought up and whose images were removed since, the newest first.
+pub(super) async fn without_images(
+    engine: &Engine,
+    state: &State,
+) -> Result<Vec<WithoutImages>, Error> {
+    let entries = release::releases(state, true);
+    let entries = entries
+        .iter()
+        .filter(|entry| matches!(entry.status, Status::Running | Status::Previous));
+    let manifests: Vec<&Manifest> = entries.map(|entry| entry.manifest).collect();
+    let gone = gone(engine, manifests.iter().copied()).await?;
+    let without = |manifest: &Manifest| WithoutImages {
+        release: manifest.id.clone(),
+        services: missing(manifest, &gone).into_iter().cloned().collect(),
+        revision: manifest.revision.clone(),
+    };
+    let all = manifests.into_iter().map(without);
+    Ok(all.filter(|release| !release.services.is_empty()).collect())
 }
 
 /// IDs of the images of these releases that are not here any more.

@@ -114,7 +114,7 @@ async fn in_turn(mut running: Running, services: &BTreeSet<ServiceName>) -> Resu
     // What stands now, and not what stood before it was our turn.
     running.observed = running.session.observe().await?;
     let plan = plan_of(&running, services);
-    let done = carried_out(&running, &plan, &mut turn).await;
+    let done = Box::pin(carried_out(&running, &plan, &mut turn)).await;
     let (outcome, reason) = match &done {
         Ok(()) => (Outcome::Done, None),
         Err(error) => {

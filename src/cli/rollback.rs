@@ -15,12 +15,12 @@ use super::{
     up::UpReport,
 };
 use crate::{
-    config::{Environment, Secrets},
+    config::{Environment, Secrets, Stack},
     error::Error,
     exit::Exit,
     output::Printer,
     plan::Wish,
-    release::{self, InterruptedRun, Manifest, State, Why},
+    release::{self, InterruptedRun, Manifest, RestorePoint, State, Why},
     verify,
 };
 
@@ -28,6 +28,7 @@ const EXAMPLES: &str = "\
 Examples:
   sysndd-deploy rollback                      the newest earlier release that was verified
   sysndd-deploy rollback r20261119-1015       this one; the beginning of its name is enough
+  sysndd-deploy rollback --restore-backup     with the data as they were before the next deployment
   sysndd-deploy rollback --plan               what would be done";
 
 /// Bring an earlier release back: its images, its configuration, its replicas; secrets as they are
@@ -44,7 +45,7 @@ pub(super) struct Rollback {
     /// Even if the schema has migrations that the earlier release does not work with
     #[arg(long)]
     allow_schema_ahead: bool,
-    /// Bring back the backup that was taken before the migration as well
+    /// Bring the data back as well: the backup that was made before the next deployment
     #[arg(long)]
     restore_backup: bool,
     /// A service that keeps data (a database) may be replaced if it changed
@@ -63,25 +64,28 @@ impl Rollback {
         let observed = now.observe().await?;
         let interrupted = cut_off::interrupted(&now, &state).await?;
         let target = self.target(&state, observed.release(), interrupted.as_ref())?;
-        if self.restore_backup && target.restore_point.is_none() {
-            return Err(
-                refused(format!("no backup was taken before {}", target.id)).with_hint(
-                    "roll back without --restore-backup, or restore a backup by hand first",
-                ),
-            );
+        let restore = self.restore_point(&state, target)?;
+        if restore.is_none() {
+            self.guard_schema(&now, &observed, target).await?;
         }
-        self.guard_schema(&now, &observed, target).await?;
 
         let environment = Environment::of_process()?;
         let path = session::path(global, &environment)?;
         let secrets = Secrets::beside(&path, &environment)?;
-        let session = now.with_other_stack(target.stack(&secrets)?);
+        let mut stack = target.stack(&secrets)?;
+        if let Some(point) = restore {
+            with_restore_job(&mut stack, &now.stack, point)?;
+        }
+        // Who is told is a matter of now.
+        stack.notify.clone_from(&now.stack.notify);
+        let session = now.with_other_stack(stack);
         let wish = session.wish(&[], false, &self.allow_recreate)?;
         let order = Order {
             command: typed(),
             images: ImageSource::Recorded(Box::new(target.clone())),
             wish: Wish {
                 replicas: target.replicas(),
+                restore: restore.map(|point| point.backup.clone()),
                 ..wish
             },
             why: Why::Rollback {
@@ -95,9 +99,33 @@ impl Rollback {
             return Ok(Exit::Done);
         }
         printer.note(format!("rolling back to {}", target.id));
+        if let Some(RestorePoint { backup, taken_at }) = restore {
+            let taken_at = taken_at.format("%Y-%m-%d %H:%M:%S UTC");
+            printer.note(format!(
+                "with the data of {backup}, made {taken_at}: what was written since is lost"
+            ));
+        }
         let plan = deploy(&session, &order, &interrupt_token()).await?;
         UpReport::new(&session, &plan, began).await?.print(printer);
         Ok(Exit::Done)
+    }
+
+    /// The backup that holds the data as the target left them, where one is asked for.
+    fn restore_point<'a>(
+        &self,
+        state: &'a State,
+        target: &Manifest,
+    ) -> Result<Option<&'a RestorePoint>, Error> {
+        if !self.restore_backup {
+            return Ok(None);
+        }
+        release::restore_point(state, target).map(Some).ok_or_else(|| {
+            refused(format!(
+                "{} has no restore point: no backup was made between it and the next change of the schema",
+                target.id
+            ))
+            .with_hint("roll back without --restore-backup, or restore a backup by hand first; `[deploy] pre_deploy_backup` makes one before each deployment")
+        })
     }
 
     fn target<'a>(
@@ -177,6 +205,25 @@ impl Rollback {
         ))
         .with_hint("roll forward with a new release; or --allow-schema-ahead, if you know better"))
     }
+}
+
+/// The job that brings a backup back: the target's own, else the one that the file has now.
+fn with_restore_job(stack: &mut Stack, now: &Stack, point: &RestorePoint) -> Result<(), Error> {
+    if stack.deploy.restore_backup.is_some() {
+        return Ok(());
+    }
+    let job = now.deploy.restore_backup.as_ref();
+    let job = job.map(|name| &now.jobs[name]);
+    let Some(job) = job.filter(|job| stack.services.contains_key(&job.service)) else {
+        return Err(refused(format!(
+            "no job is known that brings {} back",
+            point.backup
+        ))
+        .with_hint("name one in `[deploy] restore_backup`; or restore it by hand and roll back without --restore-backup"));
+    };
+    stack.jobs.insert(job.name.clone(), job.clone());
+    stack.deploy.restore_backup = Some(job.name.clone());
+    Ok(())
 }
 
 /// Migrations above `head` that earlier releases do not work with.

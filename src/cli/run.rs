@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::session::Session;
 use crate::{
     error::Error,
-    execute::{self, ExecuteError, Failure, Progress},
+    execute::{self, ExecuteError, Failure, JobReport, Progress},
     exit::Exit,
     observe::Observed,
     output::{Board, seconds},
     plan::{Action, OpId, Plan},
-    release::{Journal, JournalEntry},
+    release::{Journal, JournalEntry, RestorePoint},
 };
 
 /// A token that Ctrl-C and SIGTERM cancel. A second one ends the process at once.
@@ -44,6 +44,7 @@ pub(super) fn interrupt_token() -> CancellationToken {
 pub(super) struct Record {
     journal: Option<Journal>,
     migration_head: Mutex<Option<String>>,
+    restore_point: Mutex<Option<RestorePoint>>,
 }
 
 impl Record {
@@ -64,6 +65,11 @@ impl Record {
         self.migration_head.lock().ok()?.clone()
     }
 
+    /// The backup that was made.
+    pub(super) fn restore_point(&self) -> Option<RestorePoint> {
+        self.restore_point.lock().ok()?.clone()
+    }
+
     pub(super) fn say(&self, text: &str) {
         if let Some(journal) = &self.journal {
             journal.say(text);
@@ -71,8 +77,12 @@ impl Record {
     }
 
     fn take(&self, progress: &Progress) {
-        if let Some(journal) = &self.journal {
-            journal.note(JournalEntry::of(progress));
+        if let (Some(journal), Some(entry)) = (&self.journal, JournalEntry::of(progress)) {
+            journal.note(entry);
+        }
+        if let Progress::JobEnded(report, recorded) = progress {
+            self.job_ended(report, recorded.clone());
+            return;
         }
         let Progress::Startup(_, event) = progress else {
             return;
@@ -87,6 +97,26 @@ impl Record {
         {
             *newest = Some(head);
         }
+    }
+}
+
+impl Record {
+    /// The run goes on when it is written that the job was done: it is not run again then.
+    fn job_ended(&self, report: &JobReport, recorded: mpsc::Sender<()>) {
+        if let (Some(backup), Ok(mut point)) = (&report.backup, self.restore_point.lock()) {
+            *point = Some(RestorePoint {
+                backup: backup.clone(),
+                taken_at: report.began,
+            });
+        }
+        let Some(journal) = self.journal.clone() else {
+            return;
+        };
+        tokio::spawn(async move {
+            // What cannot be written is told at the end of the run.
+            let _ = journal.flush().await;
+            let _ = recorded.send(()).await;
+        });
     }
 }
 
@@ -232,6 +262,8 @@ impl Show<'_> {
                     .failed(action.subject(), &format!("{}: failed", action.verb()));
             }
             Progress::Startup(replica, event) => self.startup(&replica, &event),
+            Progress::JobLine(job, line) => self.board.line(job.as_str(), &line),
+            Progress::JobEnded(..) => {}
         }
     }
 
@@ -261,9 +293,14 @@ impl Show<'_> {
                     &format!("proxies to {} replicas", list.servers.len()),
                 );
             }
+            Action::RunJob { .. } => {
+                self.board
+                    .done(subject, &format!("done in {}", seconds(elapsed)));
+            }
             Action::CreateNetwork { .. } => self.board.done(subject, "network created"),
             Action::CreateVolume { .. } => self.board.done(subject, "volume created"),
             Action::BuildImage { .. }
+            | Action::WriteMaintenance { .. }
             | Action::OwnDirectory { .. }
             | Action::OwnVolume { .. }
             | Action::DrainEdge { .. }
@@ -303,6 +340,7 @@ fn going_on(action: &Action) -> Option<&'static str> {
     match action {
         Action::StopContainer { .. } => Some("stopping"),
         Action::AwaitReady { .. } => Some("starting"),
+        Action::RunJob { .. } => Some("running"),
         Action::AwaitStable { .. } => Some("ready, soaking"),
         Action::ReloadEdge { .. } | Action::RestoreUpstream { .. } => Some("reloading"),
         Action::DrainEdge { .. } => Some("draining"),

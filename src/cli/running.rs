@@ -86,7 +86,8 @@ impl Running {
 fn is_in_force(edge: &Edge, template: &str, observed: &Observed) -> bool {
     let servers = observed.replicas_of(&edge.upstream);
     let servers = servers.map(|replica| replica.name.clone()).collect();
-    observed.edge_generation == Some(Upstream::of(template, servers).generation)
+    let list = Upstream::of(template, servers, observed.maintenance.as_ref());
+    observed.edge_generation == Some(list.generation)
 }
 
 /// A service of the stack, by the name that was typed.

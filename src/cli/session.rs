@@ -4,8 +4,11 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use super::{Global, ProbeWay};
 use crate::{
-    config::{self, ConfigErrors, Environment, MigrationFiles, ProjectName, ServiceName, Stack},
-    docker::{Engine, labels},
+    config::{
+        self, ConfigErrors, Environment, ImageSource, MigrationFiles, ProjectName, ServiceName,
+        Stack,
+    },
+    docker::{Engine, Location, labels},
     error::Error,
     observe::{Observed, observe},
     output::Printer,
@@ -68,8 +71,28 @@ impl Session {
     /// Loads the stack, then connects: a fault in the file is told before the engine is looked for.
     pub(super) async fn open(global: &Global, printer: Printer) -> Result<Self, Error> {
         let stack = load(global)?;
-        let engine = Engine::connect(global.host.as_deref()).await?;
+        let engine = Engine::connect(&global.engine()).await?;
         Ok(Self::on_engine(global, printer, stack, engine))
+    }
+
+    /// What is written of the caller's user means the user of this machine, and images for another
+    /// machine would belong to a stranger there.
+    pub(super) fn refuse_host_user(&self) -> Result<(), Error> {
+        let info = self.engine.info();
+        if info.location == Location::Local {
+            return Ok(());
+        }
+        let mut services = self.stack.services.values();
+        let Some(service) = services
+            .find(|service| matches!(&service.image, ImageSource::Build(build) if build.host_user))
+        else {
+            return Ok(());
+        };
+        Err(Error::usage(format!(
+            "services.{}.build: uid = \"host\" means your number on this machine, and the engine is on another: {}",
+            service.name, info.host
+        ))
+        .with_hint("write the number that the data has there, such as uid = 1000; `id -u` on that machine says it"))
     }
 
     pub(super) fn on_engine(
@@ -94,12 +117,8 @@ impl Session {
     }
 
     pub(super) async fn observe(&self) -> Result<Observed, Error> {
-        Ok(observe(
-            &self.engine,
-            &self.stack.project,
-            Some((&self.stack, &self.prober)),
-        )
-        .await?)
+        let asking = Some((&self.stack, &self.prober));
+        Ok(Box::pin(observe(&self.engine, &self.stack.project, asking)).await?)
     }
 
     /// What Compose brought up is Compose's to change: two that manage the same containers undo each
@@ -165,6 +184,7 @@ impl Session {
             replicas: self.replica_counts(replicas)?,
             force,
             allow_recreate: allow_recreate.iter().map(known).collect::<Result<_, _>>()?,
+            restore: None,
         })
     }
 

@@ -16,6 +16,7 @@ use crate::{
     exit::Exit,
     observe::{Observed, Replica},
     output::{Printer, Table},
+    plan::Maintenance,
     probe::Readiness,
 };
 
@@ -41,6 +42,8 @@ pub(super) struct StatusReport {
     pub(super) release: Option<ReleaseId>,
     /// Where a browser would go.
     pub(super) url: Option<String>,
+    /// What users are told while the edge is closed for them.
+    pub(super) maintenance: Option<Maintenance>,
     services: Vec<ServiceStatus>,
 }
 
@@ -101,6 +104,7 @@ pub(super) fn report(session: &Session, observed: &Observed) -> StatusReport {
         project: session.stack.project.clone(),
         release: observed.release().cloned(),
         url: session.url(observed),
+        maintenance: observed.maintenance.clone(),
         services: services.collect(),
     }
 }
@@ -181,6 +185,9 @@ impl StatusReport {
             self.project,
             self.url.as_deref().unwrap_or("")
         );
+        if let Some(maintenance) = &self.maintenance {
+            text.push_str(&format!("{maintenance}\n\n"));
+        }
         let mut table = Table::new(&[
             "SERVICE",
             "REPLICA",

@@ -147,6 +147,9 @@ impl UpReport {
         if let Some(url) = &self.status.url {
             text.push_str(&format!("{url}\n"));
         }
+        if let Some(maintenance) = &self.status.maintenance {
+            text.push_str(&format!("{maintenance}\n"));
+        }
         text
     }
 }

@@ -209,5 +209,7 @@ fn isolated(stack: &Stack) -> Stack {
     for service in copy.services.values_mut() {
         service.ports.clear();
     }
+    // Of a copy that comes and goes nobody wants to hear.
+    copy.notify = None;
     copy
 }

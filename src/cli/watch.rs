@@ -58,8 +58,12 @@ impl Watch {
                 format!("{time} {project} {}\n", words(&happened))
             });
         };
-        watcher.run(&interrupt_token(), tell).await;
-        Ok(Exit::Done)
+        let interrupt = interrupt_token();
+        tokio::select! {
+            () = watcher.run(&interrupt, tell) => Ok(Exit::Done),
+            // Whoever runs it as a service starts it again, and it connects anew.
+            lost = session.engine.lost() => Err(lost.into()),
+        }
     }
 }
 

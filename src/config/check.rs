@@ -18,6 +18,9 @@ const MAX_CONTAINER_NAME: usize = 63;
 /// and the dash between the two.
 const CONTAINER_NAME_REST: usize = "-".len() + "-rYYYYMMDD-HHMMSS-xxxxxx-NN".len();
 
+/// The same of a job's container: `-rYYYYMMDD-HHMMSS-xxxxxx-restore`.
+const JOB_NAME_REST: usize = "-".len() + "-rYYYYMMDD-HHMMSS-xxxxxx-restore".len();
+
 /// Volume of the project that is not the stack's.
 pub(crate) const STATE_VOLUME: &str = "state";
 
@@ -30,6 +33,7 @@ pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
     host_ports_are_free(stack, pass);
     no_volume_is_ours(stack, pass);
     mounts_do_not_collide(stack, pass);
+    jobs_can_run(stack, pass);
     edge_can_work(stack, pass);
     own_volumes(stack, pass);
 }
@@ -192,6 +196,59 @@ fn mounts_do_not_collide(stack: &Stack, pass: &mut Pass<'_>) {
     }
 }
 
+/// A hook names each job once; a job's names and mounts fit.
+fn jobs_can_run(stack: &Stack, pass: &mut Pass<'_>) {
+    let project = stack.project.as_str();
+    let room = MAX_CONTAINER_NAME - JOB_NAME_REST;
+    for (name, job) in &stack.jobs {
+        let place = Place::of(["jobs", name.as_str()]);
+        let length = project.len() + name.as_str().len();
+        if length > room {
+            pass.fault_of(
+                &place,
+                format!("`{project}` and `{name}` are {} characters too long together", length - room),
+                format!("containers of jobs are called project-job-release-stage, which is at most {MAX_CONTAINER_NAME} characters: both names share {room}"),
+            );
+        }
+        let Some(service) = stack.services.get(&job.service) else {
+            continue;
+        };
+        let mut seen: BTreeSet<&str> = service
+            .volumes
+            .iter()
+            .map(|mount| mount.target.trim_end_matches('/'))
+            .collect();
+        for (nth, mount) in job.volumes.iter().enumerate() {
+            if !seen.insert(mount.target.trim_end_matches('/')) {
+                let place = pass.item(&place.key("volumes"), nth);
+                pass.fault_at(
+                    &place,
+                    format!("something is already mounted at `{}`", mount.target),
+                    format!(
+                        "a job has the volumes of its service, `{}`; mount others elsewhere",
+                        job.service
+                    ),
+                );
+            }
+        }
+    }
+    for (list, names) in [
+        ("pre_deploy", &stack.hooks.pre_deploy),
+        ("post_deploy", &stack.hooks.post_deploy),
+    ] {
+        for (nth, name) in names.iter().enumerate() {
+            if names[..nth].contains(name) {
+                let place = pass.item(&Place::of(["hooks", list]), nth);
+                pass.fault_at(
+                    &place,
+                    format!("`{name}` is named twice"),
+                    "a hook runs once in a deployment: take one away",
+                );
+            }
+        }
+    }
+}
+
 fn edge_can_work(stack: &Stack, pass: &mut Pass<'_>) {
     let Some(edge) = &stack.edge else { return };
     if let Some(service) = stack.services.get(&edge.service)
@@ -231,6 +288,24 @@ fn own_volumes(stack: &mut Stack, pass: &mut Pass<'_>) {
                     .entry(volume.clone())
                     .or_default()
                     .push((name.clone(), user, place));
+            }
+        }
+    }
+    for (name, job) in &stack.jobs {
+        let like = stack.services.get(&job.service).map(|of| job.like(of));
+        let Some(user) = like.as_ref().and_then(user_of) else {
+            continue;
+        };
+        for (nth, mount) in job.volumes.iter().enumerate() {
+            if let MountSource::Volume(volume) = &mount.source
+                && !mount.read_only
+            {
+                let list = Place::of(["jobs", name.as_str()]).key("volumes");
+                let place = pass.item(&list, nth);
+                // Those of a service decide; only what no service writes to is the job's.
+                writers
+                    .entry(volume.clone())
+                    .or_insert_with(|| vec![(job.service.clone(), user, place)]);
             }
         }
     }

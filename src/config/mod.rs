@@ -42,9 +42,10 @@ pub(crate) use environment::Caller;
 pub(crate) use environment::Environment;
 pub(crate) use fault::ConfigErrors;
 pub(crate) use origin::{Origin, Secrets};
+pub(crate) use secrets::{is_secret_name, url_passwords};
 pub(crate) use show::show;
 pub(crate) use stack::*;
-pub(crate) use text::{Late, Part, Text};
+pub(crate) use text::{Late, MASK, Part, Text};
 
 use environment::Variables;
 use fault::{Fault, Source};
@@ -140,6 +141,14 @@ pub(crate) fn migration_files(
 pub(crate) fn project_name(text: &str) -> Result<ProjectName, String> {
     grammar::name(text).map_err(|problem| problem.message)?;
     Ok(ProjectName::new(text))
+}
+
+/// A duration from the command line: `90s`, `1m30s`.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    grammar::duration(text).map_err(|problem| problem.message)
 }
 
 /// JSON Schema (draft 2020-12) of the file.

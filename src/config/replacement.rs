@@ -1,6 +1,6 @@
 //! What follows from a whole stack for the replacement of one of its services. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::stack::{MountSource, Service, ServiceName, Stack, UpdateOrder, VolumeName};
 
@@ -17,6 +17,31 @@ impl Stack {
         } else {
             UpdateOrder::StartFirst
         }
+    }
+
+    /// The service that may change the data when it is replaced: the one that migrates, or
+    /// `otherwise`.
+    pub(crate) fn migrating<'a>(&'a self, otherwise: &'a ServiceName) -> &'a ServiceName {
+        self.migrations
+            .as_ref()
+            .map_or(otherwise, |migrations| &migrations.service)
+    }
+
+    /// The values of all its secrets that are long enough to be told from other words.
+    pub(crate) fn secret_values(&self) -> BTreeSet<&str> {
+        const SHORTEST: usize = 6;
+        let of_services = self.services.values().map(|service| &service.environment);
+        let of_jobs = self.jobs.values().map(|job| &job.environment);
+        let texts = of_services.chain(of_jobs).flat_map(BTreeMap::values);
+        let database = self
+            .migrations
+            .as_ref()
+            .map(|migrations| &migrations.database);
+        texts
+            .chain(database)
+            .flat_map(super::text::Text::secrets)
+            .filter(|value| value.len() >= SHORTEST)
+            .collect()
     }
 
     /// Whether it is what keeps data, like a database: replacing it is never done in passing.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::text::{Part, Text};
 
 /// Words that make a variable's name the name of a secret.
-const WORDS: [&str; 15] = [
+const WORDS: [&str; 17] = [
     "PASSWORD",
     "PASSWORDS",
     "PASSWD",
@@ -21,13 +21,16 @@ const WORDS: [&str; 15] = [
     "CREDENTIAL",
     "CREDENTIALS",
     "CREDS",
+    // Whoever knows the address may post to it.
+    "WEBHOOK",
+    "WEBHOOKS",
 ];
 
 /// Last words that make it the name of a place instead: `DB_PASSWORD_FILE`.
 const PLACES: [&str; 3] = ["FILE", "PATH", "DIR"];
 
 /// Whether a variable of this name holds a secret: one of its words says so.
-pub(super) fn is_secret_name(name: &str) -> bool {
+pub(crate) fn is_secret_name(name: &str) -> bool {
     let mut words = name
         .split(|c: char| !c.is_ascii_alphanumeric())
         .map(str::to_ascii_uppercase);
@@ -39,7 +42,7 @@ pub(super) fn is_secret_name(name: &str) -> bool {
 }
 
 /// Where the password of a URL stands in a text: `scheme://user:password@`.
-pub(super) fn url_passwords(text: &str) -> Vec<Range<usize>> {
+pub(crate) fn url_passwords(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     for (at, separator) in text.match_indices("://") {
         let scheme = text[..at].chars().next_back();

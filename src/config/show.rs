@@ -15,8 +15,8 @@ use toml::{Table, Value};
 use super::{
     grammar::{show_duration, show_owner, show_port, show_size},
     stack::{
-        Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Migrations, Mount,
-        MountSource, Probe, Resources, Service, Stack, Verify,
+        Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Job, JobName, Migrations,
+        Mount, MountSource, Notify, Probe, Resources, Service, Stack, Verify,
     },
     tables::{GAPS, RESTARTS, SOURCES, UPDATE_ORDERS},
     text::Text,
@@ -43,7 +43,19 @@ pub(crate) fn show(stack: &Stack) -> String {
         ("drain_timeout", duration(stack.deploy.drain_timeout)),
         ("max_surge", stack.deploy.max_surge.and_then(integer)),
         ("keep_releases", integer(stack.deploy.keep_releases)),
+        (
+            "pre_deploy_backup",
+            stack.deploy.pre_deploy_backup.as_ref().and_then(job_name),
+        ),
+        (
+            "restore_backup",
+            stack.deploy.restore_backup.as_ref().and_then(job_name),
+        ),
     ]);
+    let hooks = unless_empty(table([
+        ("pre_deploy", some_list(&stack.hooks.pre_deploy, job_name)),
+        ("post_deploy", some_list(&stack.hooks.post_deploy, job_name)),
+    ]));
     keys([
         ("project", text(stack.project.as_str())),
         ("bases", bases(&stack.bases)),
@@ -54,6 +66,9 @@ pub(crate) fn show(stack: &Stack) -> String {
             "services",
             named(&stack.services, |name| name.as_str(), service),
         ),
+        ("jobs", named(&stack.jobs, |name| name.as_str(), job)),
+        ("hooks", hooks),
+        ("notify", stack.notify.as_ref().and_then(notify)),
         ("edge", stack.edge.as_ref().and_then(edge)),
         ("migrations", stack.migrations.as_ref().and_then(migrations)),
         ("verify", verify(&stack.verify)),
@@ -145,6 +160,40 @@ fn service(service: &Service) -> Option<Value> {
     ])
 }
 
+fn job_name(name: &JobName) -> Option<Value> {
+    text(name.as_str())
+}
+
+fn job(job: &Job) -> Option<Value> {
+    let words = |words: &Option<Vec<String>>| {
+        let words = words.as_ref()?;
+        list(words, |word| text(word))
+    };
+    table([
+        ("service", text(job.service.as_str())),
+        ("entrypoint", words(&job.entrypoint)),
+        ("command", words(&job.command)),
+        (
+            "environment",
+            named(&job.environment, String::as_str, template),
+        ),
+        ("volumes", some_list(&job.volumes, mount)),
+        (
+            "depends_on",
+            some_list(&job.depends_on, |name| text(name.as_str())),
+        ),
+        ("user", job.user.as_deref().and_then(text)),
+        ("timeout", duration(job.timeout)),
+    ])
+}
+
+fn notify(notify: &Notify) -> Option<Value> {
+    table([
+        ("webhook", template(&notify.webhook)),
+        ("timeout", duration(notify.timeout)),
+    ])
+}
+
 fn build(build: &Build) -> Option<Value> {
     table([
         ("context", path(&build.context)),
@@ -228,6 +277,7 @@ fn edge(edge: &Edge) -> Option<Value> {
         ("upstream", text(edge.upstream.as_str())),
         ("port", integer(edge.port)),
         ("template", path(&edge.template)),
+        ("maintenance", edge.maintenance.as_ref().and_then(path)),
         ("volume", text(edge.volume.as_str())),
         ("file", text(&edge.file)),
         ("test", list(&edge.test, |word| text(word))),

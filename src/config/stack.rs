@@ -50,6 +50,10 @@ name! {
     VolumeName
 }
 name! {
+    /// A key of `[jobs]`.
+    JobName
+}
+name! {
     /// A key of `[bases.images]`.
     BaseName
 }
@@ -72,6 +76,12 @@ pub(crate) struct Stack {
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
     pub(crate) deploy: Deploy,
     pub(crate) services: BTreeMap<ServiceName, Service>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) jobs: BTreeMap<JobName, Job>,
+    #[serde(skip_serializing_if = "Hooks::is_empty")]
+    pub(crate) hooks: Hooks,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) notify: Option<Notify>,
     pub(crate) volumes: BTreeMap<VolumeName, Volume>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) edge: Option<Edge>,
@@ -130,6 +140,92 @@ pub(crate) struct Deploy {
     pub(crate) max_surge: Option<u32>,
     /// Releases that are remembered.
     pub(crate) keep_releases: u32,
+    /// Makes a backup before the migrating service is replaced, and tells its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pre_deploy_backup: Option<JobName>,
+    /// Brings a backup back; its name is added to the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) restore_backup: Option<JobName>,
+}
+
+/// `[hooks]`: jobs that are part of every deployment, in this order.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Hooks {
+    /// Before anything is replaced.
+    pub(crate) pre_deploy: Vec<JobName>,
+    /// When the new release serves, and the old one is still there to go back to.
+    pub(crate) post_deploy: Vec<JobName>,
+}
+
+impl Hooks {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pre_deploy.is_empty() && self.post_deploy.is_empty()
+    }
+}
+
+/// `[notify]`: who is told how a deployment ended.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Notify {
+    /// The address is the secret.
+    pub(crate) webhook: Text,
+    /// Longer is given up.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) timeout: Duration,
+}
+
+/// One entry of `[jobs]`: a command that ends, in a container like those of a service.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Job {
+    #[serde(skip)]
+    pub(crate) name: JobName,
+    /// Whose image, environment, volumes, user and limits it has.
+    pub(crate) service: ServiceName,
+    /// Instead of the service's; its command goes with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) entrypoint: Option<Vec<String>>,
+    /// Instead of the service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) command: Option<Vec<String>>,
+    /// Beside the service's.
+    pub(crate) environment: BTreeMap<String, Text>,
+    /// Beside the service's.
+    pub(crate) volumes: Vec<Mount>,
+    /// Beside the service's.
+    pub(crate) depends_on: Vec<ServiceName>,
+    /// Instead of the service's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    /// Longer is a failure.
+    #[serde(serialize_with = "as_text")]
+    pub(crate) timeout: Duration,
+}
+
+impl Job {
+    /// The service that a container of this job is made like.
+    pub(crate) fn like(&self, service: &Service) -> Service {
+        let mut like = service.clone();
+        if self.entrypoint.is_some() {
+            like.entrypoint.clone_from(&self.entrypoint);
+            like.command = None;
+        }
+        if self.command.is_some() {
+            like.command.clone_from(&self.command);
+        }
+        like.environment.extend(self.environment.clone());
+        like.volumes.extend(self.volumes.clone());
+        if self.user.is_some() {
+            like.user.clone_from(&self.user);
+        }
+        like
+    }
+
+    /// What must be ready before it runs.
+    pub(crate) fn needs<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> impl Iterator<Item = &'a ServiceName> {
+        service.depends_on.iter().chain(&self.depends_on)
+    }
 }
 
 /// How a changed service is replaced.
@@ -340,6 +436,9 @@ pub(crate) struct Edge {
     pub(crate) port: u16,
     /// Template of the upstream list.
     pub(crate) template: PathBuf,
+    /// Template of the page that is served under maintenance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) maintenance: Option<PathBuf>,
     /// The volume that the list is written into, and the file's name in it.
     pub(crate) volume: VolumeName,
     pub(crate) file: String,

@@ -39,7 +39,7 @@ pub(crate) enum Late {
 }
 
 /// What is shown in place of a secret that has no name to be called by.
-pub(super) const MASK: &str = "***";
+pub(crate) const MASK: &str = "***";
 
 impl Late {
     pub(super) const ALL: [Self; 2] = [Self::Release, Self::Replica];
@@ -139,6 +139,19 @@ impl Text {
             Part::Literal(text) | Part::Variable { value: text, .. } => literal(text),
             Part::Hidden(_) => MASK.to_owned(),
             Part::Late(late) => format!("${{{}}}", late.name()),
+        })
+    }
+
+    /// The values of the secrets in it.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Hidden(value)
+            | Part::Variable {
+                value,
+                secret: true,
+                ..
+            } => Some(value.as_str()),
+            Part::Literal(_) | Part::Variable { .. } | Part::Late(_) => None,
         })
     }
 

@@ -7,7 +7,17 @@ use bollard::errors::Error as Bollard;
 pub(crate) enum EngineError {
     /// No engine answers: nothing was done.
     #[error("no Docker Engine answers at {host}: {cause}")]
-    Unreachable { host: String, cause: String },
+    Unreachable {
+        host: String,
+        cause: String,
+        remedy: String,
+    },
+    /// Which engine is meant cannot be said: nothing was done.
+    #[error("{cause}")]
+    Context {
+        cause: String,
+        remedy: Option<String>,
+    },
     /// The link broke in the middle; what the engine did last is not known.
     #[error("lost the engine while {doing}: {cause}")]
     Lost { doing: String, cause: String },
@@ -72,9 +82,8 @@ impl EngineError {
     /// What to type next.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { .. } => Some(
-                "start it (`service docker start`), set DOCKER_HOST, or let `sysndd-deploy doctor --fix` install and start one".into(),
-            ),
+            Self::Unreachable { remedy, .. } => Some(remedy.clone()),
+            Self::Context { remedy, .. } => remedy.clone(),
             Self::Lost { .. } => Some(
                 "check the engine with `sysndd-deploy doctor`, then run the same command again: it continues where this one stopped".into(),
             ),

@@ -25,6 +25,8 @@ pub(crate) const HELPER: &str = "dev.sysndd.helper";
 pub(crate) const HELPER_STATE: &str = "state";
 /// Value of [`HELPER`]: a command that an operator runs beside the services.
 pub(crate) const HELPER_RUN: &str = "run";
+/// Value of [`HELPER`]: a job of a deployment; left over when nothing is deployed.
+pub(crate) const HELPER_JOB: &str = "job";
 /// Value of [`HELPER`]: the deploy lock. The labels below say who holds it, and for what; the first
 /// three stand on [`HELPER_STATE`] as well.
 pub(crate) const HELPER_LOCK: &str = "lock";

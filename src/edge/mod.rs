@@ -1,10 +1,14 @@
 //! The edge: rendering the upstream list, putting it into force, seeing that it is.
 
+mod maintenance;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use serde::Serialize;
 use sysndd_protocol::ReplicaName;
 use tera::{Context, Tera};
+
+pub(crate) use maintenance::{read_maintenance, write_maintenance};
 
 use crate::{
     config::{Edge, Stack},
@@ -77,6 +81,7 @@ pub(crate) fn render(edge: &Edge, template: &str, list: &Upstream) -> Result<Str
     );
     context.insert("servers", &servers);
     context.insert("resolver", RESOLVER);
+    context.insert("maintenance", &list.maintenance);
     tera.render("upstream", &context).map_err(fault)
 }
 
@@ -275,6 +280,7 @@ mod tests {
             upstream: ServiceName::new("api"),
             port: 8080,
             template: "upstream.conf.tera".into(),
+            maintenance: None,
             volume: VolumeName::new("edge"),
             file: "upstream.conf".into(),
             test: Vec::new(),
@@ -293,6 +299,7 @@ mod tests {
         for count in [0_u32, 1, 2, 3, 7, 16, 17, 99] {
             let list = Upstream {
                 generation: 7,
+                maintenance: None,
                 servers: (0..count)
                     .map(|number| ReplicaName::new(format!("api-{number}")))
                     .collect(),

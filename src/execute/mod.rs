@@ -2,17 +2,20 @@
 //! own; reports what happens to a channel and never prints.
 
 mod await_ready;
+mod job;
 mod run;
 mod startup;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use sysndd_protocol::{ReplicaName, StartupEvent};
+use tokio::sync::mpsc;
 
 pub(crate) use await_ready::ReplicaFailure;
+pub(crate) use job::JobReport;
 pub(crate) use run::execute;
 
-use crate::{docker::EngineError, edge::EdgeError, plan::OpId};
+use crate::{config::JobName, docker::EngineError, edge::EdgeError, plan::OpId};
 
 /// What happens while a plan runs.
 #[derive(Debug, Clone)]
@@ -22,6 +25,10 @@ pub(crate) enum Progress {
     Failed(OpId),
     /// A replica said something about its start-up.
     Startup(ReplicaName, StartupEvent),
+    /// A job printed this.
+    JobLine(JobName, String),
+    /// A job ended; the run goes on when it is answered, or when nobody will.
+    JobEnded(Box<JobReport>, mpsc::Sender<()>),
 }
 
 /// How a plan ended that did not end well. What was done before it stands.
@@ -33,6 +40,8 @@ pub(crate) enum ExecuteError {
     Edge(#[from] EdgeError),
     #[error("{0}")]
     NotReady(Box<ReplicaFailure>),
+    #[error("{0}")]
+    Job(Box<JobReport>),
     #[error("interrupted")]
     Interrupted,
 }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ExecuteError, Failure, Progress,
     await_ready::{self, Watcher},
-    startup,
+    job, startup,
 };
 use crate::{
     config::Stack,
@@ -210,7 +210,27 @@ impl Workshop {
                     ) => stable.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
             }
+            Action::RunJob {
+                job,
+                stage,
+                spec,
+                timeout,
+                grace,
+            } => {
+                let secrets = self.stack.secret_values();
+                let secrets: Vec<String> = secrets.into_iter().map(str::to_owned).collect();
+                let order = job::Order {
+                    job,
+                    stage: *stage,
+                    spec,
+                    timeout: *timeout,
+                    grace: *grace,
+                    secrets: &secrets,
+                };
+                job::run(engine, &order, &self.progress, &self.halt).await?;
+            }
             Action::WriteUpstream { .. }
+            | Action::WriteMaintenance { .. }
             | Action::ReloadEdge { .. }
             | Action::RestoreUpstream { .. }
             | Action::DrainEdge { .. } => self.at_edge(action).await?,
@@ -231,6 +251,11 @@ impl Workshop {
             Action::WriteUpstream { edge, list } => {
                 let content = edge::render(config, &self.edge_template, list)?;
                 edge::write(engine, &self.stack, config, edge.as_str(), &content).await?;
+            }
+            Action::WriteMaintenance { edge, maintenance } => {
+                let maintenance = maintenance.as_ref();
+                edge::write_maintenance(engine, &self.stack, config, edge.as_str(), maintenance)
+                    .await?;
             }
             Action::ReloadEdge { edge, list } => {
                 let content = edge::render(config, &self.edge_template, list)?;

@@ -15,6 +15,8 @@ pub(crate) struct Unit<'a> {
     pub(crate) config: &'a Path,
     /// The engine, where it is not the usual one.
     pub(crate) host: Option<&'a str>,
+    /// The Docker context that names it.
+    pub(crate) context: Option<&'a str>,
 }
 
 impl Unit<'_> {
@@ -27,6 +29,9 @@ impl Unit<'_> {
         let mut command = vec![word(&self.program.display().to_string())];
         if let Some(host) = self.host {
             command.extend(["--host".to_owned(), word(host)]);
+        }
+        if let Some(context) = self.context {
+            command.extend(["--context".to_owned(), word(context)]);
         }
         let config = word(&self.config.display().to_string());
         command.extend(["--config".to_owned(), config]);
@@ -66,6 +71,7 @@ mod tests {
             program: Path::new("/usr/local/bin/sysndd-deploy"),
             config: Path::new("/srv/my stack/100%/sysndd.toml"),
             host: None,
+            context: None,
         };
         insta::assert_snapshot!(unit.render().unwrap());
     }

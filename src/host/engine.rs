@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Stdio, time::Duration};
 use tokio::{process::Command, time::Instant};
 
 use super::packages::{self, PackageError};
-use crate::docker::{Engine, EngineError};
+use crate::docker::{Engine, EngineChoice, EngineError, Source};
 
 const PACKAGES: [&str; 2] = ["docker.io", "iptables"];
 const LOG: &str = "/var/log/dockerd.log";
@@ -21,8 +21,10 @@ const ASK_AGAIN: Duration = Duration::from_millis(200);
 pub(crate) enum EngineSetupError {
     #[error(transparent)]
     Package(#[from] PackageError),
-    #[error("{0}\nthe engine is chosen by DOCKER_HOST or --host, so none is installed here")]
-    ChosenElsewhere(EngineError),
+    #[error("{0}\nthe engine was chosen by {1}, so none is installed here")]
+    ChosenElsewhere(EngineError, Source),
+    #[error(transparent)]
+    NotToldWhich(EngineError),
     #[error("starting an engine needs root")]
     NotRoot,
     #[error("`dockerd` was started but does not answer; the end of {LOG}:\n{log}")]
@@ -33,16 +35,17 @@ pub(crate) enum EngineSetupError {
 
 /// The engine of this machine. Where none answers, one is installed and started, and `say` is told.
 pub(crate) async fn ensure_engine(
-    host: Option<&str>,
+    choice: &EngineChoice,
     say: impl Fn(&str),
 ) -> Result<Engine, EngineSetupError> {
-    let unreachable = match Engine::connect(host).await {
+    let unreachable = match Engine::connect(choice).await {
         Ok(engine) => return Ok(engine),
         Err(error) => error,
     };
-    let chosen = host.is_some() || std::env::var_os("DOCKER_HOST").is_some_and(|h| !h.is_empty());
-    if chosen {
-        return Err(EngineSetupError::ChosenElsewhere(unreachable));
+    match choice.endpoint().map(|endpoint| endpoint.source) {
+        Ok(Source::Default) => {}
+        Ok(chosen) => return Err(EngineSetupError::ChosenElsewhere(unreachable, chosen)),
+        Err(error) => return Err(EngineSetupError::NotToldWhich(error)),
     }
     if !packages::is_installed("dockerd") {
         say("installing a Docker Engine (packages docker.io, iptables)");
@@ -72,7 +75,7 @@ pub(crate) async fn ensure_engine(
 async fn answers(within: Duration) -> Option<Engine> {
     let deadline = Instant::now() + within;
     loop {
-        if let Ok(engine) = Engine::connect(None).await {
+        if let Ok(engine) = Engine::connect(&EngineChoice::default()).await {
             return Some(engine);
         }
         if Instant::now() >= deadline {

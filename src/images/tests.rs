@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{bases::BaseError, build::BuildError, *};
 use crate::{
     config::{BaseImage, BaseName, BaseSource, Bases, Build, ProjectName, ServiceName, Text},
-    docker::{Engine, labels},
+    docker::{Engine, EngineChoice, labels},
 };
 
 fn shipped_bases(source: BaseSource, registry: Option<&str>, names: &[&str]) -> Bases {
@@ -58,7 +58,7 @@ struct Sandbox {
 
 impl Sandbox {
     async fn new() -> Self {
-        let engine = Engine::connect(None).await.unwrap();
+        let engine = Engine::connect(&EngineChoice::default()).await.unwrap();
         let debian = shipped_bases(BaseSource::Distro, None, &["debian"]);
         let (bases, _) = resolve_all(&engine, &debian).await;
         let project = ProjectName::new(format!("imgtest{:08x}", rand::random::<u32>()));
@@ -383,7 +383,7 @@ async fn a_dockerfile_may_lie_outside_its_context() {
 #[ignore = "needs a Docker engine"]
 async fn an_archive_that_breaks_off_leaves_no_image_and_tells_its_own_reason() {
     use futures::{StreamExt, stream};
-    let engine = Engine::connect(None).await.unwrap();
+    let engine = Engine::connect(&EngineChoice::default()).await.unwrap();
     let name = format!("imgtest{:08x}", rand::random::<u32>());
     let broken = [
         Ok(vec![0; 2048].into()),
@@ -401,7 +401,7 @@ async fn an_archive_that_breaks_off_leaves_no_image_and_tells_its_own_reason() {
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_recipe_that_fails_tells_what_its_tool_said() {
-    let engine = Engine::connect(None).await.unwrap();
+    let engine = Engine::connect(&EngineChoice::default()).await.unwrap();
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("none")).unwrap();
     let recipe = "kind = 'rootfs'\nsuite = 'no-such-suite'\nvariant = 'minbase'\n";
@@ -431,7 +431,7 @@ async fn a_recipe_that_fails_tells_what_its_tool_said() {
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn the_shipped_recipes_make_their_images_once() {
-    let engine = Engine::connect(None).await.unwrap();
+    let engine = Engine::connect(&EngineChoice::default()).await.unwrap();
     let names = ["debian", "rust", "node", "nginx", "mysql"];
     let bases = shipped_bases(BaseSource::Distro, None, &names);
     let first = resolve_all(&engine, &bases).await.0.unwrap();
@@ -460,7 +460,7 @@ async fn the_shipped_recipes_make_their_images_once() {
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_registry_that_does_not_answer_gives_way_to_the_recipe() {
-    let engine = Engine::connect(None).await.unwrap();
+    let engine = Engine::connect(&EngineChoice::default()).await.unwrap();
     // Nothing listens on port 9. The recipe's image may be here already, and is then used without
     // a question.
     let auto = shipped_bases(BaseSource::Auto, Some("127.0.0.1:9"), &["debian"]);

@@ -23,6 +23,7 @@ use crate::{
         PublishedPort, labels,
     },
     edge,
+    plan::Maintenance,
     probe::{Prober, Readiness},
     release,
 };
@@ -46,6 +47,8 @@ pub(crate) struct Observed {
     /// Generation number of the upstream list that the edge has in force and would start with again;
     /// absent when these are two.
     pub(crate) edge_generation: Option<u64>,
+    /// What users are told while the edge is closed for them.
+    pub(crate) maintenance: Option<Maintenance>,
 }
 
 /// A directory of the engine's host.
@@ -102,7 +105,8 @@ impl Replica {
 
     /// `host:port` under which its first published port is reached from here.
     ///
-    /// The engine binds IPv4 and IPv6 apart, to different ports where it may pick them.
+    /// The engine binds IPv4 and IPv6 apart, to different ports where it may pick them. What an engine
+    /// far away publishes on its loopback interface is not reached from here at all.
     pub(crate) fn published(&self, engine: &EngineInfo) -> Option<String> {
         let first = self.ports.first()?;
         let same = |port: &&PublishedPort| port.container == first.container;
@@ -111,7 +115,8 @@ impl Replica {
         let port = of_ipv4.unwrap_or(first);
         let host = match (port.host_ip.as_str(), engine.location) {
             ("::", Location::Local) => "[::1]".to_owned(),
-            ("" | "0.0.0.0" | "::", _) => engine.published_host(),
+            ("" | "0.0.0.0" | "::", _) => engine.published_host.clone(),
+            (address, Location::Remote) if is_loopback(address) => return None,
             (address, _) if is_ipv6(port) => format!("[{address}]"),
             (address, _) => address.to_owned(),
         };
@@ -143,6 +148,12 @@ impl Replica {
     pub(crate) fn is_ready(&self) -> bool {
         self.is_running() && matches!(self.readiness, Readiness::Ready)
     }
+}
+
+fn is_loopback(address: &str) -> bool {
+    address
+        .parse::<IpAddr>()
+        .is_ok_and(|address| address.is_loopback())
 }
 
 impl Observed {
@@ -211,6 +222,7 @@ pub(crate) async fn observe(
             observed.directories = directories(stack);
         }
         ask(engine, stack, prober, &mut observed).await;
+        observed.maintenance = maintenance(engine, stack, &observed).await?;
     }
     Ok(observed)
 }
@@ -257,6 +269,22 @@ async fn ask(engine: &Engine, stack: &Stack, prober: &Prober, observed: &mut Obs
                 edge::generation(engine, prober, stack, config, replica).await;
         }
     }
+}
+
+/// Whether maintenance is on, by the edge's volume; a stopped edge shows it too.
+async fn maintenance(
+    engine: &Engine,
+    stack: &Stack,
+    observed: &Observed,
+) -> Result<Option<Maintenance>, EngineError> {
+    let Some(config) = &stack.edge else {
+        return Ok(None);
+    };
+    let edges = observed.replicas_of(&config.service);
+    let Some(edge) = edges.max_by_key(|replica| replica.is_running()) else {
+        return Ok(None);
+    };
+    edge::read_maintenance(engine, stack, config, &edge.container).await
 }
 
 /// One replica, by name, without asking it anything.

@@ -45,6 +45,17 @@ impl Board {
         }
     }
 
+    /// A line that stays: what `name` printed.
+    pub(crate) fn line(&mut self, name: &str, text: &str) {
+        let line = format!("{name} | {text}");
+        if self.printer.is_live() {
+            // A terminal that is gone is no reason to stop.
+            let _ = self.lines.println(line);
+        } else {
+            self.printer.say(line);
+        }
+    }
+
     /// The line of `name` ends well.
     pub(crate) fn done(&mut self, name: &str, state: &str) {
         if self.printer.is_live() {

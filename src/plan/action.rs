@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
-use serde::Serialize;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
-use super::undo::ListBefore;
+use super::{change::Change, undo::ListBefore};
 use crate::{
-    config::{Owner, ProjectName, ServiceName},
+    config::{JobName, Owner, ProjectName, ServiceName},
     docker::ContainerSpec,
     observe::{Observed, Replica},
 };
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     /// Release that new containers belong to; absent when none is made.
     pub(crate) release: Option<ReleaseId>,
     pub(crate) operations: Vec<Operation>,
+    /// What is another in the stack than in the release that runs; only plans that are shown have it.
+    pub(crate) changes: Vec<Change>,
     /// What the operator should know beforehand, e.g. that there will be a gap.
     pub(crate) notes: Vec<String>,
     /// Services that keep data and would be replaced without the operator's leave.
@@ -129,10 +132,25 @@ pub(crate) enum Action {
         replica: ReplicaName,
         soak: Duration,
     },
+    /// Runs a job to its end; anything but exit code 0 is a failure.
+    RunJob {
+        job: JobName,
+        stage: JobStage,
+        spec: Box<ContainerSpec>,
+        /// Longer is a failure.
+        timeout: Duration,
+        /// Between the signal to stop and the kill.
+        grace: Duration,
+    },
     /// Writes the upstream list into the edge's volume.
     WriteUpstream {
         edge: ReplicaName,
         list: Upstream,
+    },
+    /// Writes into the edge's volume whether maintenance is on, and what users are told.
+    WriteMaintenance {
+        edge: ReplicaName,
+        maintenance: Option<Maintenance>,
     },
     /// Tests the list that was written, reloads, waits until it is in force.
     ReloadEdge {
@@ -164,23 +182,80 @@ pub(crate) enum Action {
     },
 }
 
+/// When in a deployment a job runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JobStage {
+    /// Makes the backup before the migrating service is replaced.
+    Backup,
+    /// Before anything is replaced.
+    Pre,
+    /// When all that is new serves.
+    Post,
+    /// Brings a backup back.
+    Restore,
+}
+
+impl JobStage {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+            Self::Pre => "pre",
+            Self::Post => "post",
+            Self::Restore => "restore",
+        }
+    }
+}
+
 /// Whom the edge proxies to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Upstream {
     /// Derived from the content, so that the list in force can be compared without any memory.
     pub(crate) generation: u64,
     pub(crate) servers: Vec<ReplicaName>,
+    /// Under maintenance: seconds after which clients may ask again.
+    pub(crate) maintenance: Option<u32>,
+}
+
+/// What an operator tells users while the edge answers 503 to all of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Maintenance {
+    pub(crate) message: String,
+    /// Seconds after which clients may ask again.
+    pub(crate) retry_after: u32,
+    pub(crate) since: DateTime<Utc>,
+    pub(crate) by: String,
+}
+
+impl std::fmt::Display for Maintenance {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let since = self.since.format("%Y-%m-%d %H:%M:%S UTC");
+        write!(
+            f,
+            "maintenance is on since {since}, by {}: the edge answers 503 to everybody",
+            self.by
+        )
+    }
 }
 
 impl Upstream {
     /// The list of these servers, rendered by this template.
-    pub(crate) fn of(template: &str, mut servers: Vec<ReplicaName>) -> Self {
+    pub(crate) fn of(
+        template: &str,
+        mut servers: Vec<ReplicaName>,
+        maintenance: Option<&Maintenance>,
+    ) -> Self {
+        let maintenance = maintenance.map(|maintenance| maintenance.retry_after);
         servers.sort();
         let mut digest = Sha256::new();
         digest.update(template);
         for server in &servers {
             digest.update([0]);
             digest.update(server.as_str());
+        }
+        if let Some(retry_after) = maintenance {
+            digest.update([1]);
+            digest.update(retry_after.to_be_bytes());
         }
         // 48 bits: every JSON reader and template engine holds them exactly.
         let generation = digest
@@ -191,6 +266,7 @@ impl Upstream {
         Self {
             generation,
             servers,
+            maintenance,
         }
     }
 }
@@ -207,12 +283,14 @@ impl Action {
             | Self::RemoveNetwork { name }
             | Self::RemoveVolume { name } => name,
             Self::CreateContainer(spec) => &spec.name,
+            Self::RunJob { job, .. } => job.as_str(),
             Self::StartContainer { replica }
             | Self::AwaitReady { replica, .. }
             | Self::AwaitStable { replica, .. }
             | Self::StopContainer { replica, .. }
             | Self::RemoveContainer { replica } => replica.as_str(),
             Self::WriteUpstream { edge, .. }
+            | Self::WriteMaintenance { edge, .. }
             | Self::ReloadEdge { edge, .. }
             | Self::RestoreUpstream { edge, .. }
             | Self::DrainEdge { edge, .. } => edge.as_str(),
@@ -231,7 +309,9 @@ impl Action {
             Self::StartContainer { .. } => "start",
             Self::AwaitReady { .. } => "await ready",
             Self::AwaitStable { .. } => "soak",
+            Self::RunJob { .. } => "run",
             Self::WriteUpstream { .. } => "write upstream list",
+            Self::WriteMaintenance { .. } => "write maintenance page",
             Self::ReloadEdge { .. } => "reload",
             Self::RestoreUpstream { .. } => "restore upstream list",
             Self::DrainEdge { .. } => "drain",

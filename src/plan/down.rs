@@ -111,6 +111,7 @@ pub(crate) fn down(stack: &Stack, observed: &Observed, intent: DownIntent) -> Pl
         operations,
         notes: Vec::new(),
         refused: Vec::new(),
+        changes: Vec::new(),
         retire_from: None,
     }
 }

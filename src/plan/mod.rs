@@ -2,7 +2,9 @@
 //! one step at the engine with its cause. Nothing here does I/O or reads a clock.
 
 mod action;
+mod change;
 mod down;
+mod maintenance;
 mod mounts;
 mod order;
 mod restart;
@@ -14,10 +16,12 @@ mod up;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use action::{Action, OpId, Operation, Plan, Upstream};
+pub(crate) use action::{Action, JobStage, Maintenance, OpId, Operation, Plan, Upstream};
+pub(crate) use change::Change;
 pub(crate) use down::{DownIntent, down};
+pub(crate) use maintenance::maintenance;
 pub(crate) use mounts::mount_faults;
 pub(crate) use restart::restart;
 pub(crate) use spec::{image_name, one_off};
 pub(crate) use undo::{Before, ListBefore, undo};
-pub(crate) use up::{Images, ResolvedImage, UpIntent, Wish, config_hashes, up};
+pub(crate) use up::{History, Images, ResolvedImage, UpIntent, Wish, config_hashes, up};

@@ -38,6 +38,7 @@ pub(crate) fn restart(
         operations: without_detours(planner.operations),
         notes: planner.notes,
         refused: Vec::new(),
+        changes: Vec::new(),
         retire_from: None,
     }
 }
@@ -105,7 +106,8 @@ impl Restart<'_> {
     fn list(&mut self, servers: &[&Replica], cause: &str, drain: bool) {
         let Some(edge) = &self.stack.edge else { return };
         let servers = servers.iter().map(|replica| replica.name.clone());
-        let list = Upstream::of(self.edge_template, servers.collect());
+        let maintenance = self.observed.maintenance.as_ref();
+        let list = Upstream::of(self.edge_template, servers.collect(), maintenance);
         let drain = drain && edge.worker_process.is_some();
         let running: Vec<&Replica> = self
             .observed

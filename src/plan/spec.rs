@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
+use super::action::JobStage;
 use crate::{
-    config::{MountSource, Protocol, Restart, Service, ServiceName, Stack, VolumeName},
+    config::{Job, MountSource, Protocol, Restart, Service, ServiceName, Stack, VolumeName},
     docker::{ContainerSpec, HealthcheckSpec, MountSpec, MountSpecSource, PublishedPort, labels},
 };
 
@@ -189,6 +190,31 @@ pub(crate) fn one_off(
     name: &ReplicaName,
 ) -> ContainerSpec {
     ContainerTemplate::new(stack, service, image).one_off(release, name)
+}
+
+/// The container of a job. `argument` is added to its command; `run` is the run that makes it.
+pub(super) fn job(
+    stack: &Stack,
+    job: &Job,
+    image: &str,
+    release: &ReleaseId,
+    stage: JobStage,
+    argument: Option<&str>,
+    run: &str,
+) -> ContainerSpec {
+    let mut like = job.like(&stack.services[&job.service]);
+    if let Some(argument) = argument {
+        like.command
+            .get_or_insert_default()
+            .push(argument.to_owned());
+    }
+    let name = format!("{}-{}-{release}-{}", stack.project, job.name, stage.word());
+    let mut spec = one_off(stack, &like, image, release, &ReplicaName::new(name));
+    spec.labels.extend([
+        (labels::HELPER.to_owned(), labels::HELPER_JOB.to_owned()),
+        (labels::RUN.to_owned(), run.to_owned()),
+    ]);
+    spec
 }
 
 /// Bytes in hexadecimal digits.

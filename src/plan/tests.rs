@@ -88,6 +88,7 @@ impl Situation {
             wish: Wish::default(),
             edge_template: String::new(),
             resume: None,
+            history: History::default(),
         };
         Self {
             stack,
@@ -105,6 +106,7 @@ impl Situation {
     /// The plan was carried out, and everything is ready.
     fn carry_out(&mut self) {
         let plan = self.plan();
+        self.intent.history.recorded.extend(plan.release);
         for operation in plan.operations {
             match operation.action {
                 Action::CreateNetwork { name } => drop(self.observed.networks.insert(name)),
@@ -170,6 +172,132 @@ fn replica(spec: &crate::docker::ContainerSpec) -> Replica {
 #[test]
 fn from_nothing_all_replicas_are_created_before_any_starts() {
     insta::assert_snapshot!(Situation::new(STACK).text());
+}
+
+const JOBS: &str = r#"
+[jobs.save]
+service = "api"
+command = ["backup"]
+
+[jobs.check]
+service = "web"
+entrypoint = ["sh", "-c", "check"]
+
+[hooks]
+pre_deploy = ["check"]
+post_deploy = ["check"]
+
+[deploy]
+pre_deploy_backup = "save"
+restore_backup = "save"
+"#;
+
+fn with_jobs() -> Situation {
+    Situation::new(&format!("{STACK}{JOBS}"))
+}
+
+fn changed(situation: &mut Situation, service: &str) {
+    let image = ResolvedImage::Present("sha256:new".into());
+    situation.images.insert(ServiceName::new(service), image);
+}
+
+#[test]
+fn what_a_hook_needs_is_brought_up_before_it_on_a_fresh_stack() {
+    insta::assert_snapshot!(with_jobs().text());
+}
+
+#[test]
+fn nothing_is_replaced_before_the_backup_and_the_hooks_nor_ended_before_those_after() {
+    let mut situation = with_jobs();
+    situation.carry_out();
+    assert!(situation.plan().is_empty(), "{}", situation.plan());
+    changed(&mut situation, "api");
+    insta::assert_snapshot!(situation.text());
+    changed(&mut situation, "db");
+    let plan = situation.plan();
+    let hook = |operation: &&Operation| {
+        matches!(
+            operation.action,
+            Action::RunJob {
+                stage: JobStage::Pre,
+                ..
+            }
+        )
+    };
+    let hook = plan.operations.iter().find(hook).unwrap().id;
+    // In whichever order they may run: a stop has the hook among all that comes before it.
+    let mut before: Vec<BTreeSet<OpId>> = Vec::new();
+    for operation in &plan.operations {
+        let mut all: BTreeSet<OpId> = operation.after.iter().copied().collect();
+        all.extend(operation.after.iter().flat_map(|id| &before[id.0]));
+        let gated = all.contains(&hook);
+        before.push(all);
+        let changes = matches!(
+            operation.action,
+            Action::CreateContainer(_)
+                | Action::StartContainer { .. }
+                | Action::StopContainer { .. }
+                | Action::RemoveContainer { .. }
+                | Action::ReloadEdge { .. }
+        );
+        assert!(!changes || gated, "{plan}");
+    }
+}
+
+#[test]
+fn the_same_release_again_runs_no_job_and_one_that_was_cut_off_only_those_that_are_left() {
+    let mut situation = with_jobs();
+    situation.carry_out();
+    let jobs = |situation: &Situation| {
+        let plan = situation.plan();
+        let job = |operation: &Operation| match &operation.action {
+            Action::RunJob { stage, .. } => Some(*stage),
+            _ => None,
+        };
+        plan.operations.iter().filter_map(job).collect::<Vec<_>>()
+    };
+    let api = ServiceName::new("api");
+    situation.intent.wish.replicas.insert(api, 3);
+    assert_eq!(jobs(&situation), []);
+    // As if the run had ended before its release was recorded.
+    situation.intent.history.recorded.clear();
+    let release = situation.observed.release().cloned().unwrap();
+    let check = crate::config::JobName::new("check");
+    let done = (release, JobStage::Pre, check);
+    situation.intent.history.done.insert(done);
+    assert_eq!(jobs(&situation), [JobStage::Post]);
+}
+
+#[test]
+fn a_backup_comes_back_while_nobody_writes() {
+    let mut situation = with_jobs();
+    situation.carry_out();
+    situation.intent.wish.restore = Some("a.sql".to_owned());
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn maintenance_stays_on_through_a_replacement() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    situation.observed.maintenance = Some(Maintenance {
+        message: "soon".to_owned(),
+        retry_after: 60,
+        since: situation.intent.now,
+        by: "ana@laptop".to_owned(),
+    });
+    changed(&mut situation, "api");
+    let plan = situation.plan();
+    let lists: Vec<Option<u32>> = plan
+        .operations
+        .iter()
+        .filter_map(|operation| match &operation.action {
+            Action::ReloadEdge { list, .. } => Some(list.maintenance),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(lists, [Some(60)]);
+    assert!(plan.notes[0].contains("maintenance is on since"), "{plan}");
 }
 
 #[test]

@@ -4,16 +4,20 @@ use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeStruct as _};
 
-use super::action::{Action, Operation, Plan};
+use super::{
+    action::{Action, Operation, Plan},
+    change::Change,
+};
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.operations.is_empty() {
-            return writeln!(f, "{}: nothing to do", self.project);
-        }
         match &self.release {
+            _ if self.operations.is_empty() => writeln!(f, "{}: nothing to do", self.project)?,
             Some(release) => writeln!(f, "{} → {release}", self.project)?,
             None => writeln!(f, "{}", self.project)?,
+        }
+        for (sign, line) in self.changes.iter().flat_map(Change::lines) {
+            writeln!(f, "{}", sign.paint(&line))?;
         }
         let width = self.operations.len().to_string().len();
         for operation in &self.operations {
@@ -53,6 +57,16 @@ impl fmt::Display for Line<'_> {
             Action::AwaitStable { soak, .. } => {
                 write!(f, " for {}s", soak.as_secs_f64())?;
             }
+            Action::RunJob { stage, spec, .. } => {
+                let words = spec.entrypoint.iter().chain(&spec.command).flatten();
+                let words: Vec<&str> = words.map(String::as_str).collect();
+                // A script is told by its first line.
+                let words = words.join(" ");
+                let line = words.lines().next().unwrap_or_default();
+                let short: String = line.chars().take(60).collect();
+                let more = if short == words { "" } else { "…" };
+                write!(f, ", {}: `{short}{more}`", stage.word())?;
+            }
             Action::DrainEdge { timeout, .. } => write!(f, " within {}s", timeout.as_secs())?,
             Action::StopContainer { grace, .. } => write!(f, " within {}s", grace.as_secs())?,
             _ => {}
@@ -68,11 +82,12 @@ impl fmt::Display for Line<'_> {
 
 impl Serialize for Plan {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut plan = serializer.serialize_struct("Plan", 6)?;
+        let mut plan = serializer.serialize_struct("Plan", 7)?;
         plan.serialize_field("schema", "sysndd-deploy/plan/1")?;
         plan.serialize_field("project", &self.project)?;
         plan.serialize_field("release", &self.release)?;
         plan.serialize_field("operations", &self.operations)?;
+        plan.serialize_field("changes", &self.changes)?;
         plan.serialize_field("notes", &self.notes)?;
         plan.serialize_field("refused", &self.refused)?;
         plan.end()

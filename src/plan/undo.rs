@@ -132,6 +132,7 @@ pub(crate) fn undo(stack: &Stack, before: &Before, observed: &Observed) -> Plan 
         operations: undo.operations,
         notes,
         refused: Vec::new(),
+        changes: Vec::new(),
         retire_from: None,
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct AuditRecord {
 #[serde(rename_all = "lowercase")]
 pub(crate) enum AuditResult {
     Done,
+    /// Somebody entered the stack; how that ended is theirs to know.
+    Begun,
     Failed,
     Undone,
     Refused,
@@ -43,6 +45,7 @@ impl AuditResult {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Done => "done",
+            Self::Begun => "begun",
             Self::Failed => "failed",
             Self::Undone => "undone",
             Self::Refused => "refused",

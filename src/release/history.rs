@@ -9,11 +9,14 @@ use sysndd_protocol::ReleaseId;
 
 use super::{
     journal::{Begin, JournalEntry, Outcome, Phase, PlannedOperation},
-    manifest::Manifest,
+    manifest::{Manifest, RestorePoint},
     state::{Run, RunId, State},
     who::Who,
 };
-use crate::plan::Before;
+use crate::{
+    execute::JobReport,
+    plan::{self, Before},
+};
 
 /// Runs whose journal is kept, beside those of the releases that are.
 const KEPT_RUNS: usize = 20;
@@ -105,6 +108,63 @@ pub(crate) fn rollback_target<'a>(state: &'a State, running: &ReleaseId) -> Opti
                 .is_some_and(|verdict| verdict.pass)
             && current.is_none_or(|current| !candidate.is_same_as(current))
     })
+}
+
+/// What became of the jobs of a release, the oldest first; a job may have run in several runs.
+pub(crate) fn jobs_of<'a>(
+    state: &'a State,
+    release: &'a ReleaseId,
+) -> impl Iterator<Item = &'a JobReport> {
+    let runs = state.runs.values().filter(move |run| {
+        run.begin()
+            .is_some_and(|begin| begin.to.as_ref() == Some(release))
+    });
+    runs.flat_map(|run| &run.entries)
+        .filter_map(|entry| match entry {
+            JournalEntry::Job(report) => Some(&**report),
+            _ => None,
+        })
+}
+
+/// What a plan has to know of releases and their jobs.
+pub(crate) fn history(state: &State) -> plan::History {
+    let begun = state.runs.values().filter_map(Run::begin);
+    let done = begun
+        .filter_map(|begin| begin.to.as_ref())
+        .flat_map(|release| {
+            jobs_of(state, release)
+                .filter(|report| report.is_done())
+                .map(|report| (release.clone(), report.stage, report.job.clone()))
+        });
+    plan::History {
+        recorded: state.releases.keys().cloned().collect(),
+        done: done.collect(),
+    }
+}
+
+/// The backup that was made for a release before its services were replaced.
+pub(crate) fn backup_of(state: &State, release: &ReleaseId) -> Option<RestorePoint> {
+    // The first: what was made later may hold what the release itself wrote.
+    jobs_of(state, release).find_map(|report| {
+        Some(RestorePoint {
+            backup: report.backup.clone()?,
+            taken_at: report.began,
+        })
+    })
+}
+
+/// The backup that holds the data as `target` left them: the first one that was made after it, unless
+/// the schema changed before that.
+pub(crate) fn restore_point<'a>(state: &'a State, target: &Manifest) -> Option<&'a RestorePoint> {
+    for later in state.releases.values().filter(|later| later.id > target.id) {
+        if let Some(point) = &later.restore_point {
+            return Some(point);
+        }
+        if later.migration_head != target.migration_head {
+            return None;
+        }
+    }
+    None
 }
 
 /// What may go.
@@ -244,7 +304,7 @@ fn told(run: &Run, begin: &Begin) -> InterruptedRun {
                 last = last.max(*at);
                 note = Some(text.clone());
             }
-            JournalEntry::Begin(_) | JournalEntry::End(_) => {}
+            JournalEntry::Job(_) | JournalEntry::Begin(_) | JournalEntry::End(_) => {}
         }
     }
     let of = |wanted: &dyn Fn(usize) -> bool| {

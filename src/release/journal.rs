@@ -20,7 +20,7 @@ use super::{
     who::Who,
 };
 use crate::{
-    execute::Progress,
+    execute::{JobReport, Progress},
     plan::{Before, OpId, Plan},
     points::point,
 };
@@ -50,6 +50,8 @@ pub(crate) enum JournalEntry {
         replica: ReplicaName,
         event: StartupEvent,
     },
+    /// A job that ended, with what it printed.
+    Job(Box<JobReport>),
     /// A turning point that is no operation: "undoing", "finishing the run of …".
     Note {
         at: DateTime<Utc>,
@@ -147,8 +149,8 @@ impl PlannedOperation {
 }
 
 impl JournalEntry {
-    /// The entry for what a running plan reports.
-    pub(crate) fn of(progress: &Progress) -> Self {
+    /// The entry for what a running plan reports; not all of it is kept.
+    pub(crate) fn of(progress: &Progress) -> Option<Self> {
         let operation = |OpId(id): OpId, phase| {
             Self::Operation(OperationEntry {
                 id,
@@ -156,7 +158,9 @@ impl JournalEntry {
                 phase,
             })
         };
-        match progress {
+        Some(match progress {
+            Progress::JobLine(..) => return None,
+            Progress::JobEnded(report, _) => Self::Job(report.clone()),
             Progress::Started(id) => operation(*id, Phase::Started),
             Progress::Done(id, took) => operation(*id, Phase::Done { ms: millis(*took) }),
             Progress::Failed(id) => operation(*id, Phase::Failed { cause: None }),
@@ -164,7 +168,7 @@ impl JournalEntry {
                 replica: replica.clone(),
                 event: event.clone(),
             },
-        }
+        })
     }
 }
 

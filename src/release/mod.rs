@@ -22,13 +22,14 @@ mod fixture;
 mod tests;
 
 pub(crate) use audit::{AuditRecord, AuditResult};
-pub(crate) use diff::{Change, diff};
+pub(crate) use diff::{Said, SaidOfService, compare, diff};
 pub(crate) use history::{
-    Entry, InterruptedRun, Retention, Status, interrupted, releases, retention, rollback_target,
+    Entry, InterruptedRun, Retention, Status, backup_of, history, interrupted, jobs_of, releases,
+    restore_point, retention, rollback_target,
 };
 pub(crate) use journal::{Journal, JournalEntry, Outcome};
 pub(crate) use lock::{Holder, LockError, LockStatus, lock_status, release_by_force};
-pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, ServiceRecord, Why};
+pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, RestorePoint, ServiceRecord, Why};
 pub(crate) use state::{Damaged, StartCall, State, Verdict};
 pub(crate) use store::{StoreError, add_to_audit, erase, helper_image, read_state, volume_name};
 pub(crate) use turn::{Turn, TurnError};

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     config::{self, Caller, Environment, ProjectName, Stack},
-    docker::{Engine, HelperSpec, labels},
+    docker::{Engine, EngineChoice, HelperSpec, labels},
     plan::{Before, Plan},
 };
 
@@ -57,7 +57,7 @@ impl Sandbox {
             caller: Caller { uid: 0, gid: 0 },
             directory: root.to_owned(),
         };
-        let engine = Engine::connect(None).await.unwrap();
+        let engine = Engine::connect(&EngineChoice::default()).await.unwrap();
         let stack = config::load(Path::new("sysndd.toml"), &environment)
             .unwrap_or_else(|errors| panic!("{errors}"));
         let stack = Stack {
@@ -93,6 +93,7 @@ impl Sandbox {
             operations: Vec::new(),
             notes: Vec::new(),
             refused: Vec::new(),
+            changes: Vec::new(),
             retire_from: None,
         }
     }
@@ -489,7 +490,12 @@ async fn a_lost_link_frees_the_lock_and_its_holder_knows_before_anyone_else_has_
         .await
         .run(async |sandbox| {
             let link = Link::new().await;
-            let far = Engine::connect(Some(&link.address)).await.unwrap();
+            let far = Engine::connect(&EngineChoice {
+                host: Some(link.address.clone()),
+                context: None,
+            })
+            .await
+            .unwrap();
             let (project, run) = (sandbox.project(), RunId::at(Utc::now()));
             let lock = Lock::take(&far, project, &sandbox.image, "up", &run).await;
             let lock = lock.unwrap();

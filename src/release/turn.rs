@@ -103,6 +103,11 @@ impl Turn {
         &self.run
     }
 
+    /// The release that the command is about, where it is known.
+    pub(crate) fn release(&self) -> Option<&ReleaseId> {
+        self.release.as_ref()
+    }
+
     /// A run before this one that was cut off, and never dealt with.
     pub(crate) fn interrupted(&self) -> Option<InterruptedRun> {
         history::interrupted(&self.state, Some(&self.run))

@@ -78,6 +78,11 @@ impl Context<'_> {
     /// edge's own address where none is published.
     pub(crate) async fn edge_get(&self, path: &str) -> Result<Response, String> {
         let edge = self.stack.edge.as_ref().ok_or("the stack has no [edge]")?;
+        if let Some(maintenance) = &self.evidence.observed.maintenance {
+            return Err(format!(
+                "{maintenance}; `sysndd-deploy maintenance off` opens it again"
+            ));
+        }
         let running = |service| {
             self.evidence
                 .observed

@@ -132,11 +132,13 @@ impl Watcher<'_> {
         let Some(first) = edges.first() else {
             return Ok(None);
         };
-        let (seen, text) = future::join(
+        let (seen, text, maintenance) = future::join3(
             self.ask(&observed, all),
             edge::read(self.engine, self.stack, self.edge, &first.container),
+            edge::read_maintenance(self.engine, self.stack, self.edge, &first.container),
         )
         .await;
+        let maintenance = maintenance?;
         let Some(text) = text? else {
             return Ok(None);
         };
@@ -150,7 +152,7 @@ impl Watcher<'_> {
             return Ok(None);
         }
         let servers = change.servers.iter().cloned().collect();
-        let list = Upstream::of(self.template, servers);
+        let list = Upstream::of(self.template, servers, maintenance.as_ref());
         let content = edge::render(self.edge, self.template, &list)?;
         for replica in edges {
             edge::reload(

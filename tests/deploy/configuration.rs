@@ -100,7 +100,7 @@ async fn an_engine_that_is_not_there_is_exit_code_3_with_a_hint() {
         answer.says(&[
             "no Docker Engine answers at unix:///nonexistent.sock",
             "hint: ",
-            "DOCKER_HOST",
+            "of --host",
         ]);
         assert_eq!(answer.stdout, "");
     }

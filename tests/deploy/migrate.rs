@@ -34,6 +34,14 @@ impl Copy {
     }
 }
 
+/// The file that comes after those that are shipped.
+fn next(name: &str) -> String {
+    let files = std::fs::read_dir(root().join("migrations")).expect("migrations");
+    let names = files.map(|entry| entry.expect("an entry").file_name());
+    let numbers = names.filter_map(|name| name.to_str()?.get(..3)?.parse::<u32>().ok());
+    format!("{:03}_{name}.sql", numbers.max().expect("some") + 1)
+}
+
 /// A call that can have no engine and no secret.
 fn bare(copy: &Copy, arguments: &[&str]) -> Call {
     let config = copy.file.path().display().to_string();
@@ -54,8 +62,9 @@ fn bare(copy: &Copy, arguments: &[&str]) -> Call {
 async fn lint_and_new_need_neither_an_engine_nor_secrets_and_findings_end_with_1() {
     let copy = Copy::of_shipped();
     let made = bare(&copy, &["new", "Add a note"]).json().await;
-    assert_eq!(made["file"], "006_add_a_note.sql");
-    let path = copy.files().join("006_add_a_note.sql");
+    let note = next("add_a_note");
+    assert_eq!(made["file"], note.as_str());
+    let path = copy.files().join(&note);
     let text = std::fs::read_to_string(&path).expect("it was written");
     assert!(text.starts_with("-- description: add a note\n"), "{text}");
     bare(&copy, &["new", "42"])
@@ -69,7 +78,7 @@ async fn lint_and_new_need_neither_an_engine_nor_secrets_and_findings_end_with_1
     )
     .expect("written");
     let answer = bare(&copy, &["lint"]).ends_with(1).await;
-    assert!(answer.stdout.contains("006_add_a_note.sql:2"), "{answer}");
+    assert!(answer.stdout.contains(&format!("{note}:2")), "{answer}");
     let report = bare(&copy, &["lint", "--format", "json"])
         .ends_with(1)
         .await
@@ -77,7 +86,7 @@ async fn lint_and_new_need_neither_an_engine_nor_secrets_and_findings_end_with_1
     assert_eq!(report["schema"], "sysndd-migrate/lint/1");
     let mut files = report["findings"].as_array().expect("a list").iter();
     assert!(
-        files.any(|finding| finding["file"] == "006_add_a_note.sql"),
+        files.any(|finding| finding["file"] == note.as_str()),
         "{report}"
     );
 
@@ -144,7 +153,7 @@ async fn the_schema_is_looked_after_straight_and_through_a_tunnel() {
             .ends_with(10)
             .await
             .json();
-        assert_eq!(plan["files"][0]["name"], "006_later.sql", "{plan}");
+        assert_eq!(plan["files"][0]["name"], next("later"), "{plan}");
         of_copy(&["plan"]).ends_with(0).await;
 
         let verified = migrate(&["verify"]).json().await;
@@ -174,9 +183,12 @@ async fn the_schema_is_looked_after_straight_and_through_a_tunnel() {
     );
 
     // Who holds the lock is told by the container's name.
-    let slow = "cp -r /app/migrations /tmp/m && echo 'DO SLEEP(10);' > /tmp/m/006_slow.sql && \
-                exec sysndd-api migrate up --dir /tmp/m";
-    let command = ["sh", "-c", slow];
+    let slow = format!(
+        "cp -r /app/migrations /tmp/m && echo 'DO SLEEP(10);' > /tmp/m/{} && \
+         exec sysndd-api migrate up --dir /tmp/m",
+        next("slow")
+    );
+    let command = ["sh", "-c", &slow];
     let applying = stack.engine.exec(&names[1], &command);
     let seen = eventually("the lock is held", async || {
         let status = stack.call(&["migrate", "status"]).json().await;
@@ -186,7 +198,7 @@ async fn the_schema_is_looked_after_straight_and_through_a_tunnel() {
     assert_eq!(code, 0, "{told}");
     assert_eq!(seen["lock"]["container"], names[1].as_str(), "{seen}");
     let status = stack.call(&["migrate", "status"]).json().await;
-    assert_eq!(status["ahead"], serde_json::json!(["006_slow.sql"]));
+    assert_eq!(status["ahead"], serde_json::json!([next("slow")]));
 
     let database = each(&up, "db", "name").remove(0);
     stack.engine.stop(&database).await;

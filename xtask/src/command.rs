@@ -72,3 +72,25 @@ pub(crate) fn capture(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     }
     Ok(output.stdout)
 }
+
+/// Builds a program of this workspace; answers where it is.
+pub(crate) fn built(package: &str, release: bool) -> anyhow::Result<PathBuf> {
+    let mut command = cargo();
+    command.args([
+        "build",
+        "--quiet",
+        "--package",
+        package,
+        "--message-format=json",
+    ]);
+    if release {
+        command.arg("--release");
+    }
+    let messages = capture(&mut command)?;
+    String::from_utf8_lossy(&messages)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+        .next_back()
+        .with_context(|| format!("cargo did not say where {package} is"))
+}

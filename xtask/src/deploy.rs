@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail};
 use serde_json::Value;
 
 use crate::{
-    command::{capture, cargo, program, root},
+    command::{built, capture, program, root},
     engine::docker_with_input,
 };
 
@@ -25,25 +25,9 @@ pub(crate) struct Deploy {
 impl Deploy {
     /// Builds it in the given profile.
     pub(crate) fn build(release: bool) -> anyhow::Result<Self> {
-        let mut command = cargo();
-        command.args([
-            "build",
-            "--quiet",
-            "--package",
-            "sysndd-deploy",
-            "--message-format=json",
-        ]);
-        if release {
-            command.arg("--release");
-        }
-        let messages = capture(&mut command)?;
-        let binary = String::from_utf8_lossy(&messages)
-            .lines()
-            .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-            .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-            .next_back()
-            .context("cargo did not say where sysndd-deploy is")?;
-        Ok(Self { binary })
+        Ok(Self {
+            binary: built("sysndd-deploy", release)?,
+        })
     }
 
     /// The image of the API, built when it is not there; by its digest.
@@ -148,6 +132,82 @@ impl Drop for TestDatabase<'_> {
             crate::command::say(format!("the test database could not be removed: {error:#}"));
         }
     }
+}
+
+/// A real mail catcher for tests, run by the project's own program and removed with this value.
+pub(crate) struct TestMail<'a> {
+    deploy: &'a Deploy,
+    project: String,
+    /// Host and port that take mail.
+    pub(crate) smtp: String,
+    /// Where the mail can be read.
+    pub(crate) mailbox: String,
+    /// Another server, which wants STARTTLS and a login.
+    pub(crate) starttls: String,
+    /// The same one, encrypted from the first byte.
+    pub(crate) tls: String,
+    /// Where the certificate of its CA is.
+    pub(crate) ca: String,
+}
+
+const MAIL_STACK: &str = "tests/stacks/mail.toml";
+
+impl<'a> TestMail<'a> {
+    pub(crate) fn start(deploy: &'a Deploy) -> anyhow::Result<Self> {
+        let project = format!("sysndd-test-mail-{}", std::process::id());
+        let mut mail = Self {
+            deploy,
+            project,
+            smtp: String::new(),
+            mailbox: String::new(),
+            starttls: String::new(),
+            tls: String::new(),
+            ca: String::new(),
+        };
+        let status = mail.call(&["up"])?;
+        let address = |port: u64| {
+            published(&status, port)
+                .map(|port| format!("127.0.0.1:{port}"))
+                .with_context(|| format!("port {port} is not published: {status}"))
+        };
+        mail.smtp = address(1025)?;
+        mail.mailbox = format!("http://{}", address(8025)?);
+        mail.starttls = address(1587)?;
+        mail.tls = address(1465)?;
+        mail.ca = format!("http://{}/ca.pem", address(8026)?);
+        Ok(mail)
+    }
+
+    fn call(&self, arguments: &[&str]) -> anyhow::Result<Value> {
+        let mut command = self.deploy.command(&["--config", MAIL_STACK, "--project"]);
+        command
+            .arg(&self.project)
+            .args(arguments)
+            .args(["--format", "json"]);
+        Ok(serde_json::from_slice(&capture(&mut command)?)?)
+    }
+}
+
+impl Drop for TestMail<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.call(&["down", "--volumes"]) {
+            crate::command::say(format!("the mail catcher could not be removed: {error:#}"));
+        }
+    }
+}
+
+/// Where a port of any container of the stack is published.
+fn published(status: &Value, container: u64) -> Option<u64> {
+    let services = status.get("services")?.as_array()?.iter();
+    let replicas = services.filter_map(|service| service.get("replicas")?.as_array());
+    let mut ports = replicas
+        .flatten()
+        .filter_map(|replica| replica.get("ports")?.as_array())
+        .flatten();
+    ports
+        .find(|port| port["container"] == container)?
+        .get("host")?
+        .as_u64()
 }
 
 fn published_port(status: &Value) -> Option<u64> {

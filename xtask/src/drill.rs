@@ -1,11 +1,13 @@
 //! `cargo xtask drill`: the same thing many times, since a race that is won once proves nothing.
 
 mod deploy;
+mod jobs;
 mod migrate;
 mod random;
 mod start;
 
 pub(crate) use deploy::DeployDrill;
+pub(crate) use jobs::Jobs;
 pub(crate) use migrate::Migrate;
 
 /// Repeat a fault or a start many times.
@@ -23,6 +25,8 @@ enum Kind {
     Migrate(migrate::Migrate),
     /// Kill the program while it deploys and rolls back, under load
     Deploy(DeployDrill),
+    /// Jobs while the replicas that run them are killed and drained at random
+    Jobs(jobs::Jobs),
 }
 
 impl Drill {
@@ -31,6 +35,7 @@ impl Drill {
             Kind::Start(drill) => drill.run(),
             Kind::Migrate(drill) => drill.run(),
             Kind::Deploy(drill) => drill.run(),
+            Kind::Jobs(drill) => drill.run(),
         }
     }
 }

@@ -6,8 +6,8 @@ use anyhow::Context as _;
 
 use crate::{
     command::{cargo, print, program, root, run, say},
-    deploy::{Deploy, SECRETS, TestDatabase},
-    drill::{DeployDrill, Migrate},
+    deploy::{Deploy, SECRETS, TestDatabase, TestMail},
+    drill::{DeployDrill, Jobs, Migrate},
 };
 
 /// Set up what tests need, then run every one of them.
@@ -26,9 +26,9 @@ enum Part {
     Unit,
     /// Frontend: types, lints, unit tests
     Frontend,
-    /// Against a real MySQL
+    /// Against a real MySQL and a real mail catcher
     Database,
-    /// Appliers of migrations and deployments that die, in real containers
+    /// Appliers of migrations, deployments and workers that die
     Drill,
     /// Against a real engine
     Deploy,
@@ -68,6 +68,7 @@ impl Test {
             if wanted(Part::Drill) {
                 Migrate::small().run().context("drill of migrations")?;
                 DeployDrill::small().run().context("drill of deployments")?;
+                Jobs::small().run().context("drill of jobs")?;
             }
             if wanted(Part::Deploy) {
                 end_to_end(&deploy)?;
@@ -114,8 +115,9 @@ fn lint() -> anyhow::Result<()> {
 
 fn database(deploy: &Deploy) -> anyhow::Result<()> {
     let database = TestDatabase::start(deploy)?;
+    let mail = TestMail::start(deploy)?;
     run(
-        "tests against a real MySQL",
+        "tests against a real MySQL and a real mail catcher",
         cargo()
             .args([
                 "test",
@@ -127,12 +129,44 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
             ])
             .args(["--", "--ignored"])
             .env("SYSNDD_TEST_MYSQL", &database.url)
-            .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client),
+            .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client)
+            .env("SYSNDD_TEST_SMTP", &mail.smtp)
+            .env("SYSNDD_TEST_MAILBOX", &mail.mailbox)
+            .env("SYSNDD_TEST_STARTTLS", &mail.starttls)
+            .env("SYSNDD_TEST_SMTPS", &mail.tls)
+            .env("SYSNDD_TEST_SMTP_CA", &mail.ca),
     )?;
     Ok(())
 }
 
+/// For tests of engines far away: the program alone, which each test starts with settings of its own.
+fn ssh_server() -> anyhow::Result<()> {
+    if std::path::Path::new("/usr/sbin/sshd").exists() {
+        return Ok(());
+    }
+    // What says whether the package may start its service: this machine is to have no open port.
+    let policy = std::path::Path::new("/usr/sbin/policy-rc.d");
+    let ours = !policy.exists();
+    if ours {
+        std::fs::write(policy, "#!/bin/sh\nexit 101\n").context("writing policy-rc.d")?;
+        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(policy, executable).context("policy-rc.d")?;
+    }
+    let mut install = program("apt-get");
+    install
+        .args(["install", "-y", "-q", "--no-install-recommends"])
+        .args(["openssh-server", "openssh-client"])
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    let installed = run("package lists", program("apt-get").args(["update", "-q"]))
+        .and_then(|_| run("openssh-server", &mut install));
+    if ours {
+        std::fs::remove_file(policy).context("removing policy-rc.d")?;
+    }
+    installed.map(drop)
+}
+
 fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
+    ssh_server()?;
     say("images of the stack, whose build times are part of the answer");
     run("images", deploy.command(&["build"]).envs(SECRETS))?;
     run(

@@ -1,5 +1,11 @@
 //! The rules for the fields of an account, as `garde` takes them.
 
+#![expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "it is how garde calls them"
+)]
+
 use garde::Error;
 
 /// 5 to 20 letters, digits and `.`, `_`, `-`; the first one a letter. Never an `@`: at sign-in that

@@ -53,6 +53,10 @@ impl fmt::Debug for Password {
 }
 
 /// For `garde`: a password that is to be set.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "it is how garde calls it"
+)]
 pub(crate) fn may_be_set(password: &Password, (): &()) -> garde::Result {
     password.check().map_err(garde::Error::new)
 }

@@ -95,6 +95,11 @@ impl PublicUrl {
         }
     }
 
+    /// The name of its host.
+    pub(crate) fn host(&self) -> &str {
+        self.authority.host()
+    }
+
     /// Whether browsers keep a cookie to secure connections: over TLS, and on this machine.
     pub(crate) fn is_secure(&self) -> bool {
         self.scheme == Scheme::HTTPS

@@ -7,9 +7,11 @@ mod accounts;
 mod database;
 mod fault;
 mod identity;
+mod jobs;
 mod limits;
 mod migrations;
 mod server;
+mod smtp;
 mod source;
 mod telemetry;
 #[cfg(test)]
@@ -21,9 +23,11 @@ pub(crate) use accounts::{Accounts, PublicUrl, SecretKey};
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
+pub(crate) use jobs::Jobs;
 pub(crate) use limits::Limits;
 pub(crate) use migrations::Migrations;
 pub(crate) use server::Server;
+pub(crate) use smtp::{Smtp, SmtpTls};
 pub(crate) use source::{Faults, Source};
 pub(crate) use telemetry::Telemetry;
 
@@ -37,6 +41,9 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
+    pub(crate) jobs: Jobs,
+    /// Absent when no mail is sent.
+    pub(crate) smtp: Option<Smtp>,
     pub(crate) fault: Option<Fault>,
     /// `SYSNDD_DATA_DIR`: the directory that all replicas share.
     pub(crate) data_dir: PathBuf,
@@ -54,6 +61,8 @@ impl Config {
         let limits = Limits::read(&mut source);
         let migrations = Migrations::read(&mut source);
         let telemetry = Telemetry::read(&mut source);
+        let jobs = Jobs::read(&mut source);
+        let smtp = Smtp::read(&mut source);
         let fault = Fault::read(&mut source);
         let data_dir = source
             .text("SYSNDD_DATA_DIR")
@@ -68,6 +77,8 @@ impl Config {
             limits,
             migrations,
             telemetry,
+            jobs,
+            smtp,
             fault,
             data_dir,
             unknown,

@@ -96,13 +96,15 @@ impl Db {
     /// A connection, waited for no longer than the time-out: a request is better refused than
     /// left hanging.
     pub(crate) async fn conn(&self) -> Result<Conn, Error> {
-        match tokio::time::timeout(self.acquire_timeout, self.pool.get_conn()).await {
-            Ok(conn) => Ok(conn?),
-            Err(_) => {
-                self.timeouts.fetch_add(1, Relaxed);
-                Err(Error::NoConnection(self.acquire_timeout))
-            }
-        }
+        let conn = tokio::time::timeout(self.acquire_timeout, self.get_conn()).await;
+        conn.unwrap_or_else(|_| {
+            self.timeouts.fetch_add(1, Relaxed);
+            Err(Error::NoConnection(self.acquire_timeout))
+        })
+    }
+
+    async fn get_conn(&self) -> Result<Conn, Error> {
+        Ok(self.pool.get_conn().await?)
     }
 
     /// Opens the connections that the pool keeps, so that no first request pays for one. A database
@@ -113,10 +115,10 @@ impl Db {
         match tokio::time::timeout(WARM_TIMEOUT, opening).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the connection pool could not be opened ahead")
+                tracing::warn!(%error, "the connection pool could not be opened ahead");
             }
             Err(_) => {
-                tracing::warn!(limit = ?WARM_TIMEOUT, "the connection pool did not open in time")
+                tracing::warn!(limit = ?WARM_TIMEOUT, "the connection pool did not open in time");
             }
         }
     }

@@ -50,6 +50,8 @@ pub(crate) enum ApiError {
         what: &'static str,
         cause: anyhow::Error,
     },
+    /// The site was set up without something that this needs.
+    NotSetUp { detail: Cow<'static, str> },
     /// A fault of ours.
     Internal(anyhow::Error),
 }
@@ -110,7 +112,7 @@ impl ApiError {
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } | Self::NotSetUp { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -123,6 +125,7 @@ impl ApiError {
             | Self::Unauthenticated { detail }
             | Self::Forbidden { detail }
             | Self::NotFound { detail }
+            | Self::NotSetUp { detail }
             | Self::Conflict { detail } => detail.clone().into_owned(),
             Self::Invalid(fields) => fields
                 .iter()

@@ -96,8 +96,8 @@ fn report(
             startup: app.migrated.get().copied(),
             lock: schema.map(|schema| schema.lock.clone()).unwrap_or_default(),
         },
-        // No jobs are run yet: none are configured, none wait.
-        workers: protocol::Workers::default(),
+        workers: app.jobs.report(),
+        smtp: app.mail.report(),
         // Files are kept in the data directory, so the one probe answers for both.
         storage: protocol::Storage {
             backend: "fs".to_owned(),

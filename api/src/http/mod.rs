@@ -3,22 +3,30 @@
 //! Resources answer under `/api`; the health reports answer at the root as well, where engines
 //! and load balancers look for them. The files mirror the tree of addresses.
 
+mod accepted;
 mod account;
 mod admin;
 mod auth;
 mod bounds;
+mod cached;
+mod entities;
 mod error;
 mod extract;
+mod genes;
 mod health;
+mod jobs;
 mod metrics;
 mod observe;
 mod openapi;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use accepted::Accepted;
 pub(crate) use error::{Answer, ApiError, Problem};
 pub(crate) use extract::{Json, Path, Query};
 pub(crate) use openapi::document;
+pub(crate) use statistics::Cache as StatisticsCache;
 
 use std::sync::Arc;
 
@@ -36,11 +44,26 @@ use crate::state::App;
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let (health, _) = health::routes().split_for_parts();
     let (resources, document) = openapi::resources().split_for_parts();
-    let router = Router::new()
-        .merge(health)
-        .merge(metrics::routes())
-        .merge(resources)
-        .merge(openapi::route(document))
+    surround(
+        Router::new()
+            .merge(health)
+            .merge(metrics::routes())
+            .merge(resources)
+            .merge(openapi::route(document)),
+        app,
+    )
+}
+
+/// The routes of a replica that only runs jobs.
+pub(crate) fn health_alone(app: &Arc<App>) -> Router {
+    let (root, _) = health::routes().split_for_parts();
+    let (below, _) = health::routes().split_for_parts();
+    surround(root.merge(metrics::routes()).nest("/api", below), app)
+}
+
+/// What every request passes.
+fn surround(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
+    let router = routes
         .fallback(error::unknown_route)
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(app.limits.body_bytes))
@@ -68,10 +91,10 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
 /// Serves until `close`; then takes no new connection and ends when the last request is answered.
 pub(crate) async fn serve(
     listener: TcpListener,
-    app: Arc<App>,
+    router: Router,
     close: CancellationToken,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(&app))
+    axum::serve(listener, router)
         .with_graceful_shutdown(close.cancelled_owned())
         .await
 }

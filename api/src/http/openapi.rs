@@ -1,4 +1,4 @@
-//! The OpenAPI document, collected from the resources themselves.
+//! The `OpenAPI` document, collected from the resources themselves.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use utoipa::openapi::{Components, OpenApi};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_axum::router::OpenApiRouter;
 
-use super::{Problem, account, admin, auth, health};
+use super::{Problem, account, admin, auth, entities, genes, health, jobs, statistics};
 use crate::state::App;
 
 /// What the document says of itself.
@@ -46,7 +46,11 @@ pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
             .merge(health::routes())
             .merge(auth::routes())
             .merge(account::routes())
-            .merge(admin::routes()),
+            .merge(jobs::routes())
+            .nest("/admin", admin::routes())
+            .merge(entities::routes())
+            .merge(genes::routes())
+            .merge(statistics::routes()),
     )
 }
 

@@ -39,7 +39,7 @@ impl TestApp {
         let config = Config::read(source).expect("complete");
         let set = MigrationSet::load(migrations.path()).expect("one good file");
         Self {
-            app: App::new(&config, Arc::new(set)),
+            app: App::new(&config, Arc::new(set)).expect("good templates"),
             _data_dir: data_dir,
         }
     }

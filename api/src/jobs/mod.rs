@@ -4,7 +4,25 @@
 //! lease went to another one has no effect. A worker may die at any moment, so every kind of job is
 //! written to be run again.
 
+mod backoff;
+mod care;
+mod claim;
+mod drill;
+mod handler;
+mod kinds;
+mod purge;
 mod queue;
+mod report;
+mod schedule;
+mod steer;
+mod turn;
 mod wake;
+mod worker;
+mod workers;
 
-pub(crate) use queue::{Enqueued, NewJob, enqueue};
+pub(crate) use handler::{Failure, Handler};
+pub(crate) use queue::{NewJob, enqueue};
+pub(crate) use report::{AdminReport, Filter, Report, Status, find, list, report};
+pub(crate) use steer::{Refused, cancel, retry};
+pub(crate) use turn::Turn;
+pub(crate) use workers::Jobs;

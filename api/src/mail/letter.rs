@@ -11,7 +11,7 @@ use crate::jobs::{NewJob, enqueue};
 pub(super) const KIND: &str = "mail.send";
 
 /// With the delays between, a server that does not take mail has about two hours to come back.
-const MAX_ATTEMPTS: u16 = 12;
+const MAX_ATTEMPTS: u16 = 18;
 
 /// A letter, and who gets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,12 +31,18 @@ pub(crate) enum Letter {
     Test { to: String },
 }
 
+impl Letter {
+    /// The job that sends it.
+    pub(crate) fn job(&self) -> NewJob {
+        NewJob::new(KIND, json!(self)).with_max_attempts(MAX_ATTEMPTS)
+    }
+}
+
 /// Puts a letter into the queue, as part of the caller's transaction if there is one. Answers the
 /// number of the job that sends it.
 pub(crate) async fn send_later(
     conn: &mut impl Queryable,
     letter: &Letter,
 ) -> Result<u64, db::Error> {
-    let job = NewJob::new(KIND, json!(letter)).with_max_attempts(MAX_ATTEMPTS);
-    Ok(enqueue(conn, &job).await?.job_id)
+    Ok(enqueue(conn, &letter.job()).await?.job_id)
 }

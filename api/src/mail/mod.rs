@@ -5,5 +5,11 @@
 //! letter is sent, and are the same each time.
 
 mod letter;
+mod post;
+mod send;
+mod smtp;
+mod text;
 
 pub(crate) use letter::{Letter, send_later};
+pub(crate) use post::{Post, watch};
+pub(crate) use smtp::Step;

@@ -1,4 +1,4 @@
-//! What this replica counts, in the OpenMetrics text that Prometheus reads.
+//! What this replica counts, in the `OpenMetrics` text that Prometheus reads.
 //!
 //! A registry for each `App`, so that tests do not share one. What can be looked at when it is
 //! asked for (the pool, what is in flight) is not counted along.
@@ -20,6 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::config::Identity;
 use crate::db::Db;
+use crate::jobs::Jobs;
 use crate::lifecycle::Lifecycle;
 
 /// Seconds. The goals (50 ms, 500 ms) are bounds, so that they can be read off.
@@ -33,6 +34,7 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: Family<Request, Histogram, fn() -> Histogram>,
     sign_ins: Family<SignIn, Counter>,
+    jobs: Family<Job, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -47,8 +49,19 @@ struct SignIn {
     outcome: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Job {
+    kind: String,
+    outcome: &'static str,
+}
+
 impl Metrics {
-    pub(crate) fn new(identity: &Identity, db: &Db, lifecycle: &Arc<Lifecycle>) -> Self {
+    pub(crate) fn new(
+        identity: &Identity,
+        db: &Db,
+        lifecycle: &Arc<Lifecycle>,
+        workers: &Arc<Jobs>,
+    ) -> Self {
         let mut registry = Registry::with_prefix("sysndd");
         let release = identity.release.as_ref().map(ToString::to_string);
         registry.register(
@@ -73,20 +86,29 @@ impl Metrics {
             "Attempts to sign in, by outcome",
             sign_ins.clone(),
         );
+        let jobs = Family::default();
+        registry.register(
+            "job_attempts",
+            "Attempts at jobs by this replica, by kind and how they ended",
+            jobs.clone(),
+        );
         registry.register_collector(Box::new(Now {
             db: db.clone(),
             lifecycle: Arc::clone(lifecycle),
+            workers: Arc::clone(workers),
         }));
         Self {
             registry,
             requests,
             sign_ins,
+            jobs,
         }
     }
 
-    /// Adds what another part counts.
-    pub(crate) fn registry(&mut self) -> &mut Registry {
-        &mut self.registry
+    /// An attempt at a job ended. Only kinds that are known here are tried.
+    pub(crate) fn job(&self, kind: &str, outcome: &'static str) {
+        let kind = kind.to_owned();
+        self.jobs.get_or_create(&Job { kind, outcome }).inc();
     }
 
     /// An answered request. `route` is the pattern, never the path: paths have no end.
@@ -150,11 +172,13 @@ fn known(method: &Method) -> &'static str {
 struct Now {
     db: Db,
     lifecycle: Arc<Lifecycle>,
+    workers: Arc<Jobs>,
 }
 
 impl Collector for Now {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let usage = self.db.usage();
+        let workers = self.workers.report();
         for (name, help, value) in [
             (
                 "db_pool_connections_max",
@@ -176,13 +200,33 @@ impl Collector for Now {
                 "Requests that are being answered now, this one too",
                 self.lifecycle.in_flight(),
             ),
+            (
+                "workers",
+                "Jobs that this replica runs at a time at most",
+                workers.configured,
+            ),
+            (
+                "workers_busy",
+                "Jobs that this replica runs now",
+                workers.busy,
+            ),
+            (
+                "jobs_queued",
+                "Jobs that wait in the database, for any replica",
+                workers.queued,
+            ),
+            (
+                "jobs_oldest_queued_seconds",
+                "For how long the job has waited that was due first",
+                usize::try_from(workers.oldest_queued_s).unwrap_or(usize::MAX),
+            ),
         ] {
             gauge(&mut encoder, name, help, value)?;
         }
         let timeouts = self.db.acquire_timeouts();
         let counter = prometheus_client::metrics::counter::ConstCounter::new(timeouts);
         let encoder = encoder.encode_descriptor(
-            "sysndd_db_pool_timeouts",
+            "db_pool_timeouts",
             "Requests that waited in vain for a connection",
             None,
             counter.metric_type(),
@@ -198,7 +242,6 @@ fn gauge(
     value: usize,
 ) -> Result<(), fmt::Error> {
     let gauge = ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX));
-    let name = format!("sysndd_{name}");
-    let encoder = encoder.encode_descriptor(&name, help, None, gauge.metric_type())?;
+    let encoder = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
     gauge.encode(encoder)
 }

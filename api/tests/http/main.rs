@@ -6,9 +6,15 @@ mod admin;
 mod app;
 mod auth;
 mod bounds;
+mod entities;
+mod genes;
+mod jobs;
 mod logs;
+mod mail;
+mod mailbox;
 mod metrics;
 mod openapi;
+mod statistics;
 #[path = "../process/support/mod.rs"]
 #[expect(
     dead_code,

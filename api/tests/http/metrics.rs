@@ -1,7 +1,9 @@
 use reqwest::Method;
+use serde_json::json;
 
 use crate::app::{As, PASSWORD, TestApp};
-use crate::support::with_database;
+use crate::jobs::insert;
+use crate::support::{eventually, with_database};
 
 #[tokio::test]
 #[ignore = "needs a MySQL"]
@@ -36,6 +38,32 @@ async fn requests_sign_ins_and_the_pool_are_counted() {
         assert!(text.contains(r#"release="r-test",replica="api-1""#), "{text}");
         // Between the replica and whoever watches it.
         app.get(&As::Nobody, "/api/metrics").await.is_problem(404, "nothing at");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn workers_and_jobs_are_counted() {
+    with_database(async |db| {
+        let app = TestApp::start(&db).await;
+        insert(&db, "jobs.purge", &json!({}), None).await;
+        insert(&db, "mail.send", &json!({ "letter": "unheard_of" }), None).await;
+        insert(&db, "kind.of.tomorrow", &json!({}), None).await;
+        for line in [
+            r#"sysndd_job_attempts_total{kind="jobs.purge",outcome="succeeded"} 1"#,
+            r#"sysndd_job_attempts_total{kind="mail.send",outcome="failed"} 1"#,
+            "sysndd_workers 2",
+            "sysndd_workers_busy 0",
+            "sysndd_jobs_queued 1",
+        ] {
+            eventually(line, async || {
+                let answer = app.request(Method::GET, "/metrics").send().await;
+                let text = answer.expect("answered").text().await.expect("text");
+                text.lines().any(|it| it == line).then_some(())
+            })
+            .await;
+        }
     })
     .await;
 }

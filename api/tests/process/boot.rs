@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use sysndd_protocol::{Event, MigrationPath, ReadyStatus};
 
 use crate::support::{
-    GATE, Launch, Replica, migrations, shipped_migrations, shut_gate, with_database,
+    GATE, Launch, Replica, SECRET_KEY, migrations, shipped_migrations, shut_gate, with_database,
 };
 
 fn applied(replicas: &[Replica]) -> Vec<String> {
@@ -254,6 +254,7 @@ async fn a_data_directory_of_another_owner_is_refused_by_name() {
             "SYSNDD_DATABASE_URL",
             "mysql://nobody:canary@127.0.0.1:1/none",
         )
+        .set("SYSNDD_SECRET_KEY", SECRET_KEY)
         .set("SYSNDD_MIGRATIONS_DIR", &files)
         .set("SYSNDD_DATA_DIR", &data);
     let launch = if root { launch.uid(STRANGER) } else { launch };

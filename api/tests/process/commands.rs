@@ -13,12 +13,18 @@ async fn a_wrong_configuration_is_told_in_full_with_exit_code_2() {
         .set("SYSNDD_DATABASE_URL", "postgres://sysndd:canary@db/sysndd")
         .set("SYSNDD_BIND", "canary")
         .set("SYSNDD_MIGRATE", "canary")
+        .set("SYSNDD_SECRET_KEY", "canary")
         .start()
         .end()
         .await;
     assert_eq!(status.code(), Some(2));
-    assert!(stderr.contains("3 faults in the configuration"), "{stderr}");
-    for variable in ["SYSNDD_DATABASE_URL", "SYSNDD_BIND", "SYSNDD_MIGRATE"] {
+    assert!(stderr.contains("4 faults in the configuration"), "{stderr}");
+    for variable in [
+        "SYSNDD_DATABASE_URL",
+        "SYSNDD_BIND",
+        "SYSNDD_MIGRATE",
+        "SYSNDD_SECRET_KEY",
+    ] {
         assert!(
             stderr.contains(&format!("\n  {variable}: ")),
             "{variable} is not in {stderr}"

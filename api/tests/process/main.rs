@@ -4,6 +4,7 @@
 mod boot;
 mod commands;
 mod fault;
+mod jobs;
 mod outage;
 mod shutdown;
 mod support;

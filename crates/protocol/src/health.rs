@@ -28,6 +28,9 @@ pub struct HealthReport {
     pub migrations: Migrations,
     /// Background jobs.
     pub workers: Workers,
+    /// The server that takes our mail. One that is down makes no replica unready.
+    #[serde(default)]
+    pub smtp: Smtp,
     /// Object storage.
     pub storage: Storage,
     /// The shared data directory.
@@ -138,8 +141,36 @@ pub struct Workers {
     pub busy: usize,
     /// Jobs that wait in the database.
     pub queued: usize,
-    /// Age of the oldest waiting job in seconds.
+    /// How long the one has waited that was due first, in seconds.
     pub oldest_queued_s: u64,
+}
+
+/// The server that takes our mail, as it was found at most 30 seconds ago.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Smtp {
+    /// Whether it answered.
+    pub status: SmtpStatus,
+    /// Milliseconds from connecting to the end of the greeting, encryption included; absent when it
+    /// did not answer.
+    #[serde(default)]
+    pub latency_ms: Option<f64>,
+    /// Why it did not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Whether the mail server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words say it")]
+pub enum SmtpStatus {
+    Up,
+    Down,
+    /// No server is set up; no mail is sent.
+    Off,
+    /// It was not asked yet.
+    #[default]
+    Unknown,
 }
 
 /// Object storage.

@@ -10,7 +10,7 @@ mod names;
 
 pub use event::{Event, Level, MigrationPath, StartupEvent};
 pub use health::{
-    DataDir, Database, DatabaseStatus, HealthReport, Lock, Migrations, Pool, ReadyStatus,
-    StartupMigration, Storage, StorageStatus, Workers,
+    DataDir, Database, DatabaseStatus, HealthReport, Lock, Migrations, Pool, ReadyStatus, Smtp,
+    SmtpStatus, StartupMigration, Storage, StorageStatus, Workers,
 };
 pub use names::{ReleaseId, ReplicaName};

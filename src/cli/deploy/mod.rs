@@ -1,6 +1,7 @@
 //! From a wish to a release that serves, in the operator's turn: lock, look, plan, execute, record.
 //! When it fails, back to what served before.
 
+mod changes;
 mod record;
 mod refuse;
 mod take_back;
@@ -20,10 +21,12 @@ use super::{
 use crate::{
     error::Error,
     exit::Exit,
+    notify::{self, Ended, Notice},
     observe::Observed,
-    plan::{self, Images, Plan, ResolvedImage, UpIntent, Wish},
-    release::{self, Manifest, Outcome, Turn, Why},
+    plan::{self, History, Images, Plan, ResolvedImage, UpIntent, Wish},
+    release::{self, Manifest, Outcome, State, Turn, Why},
 };
+use changes::describe;
 use record::{forget_old, manifest};
 use refuse::{refuse_lost_data, refuse_unwritable_mounts};
 use take_back::take_back;
@@ -93,6 +96,7 @@ pub(super) async fn deploy(
     refuse_unwritable_mounts(session, &observed)?;
     let image = image_for_lock(session).await?;
     let (engine, stack) = (&session.engine, &session.stack);
+    let began_at = Utc::now();
     let mut turn = Turn::take(engine, stack, &image, &order.command).await?;
     let done = in_turn(session, order, &mut turn, interrupt).await;
     let (outcome, reason) = match &done {
@@ -102,13 +106,39 @@ pub(super) async fn deploy(
             (unfinished.outcome.clone(), first_line.map(str::to_owned))
         }
     };
-    let ended = turn.end(outcome, reason).await;
+    let release = turn.release().cloned();
+    let ended = turn.end(outcome.clone(), reason.clone()).await;
+    if !matches!(&done, Ok(plan) if plan.is_empty()) {
+        let ended = Ended {
+            project: &stack.project,
+            why: &order.why,
+            outcome: &outcome,
+            release: release.as_ref(),
+            command: &order.command,
+            message: order.message.as_deref(),
+            began_at,
+            reason: reason.as_deref(),
+        };
+        tell(session, &ended).await;
+    }
     match done {
         Ok(plan) => {
             ended?;
             Ok(plan)
         }
         Err(unfinished) => Err(unfinished.error),
+    }
+}
+
+/// Tells who asked to be told. That it does not arrive is worth a note, and nothing more.
+async fn tell(session: &Session, ended: &Ended<'_>) {
+    let Some(notify) = &session.stack.notify else {
+        return;
+    };
+    if let Err(cause) = notify::post(notify, &Notice::of(ended)).await {
+        session
+            .printer
+            .note(format!("[notify] webhook was not told: {cause}"));
     }
 }
 
@@ -121,14 +151,19 @@ async fn nothing_to_do(
     let ImageSource::Here(BuildMode::Changed | BuildMode::Never) = order.images else {
         return Ok(None);
     };
-    let plan = plan_with_what_is_there(session, order, observed, None);
+    let images = images_that_are_there(session, order);
     let state = async { Ok(release::read_state(&session.engine, &session.stack).await?) };
-    let (plan, state) = match tokio::try_join!(plan, state) {
+    let (images, state) = match tokio::try_join!(images, state) {
         Ok(found) => found,
         // What is missing is made by the deployment itself.
         Err(error) if error.exit != Exit::EngineUnreachable => return Ok(None),
         Err(error) => return Err(error),
     };
+    let known = Known {
+        history: release::history(&state),
+        resume: None,
+    };
+    let plan = shown_plan(session, order, observed, &images, known)?;
     let recorded = observed
         .release()
         .is_some_and(|release| state.releases.contains_key(release));
@@ -139,29 +174,64 @@ async fn nothing_to_do(
 /// The plan of an order, from what is there; nothing is built, pulled or changed.
 pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Error> {
     session.refuse_compose().await?;
-    let (observed, interrupted) = tokio::join!(session.observe(), cut_off::tell(session));
-    let resume = interrupted.and_then(|run| run.to);
-    plan_with_what_is_there(session, order, &observed?, resume).await
+    let state = async {
+        let read = release::read_state(&session.engine, &session.stack).await;
+        Ok(read.map_err(Error::from))
+    };
+    let images = images_that_are_there(session, order);
+    let (observed, images, state) = tokio::try_join!(session.observe(), images, state)?;
+    let (state, unread) = match state {
+        Ok(state) => (state, None),
+        Err(error) if error.exit == Exit::EngineUnreachable => return Err(error),
+        // What there is can be told without it.
+        Err(error) => (State::default(), Some(error)),
+    };
+    let interrupted = cut_off::tell_of(session, &state).await;
+    let known = Known {
+        history: release::history(&state),
+        resume: interrupted.and_then(|run| run.to),
+    };
+    let mut plan = shown_plan(session, order, &observed, &images, known)?;
+    match unread {
+        Some(error) => plan
+            .notes
+            .push(format!("what changed cannot be told: {error}")),
+        None => describe(session, order, &observed, &images, &state, &mut plan).await?,
+    }
+    Ok(plan)
 }
 
-async fn plan_with_what_is_there(
+async fn images_that_are_there(session: &Session, order: &Order) -> Result<Images, Error> {
+    match &order.images {
+        ImageSource::Here(_) => images::present(session).await,
+        ImageSource::Recorded(manifest) => recorded_images(session, manifest).await,
+    }
+}
+
+/// What the record says of earlier runs.
+struct Known {
+    history: History,
+    /// The release that a run which was cut off was making.
+    resume: Option<ReleaseId>,
+}
+
+/// A plan that is not carried out.
+fn shown_plan(
     session: &Session,
     order: &Order,
     observed: &Observed,
-    resume: Option<ReleaseId>,
+    images: &Images,
+    known: Known,
 ) -> Result<Plan, Error> {
-    let images = match &order.images {
-        ImageSource::Here(_) => images::present(session).await?,
-        ImageSource::Recorded(manifest) => recorded_images(session, manifest).await?,
-    };
     let intent = UpIntent {
         now: Utc::now(),
         run: String::new(),
         wish: order.wish.clone(),
         edge_template: edge_template(session, order)?,
-        resume,
+        resume: known.resume,
+        history: known.history,
     };
-    Ok(plan::up(&session.stack, &images, observed, &intent))
+    Ok(plan::up(&session.stack, images, observed, &intent))
 }
 
 fn edge_template(session: &Session, order: &Order) -> Result<String, Error> {
@@ -200,6 +270,7 @@ async fn in_turn(
         wish: order.wish.clone(),
         edge_template: edge_template.clone(),
         resume: interrupted.as_ref().and_then(|run| run.to.clone()),
+        history: release::history(turn.state()),
     };
     let plan = plan::up(&session.stack, &images, &observed, &intent);
     refuse_lost_data(&plan)?;
@@ -228,6 +299,9 @@ async fn in_turn(
     match done {
         Ok(()) => {
             if let Some(mut manifest) = manifest {
+                // What a run that was cut off made is older than what the release wrote.
+                manifest.restore_point = release::backup_of(turn.state(), &manifest.id)
+                    .or_else(|| record.restore_point());
                 manifest.migration_head = record.migration_head().or_else(|| {
                     let newest = turn.state().newest();
                     newest.and_then(|manifest| manifest.migration_head.clone())
@@ -241,7 +315,13 @@ async fn in_turn(
             Ok(plan)
         }
         Err(failure) => {
-            let unfinished = take_back(session, turn, &plan, &failure, &before, &record).await;
+            let mut unfinished = take_back(session, turn, &plan, &failure, &before, &record).await;
+            if let Some(point) = record.restore_point() {
+                let backup = point.backup;
+                unfinished.error = unfinished
+                    .error
+                    .with_more(format!("a backup was made before: {backup}"));
+            }
             if let (Some(run), Outcome::Undone) = (&interrupted, &unfinished.outcome) {
                 turn.close_interrupted(run, false).await?;
             }

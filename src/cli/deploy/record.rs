@@ -7,7 +7,7 @@ use sysndd_protocol::ReleaseId;
 
 use super::Order;
 use crate::{
-    cli::session::Session,
+    cli::{prune::recorded_elsewhere, session::Session},
     docker::labels,
     error::Error,
     plan::{self, Images, ResolvedImage},
@@ -70,7 +70,20 @@ pub(super) async fn forget_old(session: &Session, turn: &mut Turn) -> Result<(),
         return Ok(());
     }
     turn.forget(&beyond).await?;
-    for id in &beyond.images {
+    if beyond.images.is_empty() {
+        return Ok(());
+    }
+    let elsewhere = match recorded_elsewhere(session).await {
+        Ok(elsewhere) => elsewhere,
+        Err(error) => {
+            // Better an image too many than another project's way back gone.
+            session.printer.note(format!(
+                "images of dropped releases stay, since what other projects need is not known: {error}"
+            ));
+            return Ok(());
+        }
+    };
+    for id in beyond.images.difference(&elsewhere) {
         let Some(image) = session.engine.find_image(id).await? else {
             continue;
         };

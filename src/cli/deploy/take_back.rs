@@ -13,7 +13,7 @@ use crate::{
     execute::Failure,
     exit::Exit,
     observe::Observed,
-    plan::{self, Before, ListBefore, Plan},
+    plan::{self, Action, Before, JobStage, ListBefore, OpId, Plan},
     release::{Outcome, Turn},
 };
 
@@ -45,7 +45,14 @@ pub(super) async fn take_back(
     before: &Before,
     record: &Record,
 ) -> Unfinished {
-    let error = explain(plan, failure);
+    let mut error = explain(plan, failure);
+    let restoring = failure.operation.is_some_and(|OpId(index)| {
+        let stage = JobStage::Restore;
+        matches!(&plan.operations[index].action, Action::RunJob { stage: of, .. } if *of == stage)
+    });
+    if restoring {
+        error = error.with_more("the data may be brought back in part: look before you go on");
+    }
     let failed = match error.exit {
         Exit::Interrupted => Outcome::Interrupted,
         _ => Outcome::Failed,

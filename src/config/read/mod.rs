@@ -14,7 +14,8 @@ mod table;
 pub(super) use pass::{Kind, Pass};
 pub(super) use place::Place;
 pub(super) use scalar::{
-    Parsed, Problem, any_text, boolean, choice, integer, late_text, number, parsed, plain, text,
+    Parsed, Problem, any_text, bare_integer, boolean, choice, integer, late_text, number, parsed,
+    plain, text,
 };
 pub(super) use shape::{Node, Shape, either, list, map, then};
 pub(super) use table::{Table, root_schema, table, whole_table};

@@ -41,6 +41,7 @@ pub(in crate::config) struct Pass<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::config) enum Kind {
     Base,
+    Job,
     Service,
     Volume,
 }
@@ -49,6 +50,7 @@ impl Kind {
     fn noun(self) -> &'static str {
         match self {
             Self::Base => "base",
+            Self::Job => "job",
             Self::Service => "service",
             Self::Volume => "volume",
         }
@@ -58,6 +60,7 @@ impl Kind {
     fn table(self) -> Place {
         match self {
             Self::Base => Place::of(["bases", "images"]),
+            Self::Job => Place::of(["jobs"]),
             Self::Service => Place::of(["services"]),
             Self::Volume => Place::of(["volumes"]),
         }

@@ -213,12 +213,23 @@ static REFERENCE: std::sync::LazyLock<Json> =
 pub(in crate::config) fn integer<T: TryFrom<u64>>(range: RangeInclusive<u64>) -> Integer<T> {
     Integer {
         range,
+        references: true,
         reads_as: PhantomData,
+    }
+}
+
+/// A whole number in a range, and no text: the other half of [`super::either`] reads that, and what
+/// its references resolve to.
+pub(in crate::config) fn bare_integer<T: TryFrom<u64>>(range: RangeInclusive<u64>) -> Integer<T> {
+    Integer {
+        references: false,
+        ..integer(range)
     }
 }
 
 pub(in crate::config) struct Integer<T> {
     range: RangeInclusive<u64>,
+    references: bool,
     reads_as: PhantomData<T>,
 }
 
@@ -227,11 +238,14 @@ impl<T: TryFrom<u64>> Shape for Integer<T> {
 
     fn schema(&self) -> Json {
         let number = json!({ "type": "integer", "minimum": self.range.start(), "maximum": self.range.end() });
+        if !self.references {
+            return number;
+        }
         json!({ "anyOf": [number, REFERENCE.clone()] })
     }
 
     fn accepts(&self, value: &DeValue<'_>) -> bool {
-        value.is_integer() || is_reference(value)
+        value.is_integer() || (self.references && is_reference(value))
     }
 
     fn read(&self, node: &Node<'_>, pass: &mut Pass<'_>) -> Option<T> {

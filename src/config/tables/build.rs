@@ -6,7 +6,7 @@ use super::{base_ref, local_path};
 use crate::config::{
     files::Needed,
     grammar,
-    read::{Shape, Table, any_text, either, integer, list, map, plain, then},
+    read::{Shape, Table, any_text, bare_integer, either, list, map, plain, then},
     secrets::{hide_all, is_secret_name},
     stack::Build,
 };
@@ -110,10 +110,14 @@ enum Id {
 
 fn id() -> impl Shape<Out = Id> {
     either(
-        then(integer(0..=u32::MAX.into()), |number, _, _| {
+        then(bare_integer(0..=u32::MAX.into()), |number, _, _| {
             Some(Id::Number(number))
         }),
         then(plain(), |word, place, pass| {
+            // What a reference resolves to is text.
+            if let Ok(number) = word.trim().parse() {
+                return Some(Id::Number(number));
+            }
             if word == "host" {
                 return Some(Id::Host {
                     uid: pass.caller.uid,

@@ -25,6 +25,11 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         "Template of the upstream list.",
         existing_file("template"),
     );
+    let maintenance = t.optional(
+        "maintenance",
+        "Template of the page that is served under maintenance; written into the volume as maintenance.html.",
+        existing_file("template"),
+    );
     let volume = t.required(
         "volume",
         "The volume that the list is written into.",
@@ -77,6 +82,7 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         upstream: upstream?,
         port: port?,
         template: template?,
+        maintenance,
         volume: volume?,
         file: file?,
         test: test?,

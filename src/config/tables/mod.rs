@@ -7,6 +7,7 @@ mod bases;
 mod build;
 mod edge;
 mod healthcheck;
+mod jobs;
 mod migrations;
 mod mount;
 mod service;
@@ -25,8 +26,8 @@ use super::{
     grammar,
     read::{Kind, Parsed, Shape, Table, integer, map, parsed, plain, table, then, whole_table},
     stack::{
-        BaseName, Deploy, Endpoint, MigrationFiles, Owner, ProjectName, SecretSpec, ServiceName,
-        Stack, Volume, VolumeName,
+        BaseName, Deploy, Endpoint, JobName, MigrationFiles, Owner, ProjectName, SecretSpec,
+        ServiceName, Stack, Volume, VolumeName,
     },
 };
 
@@ -69,6 +70,21 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
             table(service::service),
         ),
     );
+    let jobs = t.optional(
+        "jobs",
+        "Commands that end, by name; `hooks` and `deploy` say when they run.",
+        map(grammar::name, grammar::NAME_PATTERN, whole_table(jobs::job)),
+    );
+    let hooks = t.optional(
+        "hooks",
+        "Jobs that are part of every deployment.",
+        table(jobs::hooks),
+    );
+    let notify = t.optional(
+        "notify",
+        "Who is told how a deployment ended.",
+        whole_table(jobs::notify),
+    );
     let volumes = t.optional(
         "volumes",
         "Named volumes; the engine's name is ‹project›-‹volume›.",
@@ -98,6 +114,10 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         secrets: secrets.unwrap_or_default(),
         deploy: deploy.unwrap_or_default(),
         services: keyed(services.unwrap_or_default(), ServiceName::new),
+        jobs: keyed(jobs.unwrap_or_default(), JobName::new),
+        hooks: hooks.unwrap_or_default(),
+        // An empty address means that nobody wants to be told.
+        notify: notify.filter(|notify| !notify.webhook.expose().is_empty()),
         volumes: keyed(volumes.unwrap_or_default(), VolumeName::new),
         edge,
         migrations,
@@ -150,6 +170,16 @@ fn deploy(t: &mut Table<'_, '_>) -> Deploy {
         "Releases that are remembered, with their images. Default: 5.",
         integer(1..=MAX_RELEASES),
     );
+    let pre_deploy_backup = t.optional(
+        "pre_deploy_backup",
+        "The job that makes a backup before the migrating service is replaced; its last line on stdout is {\"filename\": \"…\"}.",
+        job_ref(),
+    );
+    let restore_backup = t.optional(
+        "restore_backup",
+        "The job that brings a backup back, for `rollback --restore-backup`; the backup's name is added to its command.",
+        job_ref(),
+    );
     let default = Deploy::default();
     Deploy {
         ready_timeout: ready_timeout.unwrap_or(default.ready_timeout),
@@ -157,6 +187,8 @@ fn deploy(t: &mut Table<'_, '_>) -> Deploy {
         drain_timeout: drain_timeout.unwrap_or(default.drain_timeout),
         max_surge,
         keep_releases: keep_releases.unwrap_or(default.keep_releases),
+        pre_deploy_backup,
+        restore_backup,
     }
 }
 
@@ -168,6 +200,8 @@ impl Default for Deploy {
             drain_timeout: DRAIN_TIMEOUT,
             max_surge: None,
             keep_releases: KEEP_RELEASES,
+            pre_deploy_backup: None,
+            restore_backup: None,
         }
     }
 }
@@ -208,6 +242,14 @@ fn service_ref() -> impl Shape<Out = ServiceName> {
     then(plain(), |name, place, pass| {
         pass.refer(Kind::Service, &name, place);
         Some(ServiceName::new(name))
+    })
+}
+
+/// The name of a job of the file.
+fn job_ref() -> impl Shape<Out = JobName> {
+    then(plain(), |name, place, pass| {
+        pass.refer(Kind::Job, &name, place);
+        Some(JobName::new(name))
     })
 }
 

@@ -8,8 +8,8 @@ use super::{base_ref, build, duration, healthcheck, mount, service_ref, signal};
 use crate::config::{
     grammar,
     read::{
-        Parsed, Shape, Table, boolean, choice, either, integer, late_text, list, map, number,
-        parsed, plain, table, text, then,
+        Parsed, Shape, Table, bare_integer, boolean, choice, either, integer, late_text, list, map,
+        number, parsed, plain, table, text, then,
     },
     secrets::{hide_all, is_secret_name},
     stack::{ImageSource, Port, Resources, Restart, Service, ServiceName, UpdateOrder},
@@ -177,7 +177,7 @@ fn image(t: &mut Table<'_, '_>) -> ImageSource {
 }
 
 /// The values of variables whose names say that they are secrets, hidden.
-fn without_secrets(environment: BTreeMap<String, Text>) -> BTreeMap<String, Text> {
+pub(super) fn without_secrets(environment: BTreeMap<String, Text>) -> BTreeMap<String, Text> {
     environment
         .into_iter()
         .map(|(name, value)| {
@@ -199,7 +199,7 @@ fn resources(t: &mut Table<'_, '_>) -> Resources {
     let memory = t.optional(
         "memory",
         "Bytes, or with a unit.",
-        either(integer(1..=u64::MAX), size),
+        either(bare_integer(1..=u64::MAX), size),
     );
     let cpus = t.optional("cpus", "Cores, fractions allowed.", number());
     let pids = t.optional("pids", "Processes and threads.", integer(1..=4_194_304));
@@ -214,8 +214,8 @@ fn events() -> impl Shape<Out = BTreeMap<String, String>> {
     map(grammar::event, grammar::EVENT_PATTERN, regex)
 }
 
-fn user() -> impl Shape<Out = String> {
-    let number = then(integer(0..=u32::MAX.into()), |uid: u32, _, _| {
+pub(super) fn user() -> impl Shape<Out = String> {
+    let number = then(bare_integer(0..=u32::MAX.into()), |uid: u32, _, _| {
         Some(uid.to_string())
     });
     either(number, parsed(json!({ "type": "string" }), grammar::user))

@@ -303,3 +303,33 @@ fn the_underline_stands_below_what_is_wrong_whatever_is_before_it() {
         faults("project = \"p\"\nservices.web = {\timage = '漢字é', stop_signal = 'x' }\n");
     insta::assert_snapshot!(errors);
 }
+
+#[test]
+fn jobs_and_who_is_told() {
+    let said = said(&[
+        with_service!("project = \"p\"\n[jobs.save]\ncommand = [\"true\"]"),
+        with_service!("project = \"p\"\n[jobs.save]\nservice = \"wbe\"\nreplicas = 2"),
+        with_service!(
+            "project = \"p\"\n[jobs.save]\nservice = \"web\"\n[hooks]\npre_deploy = [\"save\", \"sav\", \"save\"]"
+        ),
+        with_service!("project = \"p\"\n[deploy]\npre_deploy_backup = \"save\""),
+        service!(
+            "image = \"web\"\nvolumes = [\"./a:/data\"]\n[jobs.save]\nservice = \"web\"\nvolumes = [\"./b:/data/\"]"
+        ),
+        with_service!("project = \"p\"\n[notify]\nwebhook = \"example.org\""),
+    ]);
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn the_address_of_a_webhook_is_never_taken_from_what_would_be_shown() {
+    let text = with_service!("project = \"p\"\n[notify]\nwebhook = \"${DEPLOY_URL}\"");
+    let shown = environment([("DEPLOY_URL", "https://example.org/hunter2")]);
+    let errors = read_in(text, &shown).expect_err("its value would be recorded");
+    let said = errors.to_string();
+    assert!(
+        said.contains("the value of `DEPLOY_URL` would be shown"),
+        "{said}"
+    );
+    assert!(!said.contains("hunter2"), "{said}");
+}

@@ -15,11 +15,12 @@ use super::{environment::Caller, *};
 /// The file that the project ships.
 const SHIPPED: &str = include_str!("../../../sysndd.toml");
 
-/// What the shipped file needs.
-const SECRETS: [(&str, &str); 3] = [
+/// What the shipped file needs, and an address that is one.
+const SECRETS: [(&str, &str); 4] = [
     ("DB_PASSWORD", "hunter2"),
     ("DB_ROOT_PASSWORD", "correct-horse"),
     ("SECRET_KEY", "battery-staple"),
+    ("DEPLOY_WEBHOOK", "https://chat.example.org/hunter2"),
 ];
 
 /// An environment of these variables alone.
@@ -69,4 +70,34 @@ fn stack(text: &str) -> Stack {
 /// What is said about a file that is wrong.
 fn faults(text: &str) -> ConfigErrors {
     read_in(text, &environment(SECRETS)).expect_err("the file should be refused")
+}
+
+#[test]
+fn a_number_or_text_may_come_from_a_variable() {
+    let service = |keys: &str, variables: [(&str, &str); 1]| {
+        let text = format!("project = \"p\"\n[services.a]\nimage = \"a\"\n{keys}\n");
+        let stack = read_in(&text, &environment(variables)).unwrap_or_else(|e| panic!("{e}"));
+        stack.services[&ServiceName::new("a")].clone()
+    };
+    let memory = |text: &str, variable| {
+        let keys = format!("resources = {{ memory = \"{text}\" }}");
+        service(&keys, variable).resources.memory
+    };
+    let unset = ("OTHER", "");
+    assert_eq!(memory("${MEMORY:-256m}", [unset]), Some(256 << 20));
+    assert_eq!(memory("${MEMORY:-256m}", [("MEMORY", "2g")]), Some(2 << 30));
+    assert_eq!(
+        memory("${MEMORY:-1}", [("MEMORY", "1048576")]),
+        Some(1 << 20)
+    );
+    assert_eq!(memory("${MEMORY}m", [("MEMORY", "3")]), Some(3 << 20));
+    let user = |text: &str| service(&format!("user = \"{text}\""), [unset]).user;
+    assert_eq!(user("${WHO:-7}").as_deref(), Some("7"));
+    assert_eq!(user("${WHO:-www}:8").as_deref(), Some("www:8"));
+    let wrong = "project = \"p\"\n[services.a]\nimage = \"a\"\nresources = { memory = \"${X:-256 megs}\" }\n";
+    let said = faults(wrong).to_string();
+    assert!(
+        said.contains("sysndd.toml:4:24: error: `256 megs` is not a size"),
+        "{said}"
+    );
 }

@@ -67,4 +67,6 @@ fn host_takes_the_caller_s_user_and_group() {
     assert_eq!(build("uid = \"host\", gid = 5"), (4242, 5, true));
     assert_eq!(build("uid = 5"), (5, 1000, false));
     assert_eq!(build("gid = 5"), (1000, 5, false));
+    assert_eq!(build("uid = \"${WHO:-host}\""), (4242, 4343, true));
+    assert_eq!(build("uid = \"${WHO:-7}\""), (7, 1000, false));
 }

@@ -22,6 +22,29 @@ soak = "3s"
 drain_timeout = "20s"
 max_surge = 2
 keep_releases = 9
+pre_deploy_backup = "save"
+restore_backup = "bring-back"
+
+[jobs.save]
+service = "api"
+entrypoint = ["sh", "-c", "save $$HOME"]
+command = ["all"]
+environment = { LEVEL = 3, API_KEY = "${DB_PASSWORD}" }
+volumes = ["data:/saved", { source = "/srv/saved", target = "/more", read_only = false, chown = true }]
+depends_on = ["db"]
+user = "1:2"
+timeout = "1h"
+
+[jobs.bring-back]
+service = "api"
+
+[hooks]
+pre_deploy = ["save"]
+post_deploy = ["bring-back", "save"]
+
+[notify]
+webhook = "${DEPLOY_WEBHOOK}"
+timeout = "2s"
 
 [volumes.data]
 owner = "1:2"
@@ -81,6 +104,7 @@ entrance = "db"
 upstream = "api"
 port = 8080
 template = "list.tera"
+maintenance = "page.tera"
 volume = "list"
 file = "list.conf"
 test = ["nginx", "-t"]

@@ -85,6 +85,7 @@ impl Planner<'_> {
     }
 
     fn list_of(&self, servers: Vec<ReplicaName>) -> Upstream {
-        Upstream::of(&self.intent.edge_template, servers)
+        let maintenance = self.observed.maintenance.as_ref();
+        Upstream::of(&self.intent.edge_template, servers, maintenance)
     }
 }

@@ -6,7 +6,7 @@ use sysndd_protocol::ReplicaName;
 
 use super::Planner;
 use crate::{
-    config::{MountSource, Service, VolumeName},
+    config::{Job, Mount, MountSource, Service, VolumeName},
     plan::{
         action::{Action, OpId},
         mounts::mount_faults,
@@ -52,8 +52,15 @@ impl Planner<'_> {
             let used = users
                 .iter()
                 .any(|s| self.observed.replicas_of(&s.name).next().is_some());
+            let mut of_jobs = self
+                .stack
+                .jobs
+                .values()
+                .filter(|job| job_mounts(job, volume));
+            let job = of_jobs.next().map(|job| &self.stack.services[&job.service]);
+            let job = job.filter(|_| volumes.contains_key(volume));
             // Once something ran on it, the volume is the application's own business.
-            let Some(user) = users.first().filter(|_| !used) else {
+            let Some(user) = users.first().copied().filter(|_| !used).or(job) else {
                 continue;
             };
             let action = Action::OwnVolume {
@@ -68,6 +75,7 @@ impl Planner<'_> {
             let owned = self.push(after, action, "nothing has used it yet");
             volumes.insert(volume, owned);
         }
+        self.volumes = volumes.values().copied().collect();
         self.own_directories();
         for service in self.stack.services.values() {
             let entry = self.ground.entry(&service.name).or_default();
@@ -97,8 +105,15 @@ impl Planner<'_> {
 }
 
 fn mounts(service: &Service, volume: &VolumeName) -> bool {
-    service
-        .volumes
+    mounted(&service.volumes, volume)
+}
+
+fn job_mounts(job: &Job, volume: &VolumeName) -> bool {
+    mounted(&job.volumes, volume)
+}
+
+fn mounted(mounts: &[Mount], volume: &VolumeName) -> bool {
+    mounts
         .iter()
         .any(|mount| mount.source == MountSource::Volume(volume.clone()))
 }

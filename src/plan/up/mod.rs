@@ -3,6 +3,7 @@
 
 mod edge;
 mod ground;
+mod jobs;
 mod service;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,12 +13,12 @@ use sha2::{Digest as _, Sha256};
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use super::{
-    action::{Action, OpId, Operation, Plan, without_detours},
+    action::{Action, JobStage, OpId, Operation, Plan, without_detours},
     order::start_order,
     spec::{ContainerTemplate, hex},
 };
 use crate::{
-    config::{Service, ServiceName, Stack},
+    config::{JobName, Service, ServiceName, Stack},
     docker::ContainerSpec,
     observe::{Observed, Replica},
 };
@@ -52,6 +53,17 @@ pub(crate) struct Wish {
     pub(crate) force: bool,
     /// Services with data of their own that may be replaced.
     pub(crate) allow_recreate: BTreeSet<ServiceName>,
+    /// Name of a backup that is brought back while the migrating service is away.
+    pub(crate) restore: Option<String>,
+}
+
+/// What the records say of releases.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct History {
+    /// Those that were brought up to the end: their jobs are not run again.
+    pub(crate) recorded: BTreeSet<ReleaseId>,
+    /// Jobs that were done for a release whose run was cut off.
+    pub(crate) done: BTreeSet<(ReleaseId, JobStage, JobName)>,
 }
 
 /// What a plan is made for, beside the stack.
@@ -66,6 +78,7 @@ pub(crate) struct UpIntent {
     pub(crate) edge_template: String,
     /// A release whose run was cut off: when what there is of it is right, it is finished.
     pub(crate) resume: Option<ReleaseId>,
+    pub(crate) history: History,
 }
 
 /// The hash of all that containers of each service would be made with.
@@ -82,11 +95,18 @@ pub(crate) fn config_hashes<'a>(
 /// Compares the stack with what is there.
 pub(crate) fn up(stack: &Stack, images: &Images, observed: &Observed, intent: &UpIntent) -> Plan {
     let mut planner = Planner::new(stack, images, observed, intent);
+    if let Some(maintenance) = &observed.maintenance {
+        planner.notes.push(maintenance.to_string());
+    }
     planner.remove_leftovers();
     planner.network_and_volumes();
+    planner.jobs_before();
     for name in start_order(stack) {
-        planner.service(&stack.services[name]);
+        if !planner.members.contains_key(name) {
+            planner.service(&stack.services[name]);
+        }
     }
+    planner.jobs_after();
     planner.retire_from = Some(OpId(planner.operations.len()));
     planner.retire();
     planner.finish()
@@ -121,6 +141,10 @@ struct Planner<'a> {
     creates: bool,
     /// Removals of what an interrupted run left.
     leftovers: Vec<OpId>,
+    /// All that makes a volume.
+    volumes: Vec<OpId>,
+    /// Jobs before which nothing is replaced.
+    gate: Vec<OpId>,
 }
 
 /// A replica on its way out.
@@ -167,6 +191,8 @@ impl<'a> Planner<'a> {
             retire_from: None,
             creates: false,
             leftovers: Vec::new(),
+            volumes: Vec::new(),
+            gate: Vec::new(),
         };
         planner.release = planner.choose_release();
         for (name, image) in images {
@@ -197,7 +223,8 @@ impl<'a> Planner<'a> {
         let right: Option<Vec<&ReleaseId>> =
             self.templates.keys().map(|name| right(name)).collect();
         let current = right.and_then(|releases| releases.into_iter().max());
-        if let (false, Some(current)) = (self.intent.wish.force, current) {
+        let again = self.intent.wish.force || self.intent.wish.restore.is_some();
+        if let (false, Some(current)) = (again, current) {
             return current.clone();
         }
         if let Some(resume) = self
@@ -262,6 +289,7 @@ impl<'a> Planner<'a> {
             project: self.stack.project.clone(),
             release: self.creates.then_some(self.release),
             operations: without_detours(self.operations),
+            changes: Vec::new(),
             notes: self.notes,
             refused: self.refused.into_iter().collect(),
             retire_from: self.retire_from,

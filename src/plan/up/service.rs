@@ -47,11 +47,19 @@ impl<'a> Planner<'a> {
         } else {
             self.stack.dependencies(service).into_iter().collect()
         };
-        let dependencies: Vec<OpId> = dependencies
+        let mut dependencies: Vec<OpId> = dependencies
             .into_iter()
             .flat_map(|name| self.ready[name].clone())
             .collect();
-        let order = self.stack.update_order(service);
+        dependencies.extend(&self.gate);
+        let restored = self.is_restored(service);
+        let order = self.order(service);
+        if restored {
+            self.notes.push(format!(
+                "{} is away while the backup is brought back: `sysndd-deploy maintenance on` tells users",
+                service.name
+            ));
+        }
         let replaced =
             |stale: &&Stale<'_>| stale.replica.is_up() && missing.contains(&stale.replica.number);
         let replaces = stale.iter().any(|stale| replaced(&stale));
@@ -75,17 +83,20 @@ impl<'a> Planner<'a> {
         let mut members: Vec<ReplicaName> =
             keep.iter().map(|replica| replica.name.clone()).collect();
         let mut ready = self.awake(service, &keep, &dependencies);
-        let mut room: Vec<OpId> = Vec::new();
+        ready.extend(&self.gate);
+        let mut room: Vec<OpId> = self.gate.clone();
         let mut batches = missing.chunks(size).peekable();
         while let Some(batch) = batches.next() {
             let last = batches.peek().is_none();
             let (leave, stay): (Vec<_>, Vec<_>) = left
                 .into_iter()
-                .partition(|stale| batch.contains(&stale.replica.number));
+                .partition(|stale| restored || batch.contains(&stale.replica.number));
             left = stay;
             let (created, mut before_start, later) =
                 self.create(service, batch, leave, &dependencies, &room);
             before_start.extend(&dependencies);
+            let restored = self.restore(service, &before_start);
+            before_start.extend(restored);
             if let Some(first) = created.first() {
                 let written = self.write_upstream(service, first, &before_start);
                 before_start.extend(written);
@@ -134,7 +145,7 @@ impl<'a> Planner<'a> {
         dependencies: &[OpId],
         room: &[OpId],
     ) -> (Vec<ReplicaName>, Vec<OpId>, Vec<Stale<'a>>) {
-        let stop_first = self.stack.update_order(service) == UpdateOrder::StopFirst;
+        let stop_first = self.order(service) == UpdateOrder::StopFirst;
         let (mut created, mut before_start, mut later) = (Vec::new(), Vec::new(), Vec::new());
         let mut gone: Vec<(ReplicaName, OpId)> = Vec::new();
         let mut to_stop = Vec::new();
@@ -249,6 +260,15 @@ impl<'a> Planner<'a> {
         ready
     }
 
+    /// Nothing writes while a backup is brought back.
+    fn order(&self, service: &Service) -> UpdateOrder {
+        if self.is_restored(service) {
+            UpdateOrder::StopFirst
+        } else {
+            self.stack.update_order(service)
+        }
+    }
+
     fn wanted(&self, service: &Service) -> u32 {
         let asked = self.intent.wish.replicas.get(&service.name).copied();
         asked.unwrap_or(service.replicas)
@@ -271,6 +291,7 @@ impl<'a> Planner<'a> {
         let named = self.intent.wish.allow_recreate.contains(&service.name);
         let allowed = named || !self.stack.is_exclusive(service);
         let forced = self.intent.wish.force && (named || !self.stack.is_spared(service));
+        let restored = self.is_restored(service);
         let edge = self.stack.edge.as_ref();
         let is_edge = edge.is_some_and(|edge| edge.service == service.name);
         let mut sorted = Sorted {
@@ -278,7 +299,9 @@ impl<'a> Planner<'a> {
             stale: Vec::new(),
         };
         for replica in replicas {
-            let changed = if replica.config_hash != hash {
+            let changed = if restored {
+                Some("the data below it are replaced by the backup's")
+            } else if replica.config_hash != hash {
                 Some("its configuration or image changed")
             } else if replica.image != image {
                 Some("it runs another image than it was created for")

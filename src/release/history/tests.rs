@@ -1,5 +1,9 @@
 use super::*;
-use crate::release::fixture::{self, add, begin, end, image, operation, state};
+use crate::{
+    config::JobName,
+    plan::JobStage,
+    release::fixture::{self, add, begin, end, image, operation, state},
+};
 
 fn ids<'a>(entries: &[Entry<'a>]) -> Vec<(&'a str, Status)> {
     entries
@@ -189,4 +193,73 @@ fn the_newest_of_several_runs_that_were_cut_off_speaks_for_all() {
     let newer = add(&mut state, begin(2, None), vec![]);
     let found = interrupted(&state, None).unwrap();
     assert_eq!((found.run, found.older), (newer, vec![older]));
+}
+
+fn report(job: &str, stage: JobStage, failure: Option<&str>, backup: Option<&str>) -> JournalEntry {
+    JournalEntry::Job(Box::new(JobReport {
+        job: JobName::new(job),
+        stage,
+        began: fixture::time(5),
+        ms: 7,
+        exit_code: Some(0),
+        failure: failure.map(str::to_owned),
+        backup: backup.map(str::to_owned),
+        output: Vec::new(),
+        left_out: 0,
+    }))
+}
+
+#[test]
+fn a_job_that_was_done_in_a_run_that_was_cut_off_counts_and_the_first_backup_is_the_one() {
+    let mut state = fixture::state([]);
+    let release = ReleaseId::new("r2");
+    let first = vec![
+        report("save", JobStage::Backup, None, Some("first.sql")),
+        report("check", JobStage::Pre, Some("it was stopped"), None),
+    ];
+    fixture::add(&mut state, fixture::begin(10, Some("r2")), first);
+    let second = vec![report("save", JobStage::Backup, None, Some("second.sql"))];
+    fixture::add(&mut state, fixture::begin(20, Some("r2")), second);
+    let other = vec![report("check", JobStage::Pre, None, None)];
+    fixture::add(&mut state, fixture::begin(30, Some("r3")), other);
+
+    let done = history(&state).done;
+    let has = |release: &str, stage, job: &str| {
+        done.contains(&(ReleaseId::new(release), stage, JobName::new(job)))
+    };
+    assert!(has("r2", JobStage::Backup, "save"));
+    assert!(!has("r2", JobStage::Pre, "check"), "it failed");
+    assert!(has("r3", JobStage::Pre, "check"));
+    let backup = backup_of(&state, &release).unwrap();
+    assert_eq!(backup.backup, "first.sql");
+    assert_eq!(jobs_of(&state, &release).count(), 3);
+}
+
+#[test]
+fn one_goes_back_to_the_first_backup_after_a_release_unless_the_schema_changed_before() {
+    let mut state = fixture::state([("r1", None), ("r2", None), ("r3", None), ("r4", None)]);
+    let mut set = |id: &str, head: &str, backup: Option<&str>| {
+        let manifest = state.releases.get_mut(&ReleaseId::new(id)).unwrap();
+        manifest.migration_head = Some(head.to_owned());
+        manifest.restore_point = backup.map(|backup| RestorePoint {
+            backup: backup.to_owned(),
+            taken_at: fixture::time(0),
+        });
+    };
+    set("r1", "001", None);
+    set("r2", "001", None);
+    set("r3", "002", Some("before-r3.sql"));
+    set("r4", "003", None);
+    let point = |id: &str| {
+        let target = &state.releases[&ReleaseId::new(id)];
+        restore_point(&state, target).map(|point| point.backup.as_str())
+    };
+    assert_eq!(point("r1"), Some("before-r3.sql"));
+    assert_eq!(point("r2"), Some("before-r3.sql"));
+    assert_eq!(
+        point("r3"),
+        None,
+        "the next has none, and changed the schema"
+    );
+    assert_eq!(point("r4"), None, "nothing came after it");
 }

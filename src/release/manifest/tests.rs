@@ -147,6 +147,7 @@ fn containers(stack: &Stack) -> Vec<ContainerSpec> {
         run: String::new(),
         wish: Wish::default(),
         resume: None,
+        history: plan::History::default(),
         edge_template: TEMPLATE.to_owned(),
     };
     let plan = plan::up(stack, &images, &Observed::default(), &intent);

@@ -41,6 +41,7 @@ impl Call {
             "SYSNDD_DEPLOY_CONFIG",
             "SYSNDD_DEPLOY_PROJECT",
             "SYSNDD_DEPLOY_PROBE",
+            "DOCKER_CONTEXT",
         ];
         Self {
             arguments: Vec::new(),

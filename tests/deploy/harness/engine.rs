@@ -289,6 +289,17 @@ impl Engine {
             .unwrap_or_else(|| panic!("no image has the label {label}"))
     }
 
+    /// Removes the images that bear this project's name.
+    pub(crate) async fn remove_images(&self, project: &str) {
+        let filters = HashMap::from([("label".to_owned(), vec![format!("{PROJECT}={project}")])]);
+        let options = ListImagesOptionsBuilder::new().filters(&filters).build();
+        for image in self.0.list_images(Some(options)).await.expect("images") {
+            let options = RemoveImageOptionsBuilder::new().force(true).build();
+            // One that is the parent of another goes with it.
+            let _ = self.0.remove_image(&image.id, Some(options), None).await;
+        }
+    }
+
     /// Makes an image of a container as it is; the answer is its ID.
     pub(crate) async fn commit(&self, container: &str, change: &str) -> Image {
         let options = CommitContainerOptionsBuilder::new()
@@ -316,12 +327,15 @@ pub(crate) struct Image {
 impl Image {
     /// To be called when no container is made from it any more.
     pub(crate) async fn remove(self) {
+        self.engine.remove_image(&self.id).await;
+    }
+}
+
+impl Engine {
+    /// As somebody does who needs the room.
+    pub(crate) async fn remove_image(&self, id: &str) {
         let options = RemoveImageOptionsBuilder::new().force(true).build();
-        let removed = self
-            .engine
-            .0
-            .remove_image(&self.id, Some(options), None)
-            .await;
+        let removed = self.0.remove_image(id, Some(options), None).await;
         removed.expect("the image is removed");
     }
 }

@@ -8,6 +8,7 @@ mod engine;
 mod load;
 mod report;
 mod second_engine;
+mod sshd;
 mod stack_file;
 
 pub(crate) use call::{Answer, Call, program};
@@ -17,6 +18,7 @@ pub(crate) use engine::Engine;
 pub(crate) use load::Load;
 pub(crate) use report::Report;
 pub(crate) use second_engine::SecondEngine;
+pub(crate) use sshd::{FAR, Sshd};
 pub(crate) use stack_file::{StackFile, root};
 
 use std::time::{Duration, Instant};

@@ -34,11 +34,25 @@ impl StackFile {
             }
         }
         make_absolute(&mut stack["edge"]["template"]);
+        make_absolute(&mut stack["edge"]["maintenance"]);
         make_absolute(&mut stack["migrations"]["dir"]);
         let file = Self {
             directory: TempDir::new().expect("a temporary directory"),
             stack,
         };
+        file.write();
+        file
+    }
+
+    /// Another stack, with these files beside it.
+    pub(crate) fn of(text: &str, files: &[(&str, &str)]) -> Self {
+        let file = Self {
+            directory: TempDir::new().expect("a temporary directory"),
+            stack: text.parse().expect("the text is TOML"),
+        };
+        for (name, content) in files {
+            std::fs::write(file.directory().join(name), content).expect("a file");
+        }
         file.write();
         file
     }

@@ -1,5 +1,7 @@
-//! `/api/admin`: for administrators.
+//! `/api/admin`: what only administrators may see and do.
 
+mod jobs;
+mod smtp;
 mod users;
 
 use std::sync::Arc;
@@ -9,5 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::state::App;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::new().merge(users::routes())
+    OpenApiRouter::new()
+        .merge(users::routes())
+        .merge(jobs::routes())
+        .merge(smtp::routes())
 }

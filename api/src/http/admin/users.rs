@@ -26,6 +26,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 }
 
 /// An account, to administrators.
+#[expect(clippy::struct_field_names, reason = "the API's names")]
 #[derive(Debug, Serialize, ToSchema)]
 struct User {
     user_id: u64,
@@ -88,7 +89,7 @@ const COLUMNS: &str = "user_id, user_name, email, first_name, family_name, orcid
      IF(locked_until > UTC_TIMESTAMP(6), locked_until, NULL) AS resting_until, created_at, confirmed_at";
 
 /// Accounts, newest first
-#[utoipa::path(get, path = "/admin/users", tag = "admin: users", params(Which),
+#[utoipa::path(get, path = "/users", tag = "admin: users", params(Which),
     security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "A page of them", body = Users),
     (status = 401, description = "Nobody is signed in", body = Problem),
@@ -140,7 +141,7 @@ fn begins_with(text: &str) -> String {
 }
 
 /// One account
-#[utoipa::path(get, path = "/admin/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
+#[utoipa::path(get, path = "/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
     security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "The account", body = User),
     (status = 401, description = "Nobody is signed in", body = Problem),
@@ -160,7 +161,7 @@ async fn show(
 ///
 /// Takes effect with the next request of whoever it is about. Nobody changes their own account
 /// here, so that there is always an administrator.
-#[utoipa::path(patch, path = "/admin/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
+#[utoipa::path(patch, path = "/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
     request_body = Change, security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "The account as it is now", body = User),
     (status = 401, description = "Nobody is signed in", body = Problem),
@@ -213,7 +214,7 @@ async fn change(
 /// Let an account sign in again at once
 ///
 /// Forgets the wrong passwords that made it rest.
-#[utoipa::path(post, path = "/admin/users/{user_id}/unlock", tag = "admin: users", params(("user_id" = u64, Path)),
+#[utoipa::path(post, path = "/users/{user_id}/unlock", tag = "admin: users", params(("user_id" = u64, Path)),
     security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "The account as it is now", body = User),
     (status = 401, description = "Nobody is signed in", body = Problem),
@@ -242,6 +243,7 @@ async fn find(conn: &mut impl Queryable, user_id: u64, lock: &str) -> Answer<Use
 
 impl FromRow for User {
     fn from_row_opt(mut row: Row) -> Result<Self, FromRowError> {
+        let utc = |time: NaiveDateTime| time.and_utc();
         let user = (|| {
             Some(Self {
                 user_id: row.take("user_id")?,
@@ -253,16 +255,11 @@ impl FromRow for User {
                 comment: row.take("comment")?,
                 role: Role::from_id(row.take("role_id")?)?,
                 status: Status::from_name(&row.take::<String, _>("status_name")?)?,
-                locked_until: utc(&mut row, "resting_until")?,
-                created_at: utc(&mut row, "created_at")??,
-                confirmed_at: utc(&mut row, "confirmed_at")?,
+                locked_until: row.take::<Option<_>, _>("resting_until")?.map(utc),
+                created_at: row.take("created_at").map(utc)?,
+                confirmed_at: row.take::<Option<_>, _>("confirmed_at")?.map(utc),
             })
         })();
         user.ok_or(FromRowError(row))
     }
-}
-
-fn utc(row: &mut Row, column: &str) -> Option<Option<DateTime<Utc>>> {
-    let time: Option<NaiveDateTime> = row.take(column)?;
-    Some(time.map(|time| time.and_utc()))
 }

@@ -1,1 +1,3 @@
+mod jobs;
+mod smtp;
 mod users;

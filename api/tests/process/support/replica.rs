@@ -16,7 +16,7 @@ use super::http::{Answer, Request};
 use super::{DEADLINE, eventually};
 
 /// As strong as the API demands.
-const SECRET_KEY: &str = "only-for-tests-0123456789abcdefghijkl";
+pub(crate) const SECRET_KEY: &str = "only-for-tests-0123456789abcdefghijkl";
 
 /// How to start a process. The environment is empty but for what a test says.
 pub(crate) struct Launch {
@@ -44,7 +44,18 @@ impl Launch {
 
     /// `serve` with what it needs.
     pub(crate) fn serve(name: &str, database: &str, data_dir: &Path, migrations: PathBuf) -> Self {
-        Self::new(&["serve"])
+        Self::replica("serve", name, database, data_dir, migrations)
+    }
+
+    /// A role that needs the same as `serve`.
+    pub(crate) fn replica(
+        role: &str,
+        name: &str,
+        database: &str,
+        data_dir: &Path,
+        migrations: PathBuf,
+    ) -> Self {
+        Self::new(&[role])
             .set("SYSNDD_REPLICA", name)
             .set("SYSNDD_RELEASE", "r-test")
             .set("SYSNDD_DATABASE_URL", database)

@@ -1,0 +1,267 @@
+//! What the server says it will do for each statement: a range of one index, never sorted.
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Opts, OptsBuilder, Params};
+use serde_json::Value;
+use sysndd_migrator::{EventSink, MigrationSet, Settings};
+use sysndd_protocol::{Event, Level};
+
+use super::cursor::Cursor;
+use super::params::{Category, Inheritance, ListParams, Order, Sort};
+use super::plan::{self, FEW, Narrow, Statement, Way};
+
+struct Silent;
+
+impl EventSink for Silent {
+    fn emit(&self, _: Level, _: Event) {}
+}
+
+const SORTS: [Sort; 5] = [
+    Sort::EntityId,
+    Sort::Gene,
+    Sort::Disease,
+    Sort::Category,
+    Sort::EnteredOn,
+];
+const ROWS: u32 = 6_000;
+
+/// Runs a test on a database of its own with many entities, and drops it however the test ends.
+async fn with_entities(name: &str, test: impl AsyncFnOnce(Conn) + Send + 'static) {
+    let url = std::env::var("SYSNDD_TEST_MYSQL").expect("SYSNDD_TEST_MYSQL: the URL of a MySQL");
+    let server = Opts::from_url(&url).expect("a MySQL URL");
+    let name = format!("api_{name}_{}", std::process::id());
+    let mut admin = Conn::new(server.clone()).await.expect("it answers");
+    admin
+        .query_drop(format!("CREATE DATABASE {name}"))
+        .await
+        .expect("made");
+    let opts: Opts = OptsBuilder::from_opts(server).db_name(Some(&name)).into();
+    let local = tokio::task::LocalSet::new();
+    let ended = local.spawn_local(async move {
+        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+        let set = MigrationSet::load(dir.as_ref()).expect("readable");
+        let replica = sysndd_protocol::ReplicaName::new("test");
+        sysndd_migrator::migrate(opts.clone(), &set, &Settings::new(replica), &Silent)
+            .await
+            .expect("migrated");
+        let mut conn = Conn::new(opts).await.expect("it answers");
+        crate::admin::seed(&mut conn, ROWS, 1)
+            .await
+            .expect("filled");
+        conn.query_drop("SET SESSION explain_json_format_version = 1")
+            .await
+            .expect("the older, better known form");
+        test(conn).await;
+    });
+    let ended = local.run_until(ended).await;
+    admin
+        .query_drop(format!("DROP DATABASE {name}"))
+        .await
+        .expect("dropped");
+    if let Err(error) = ended {
+        std::panic::resume_unwind(error.into_panic());
+    }
+}
+
+/// How the server goes about a statement.
+struct Explained {
+    text: String,
+    plan: Value,
+}
+
+impl Explained {
+    async fn of(conn: &mut Conn, statement: Statement) -> Self {
+        let sql = format!("EXPLAIN FORMAT=JSON {}", statement.sql);
+        let text: Option<String> = conn
+            .exec_first(&sql, Params::Positional(statement.values))
+            .await
+            .unwrap_or_else(|error| panic!("{error}: {sql}"));
+        let text = text.expect("a row");
+        Self {
+            plan: serde_json::from_str(&text).expect("JSON"),
+            text: format!("{sql}\n{text}"),
+        }
+    }
+
+    /// All values of this name, wherever they are.
+    fn all(&self, name: &str) -> Vec<&Value> {
+        fn collect<'a>(value: &'a Value, name: &str, found: &mut Vec<&'a Value>) {
+            match value {
+                Value::Object(fields) => {
+                    found.extend(fields.get(name));
+                    fields
+                        .values()
+                        .for_each(|value| collect(value, name, found));
+                }
+                Value::Array(items) => items.iter().for_each(|value| collect(value, name, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        collect(&self.plan, name, &mut found);
+        found
+    }
+
+    fn entities(&self) -> &Value {
+        let tables = self.all("table");
+        tables
+            .into_iter()
+            .find(|table| table["table_name"] == "e")
+            .unwrap_or_else(|| panic!("entities are not read: {}", self.text))
+    }
+
+    fn sorts(&self) -> bool {
+        ["using_filesort", "using_temporary_table"]
+            .iter()
+            .any(|name| self.all(name).into_iter().any(|value| value == true))
+    }
+
+    /// Whether some table is read from end to end.
+    fn scans_a_table(&self) -> bool {
+        self.all("access_type").into_iter().any(|way| way == "ALL")
+    }
+}
+
+fn cursors(sort: Sort) -> [Option<Cursor>; 3] {
+    let key = match sort {
+        Sort::EntityId => None,
+        Sort::Gene => Some("SYNTHETIC5".to_owned()),
+        Sort::Disease => Some("Synthetic disorder 5".to_owned()),
+        Sort::Category => Some("2".to_owned()),
+        Sort::EnteredOn => Some("2018-01-01".to_owned()),
+    };
+    [None, Some(false), Some(true)].map(|way| {
+        way.map(|backward| Cursor {
+            backward,
+            key: key.clone(),
+            entity_id: ROWS / 2,
+        })
+    })
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn every_order_with_every_filter_walks_an_index_and_sorts_nothing() {
+    with_entities("walk", async |mut conn| {
+        let mut asked = 0;
+        for sort in SORTS {
+            for bits in 0..16_u8 {
+                let params = ListParams {
+                    inheritance: (bits & 1 != 0).then_some(Inheritance::AutosomalRecessive),
+                    category: (bits & 2 != 0).then_some(Category::Limited),
+                    ndd_phenotype: (bits & 4 != 0).then_some(false),
+                    order: if bits & 8 == 0 {
+                        Order::Asc
+                    } else {
+                        Order::Desc
+                    },
+                    sort,
+                    ..ListParams::default()
+                };
+                for cursor in cursors(plan::effective_sort(&params)) {
+                    let page = plan::page(&params, &[], Way::Walk, cursor.as_ref());
+                    let explained = Explained::of(&mut conn, page).await;
+                    let (entities, text) = (explained.entities(), &explained.text);
+                    assert!(!explained.sorts() && !explained.scans_a_table(), "{text}");
+                    assert_eq!(entities["key"], plan::walk_index(&params), "{text}");
+                    let narrowed = params.inheritance.is_some() || params.category.is_some();
+                    let way = entities["access_type"].as_str().expect(text);
+                    // From its beginning, a list without filters is the index itself.
+                    let whole = !narrowed && cursor.is_none() && way == "index";
+                    assert!(whole || ["range", "ref"].contains(&way), "{text}");
+                    asked += 1;
+                }
+            }
+        }
+        assert_eq!(asked, 5 * 16 * 3);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn what_names_a_gene_or_a_disease_reads_its_rows_and_no_others() {
+    with_entities("gather", async |mut conn| {
+        // In the middle of the cursors' range, with as many rows as any.
+        let (symbol, id): (String, u32) = conn
+            .query_first(
+                "SELECT gene_symbol, disease_id FROM entities WHERE entity_id > 3000 \
+                 ORDER BY entity_id LIMIT 1",
+            )
+            .await
+            .expect("asked")
+            .expect("a row");
+        for narrow in [
+            Narrow::Gene(symbol),
+            Narrow::Disease(id),
+            Narrow::DiseaseName("Synthetic disorder 5".into()),
+        ] {
+            for sort in SORTS {
+                let params = ListParams {
+                    sort,
+                    ..ListParams::default()
+                };
+                for cursor in cursors(sort) {
+                    let page = plan::page(
+                        &params,
+                        std::slice::from_ref(&narrow),
+                        Way::Gather,
+                        cursor.as_ref(),
+                    );
+                    let explained = Explained::of(&mut conn, page).await;
+                    // A cursor beside the one gene or disease: nothing is read at all.
+                    if !explained.all("message").is_empty() {
+                        continue;
+                    }
+                    let (entities, text) = (explained.entities(), &explained.text);
+                    let way = entities["access_type"].as_str().expect(text);
+                    assert!(!explained.scans_a_table(), "{text}");
+                    assert!(["range", "ref", "index_merge"].contains(&way), "{text}");
+                    let rows = entities["rows_examined_per_scan"].as_u64().expect(text);
+                    assert!(rows <= u64::from(FEW), "{text}");
+                }
+            }
+            let probe = Explained::of(&mut conn, plan::probe(&narrow)).await;
+            for way in probe.all("access_type") {
+                assert!(
+                    way == "range" || way == "ref" || way == "ALL",
+                    "{}",
+                    probe.text
+                );
+            }
+            assert!(
+                probe
+                    .all("using_index")
+                    .into_iter()
+                    .all(|covered| covered == true),
+                "{}",
+                probe.text
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn categories_and_modes_have_the_numbers_of_the_tables() {
+    with_entities("numbers", async |mut conn| {
+        let categories: Vec<(u8, String)> = conn
+            .query("SELECT category_id, name FROM evidence_categories ORDER BY category_id")
+            .await
+            .expect("asked");
+        let known = Category::ALL.map(|category| (category.id(), format!("{category:?}")));
+        assert_eq!(categories, known);
+        let modes: Vec<(u8, String)> = conn
+            .query("SELECT inheritance_id, hpo_id FROM inheritance_modes ORDER BY inheritance_id")
+            .await
+            .expect("asked");
+        assert_eq!(modes.len(), Inheritance::ALL.len());
+        for (mode, (id, hpo_id)) in Inheritance::ALL.into_iter().zip(modes) {
+            assert_eq!(mode.id(), id);
+            let read: Inheritance = serde_json::from_value(hpo_id.into()).expect("a known term");
+            assert_eq!(read, mode);
+        }
+    })
+    .await;
+}

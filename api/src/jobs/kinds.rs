@@ -1,0 +1,17 @@
+//! All kinds of jobs, in one place.
+
+use super::drill;
+use super::handler::Kinds;
+use super::purge::Purge;
+use crate::config;
+use crate::mail::Letter;
+
+/// What this process can run. Of a kind that only a newer release knows it leaves the jobs alone.
+pub(super) fn kinds(config: &config::Jobs) -> Kinds {
+    let kinds = Kinds::default().with::<Letter>().with::<Purge>();
+    if config.drill {
+        kinds.with::<drill::Count>()
+    } else {
+        kinds
+    }
+}

@@ -1,0 +1,114 @@
+//! Accounts by mail, through the edge, at four replicas and a real catcher.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::harness::{Deployment, StackFile, eventually, replicas, root, text};
+
+const PASSWORD: &str = "correct horse battery";
+const EMAIL: &str = "pierre@example.org";
+
+/// The shipped stack, and a mail catcher in it.
+fn with_a_catcher() -> StackFile {
+    let recipe = root().join("images/mailcatcher").display().to_string();
+    let api = "services.api.environment";
+    StackFile::shipped()
+        .with("bases.images.mailcatcher.registry", "axllent/mailpit:v1.27")
+        .with("bases.images.mailcatcher.recipe", recipe)
+        .with("services.mail.base", "mailcatcher")
+        .with("services.mail.ports", vec!["127.0.0.1:0:8025"])
+        .with("services.mail.healthcheck.tcp.port", 1025)
+        .with("services.api.depends_on", vec!["db", "mail"])
+        .with(&format!("{api}.SYSNDD_SMTP_HOST"), "mail")
+        .with(&format!("{api}.SYSNDD_SMTP_PORT"), "1025")
+        .with(&format!("{api}.SYSNDD_SMTP_TLS"), "none")
+        .with(
+            &format!("{api}.SYSNDD_SMTP_FROM"),
+            "SysNDD <no-reply@sysndd.example.org>",
+        )
+}
+
+/// Sends over a connection of its own, so that any replica may be the one that answers.
+async fn post(base: &str, path: &str, body: Value) -> reqwest::StatusCode {
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(10))
+        .pool_max_idle_per_host(0)
+        .build()
+        .expect("a client");
+    let request = client.post(format!("{base}{path}")).json(&body);
+    request.send().await.expect("the edge answers").status()
+}
+
+/// The token in the mail with this subject, once it is there.
+async fn token(mailbox: &str, subject: &str) -> String {
+    let read = async |path: String| -> Option<String> {
+        let answer = reqwest::get(format!("{mailbox}{path}")).await.ok()?;
+        answer.error_for_status().ok()?.text().await.ok()
+    };
+    let mail = eventually(subject, async || {
+        // MailCatcher, or Mailpit.
+        if let Some(list) = read("/messages".to_owned()).await
+            && let Ok(Value::Array(mails)) = serde_json::from_str(&list)
+        {
+            let mail = mails.iter().find(|mail| mail["subject"] == subject)?;
+            return read(format!("/messages/{}.plain", mail["id"])).await;
+        }
+        let list = read("/api/v1/messages".to_owned()).await?;
+        let page: Value = serde_json::from_str(&list).ok()?;
+        let mut mails = page["messages"].as_array()?.iter();
+        let mail = mails.find(|mail| mail["Subject"] == subject)?;
+        let whole = read(format!("/api/v1/message/{}", mail["ID"].as_str()?)).await?;
+        let whole: Value = serde_json::from_str(&whole).ok()?;
+        Some(whole["Text"].as_str()?.to_owned())
+    })
+    .await;
+    let (_, rest) = mail.split_once("#token=").expect("a link");
+    rest.split_whitespace().next().expect("a token").to_owned()
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn an_account_is_opened_and_its_password_reset_by_mail_whichever_replica_answers() {
+    let stack = Deployment::of(with_a_catcher());
+    let up = stack.call(&["up"]).json().await;
+    assert_eq!(replicas(&up, "api").len(), 4);
+    let status = stack.call(&["status"]).json().await;
+    let base = text(&status["url"]);
+    let port = &replicas(&status, "mail")[0]["ports"][0]["host"];
+    let mailbox = format!("http://127.0.0.1:{port}");
+
+    let login = async |password: &str| {
+        let body = json!({ "user_name": "pierre", "password": password });
+        post(&base, "/api/auth/login", body).await
+    };
+    let began = Instant::now();
+    let wish = json!({
+        "user_name": "pierre", "email": EMAIL, "password": PASSWORD, "first_name": "Pierre",
+        "family_name": "Curie", "comment": "to curate what I know of", "terms_agreed": true,
+    });
+    assert_eq!(post(&base, "/api/auth/signup", wish).await, 202);
+    let confirm = token(&mailbox, "Confirm your address for SysNDD").await;
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "the mail took {took:?}");
+    assert_ne!(login(PASSWORD).await, 200, "not confirmed yet");
+    let body = json!({ "token": confirm });
+    assert_eq!(post(&base, "/api/auth/confirm", body).await, 204);
+    for _ in 0..8 {
+        assert_eq!(login(PASSWORD).await, 200);
+    }
+
+    let body = json!({ "email": EMAIL });
+    assert_eq!(post(&base, "/api/auth/password/forgot", body).await, 202);
+    let reset = token(&mailbox, "Set a new password for SysNDD").await;
+    let new = "a quite different one";
+    let body = json!({ "token": reset, "password": new });
+    assert_eq!(
+        post(&base, "/api/auth/password/reset", body.clone()).await,
+        204
+    );
+    assert_eq!(post(&base, "/api/auth/password/reset", body).await, 422);
+    assert_eq!(login(PASSWORD).await, 401);
+    assert_eq!(login(new).await, 200);
+}
