@@ -297,10 +297,123 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use clap::CommandFactory as _;
+
+    use super::Cli;
 
     #[test]
     fn the_command_line_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn commands_in_the_documents_exist_with_their_options() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut pages = vec![root.join("README.md")];
+        for directory in ["docs", "docs/reference", "docs/adr"] {
+            let entries = std::fs::read_dir(root.join(directory)).unwrap();
+            pages.extend(entries.map(|entry| entry.unwrap().path()));
+        }
+        pages.retain(|page| page.extension().is_some_and(|end| end == "md"));
+        let (mut seen, mut wrong) = (0, Vec::new());
+        for page in pages {
+            let text = std::fs::read_to_string(&page).unwrap();
+            let mut in_shell = false;
+            for line in text.lines() {
+                if let Some(kind) = line.trim().strip_prefix("```") {
+                    in_shell = kind == "sh";
+                }
+                // In a block a line is a command; in the text, what stands between backticks.
+                let commands: Vec<&str> = match line.trim() {
+                    line if in_shell => vec![line],
+                    line => line.split('`').skip(1).step_by(2).collect(),
+                };
+                for command in commands {
+                    let Some(words) = words(command) else {
+                        continue;
+                    };
+                    seen += 1;
+                    if let Some(fault) = fault(&words, in_shell) {
+                        wrong.push(format!("{}: {command}: {fault}", page.display()));
+                    }
+                }
+            }
+        }
+        assert!(seen > 50, "only {seen} commands were found");
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    #[test]
+    fn examples_of_the_help_exist_with_their_options() {
+        fn of(command: &clap::Command, found: &mut Vec<String>) {
+            let help = command.get_after_help().map(ToString::to_string);
+            found.extend(help.iter().flat_map(|help| help.lines()).map(str::to_owned));
+            for sub in command.get_subcommands() {
+                of(sub, found);
+            }
+        }
+        let mut lines = Vec::new();
+        of(&Cli::command(), &mut lines);
+        let mut wrong = Vec::new();
+        let mut seen = 0;
+        for line in &lines {
+            // What it is for stands behind a gap.
+            let command = line.trim().split("   ").next().unwrap_or_default();
+            let command = command.split("  ").next().unwrap_or_default();
+            let Some(words) = words(command) else {
+                continue;
+            };
+            seen += 1;
+            if let Some(fault) = fault(&words, true) {
+                wrong.push(format!("{command}: {fault}"));
+            }
+        }
+        assert!(seen > 20, "only {seen} examples were found");
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    }
+
+    /// The words of a call of this program, as a shell takes them apart; without its comment, and
+    /// what follows a redirection or another program.
+    fn words(command: &str) -> Option<Vec<String>> {
+        let rest = command.strip_prefix("sysndd-deploy ")?;
+        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+        for letter in rest.chars() {
+            match (quote, letter) {
+                (Some(open), _) if letter == open => quote = None,
+                (None, '"' | '\'') => {
+                    quote = Some(letter);
+                    word.get_or_insert_default();
+                }
+                (None, '#' | '>' | '|' | ';' | '&' | '<') if word.is_none() => break,
+                (None, ' ') => words.extend(word.take()),
+                _ => word.get_or_insert_default().push(letter),
+            }
+        }
+        words.extend(word);
+        // `sysndd-deploy [OPTIONS] COMMAND` is a pattern.
+        let is_pattern = |word: &String| word.starts_with('[') || word == "COMMAND" || word == "…";
+        (!words.iter().any(is_pattern)).then_some(words)
+    }
+
+    /// What is wrong with a call; a `whole` one could be typed as it stands.
+    fn fault(words: &[String], whole: bool) -> Option<String> {
+        use clap::error::ErrorKind;
+
+        let call = std::iter::once("sysndd-deploy".to_owned()).chain(words.iter().cloned());
+        let error = Cli::command().try_get_matches_from(call).err()?;
+        let harmless = [ErrorKind::DisplayHelp, ErrorKind::DisplayVersion];
+        // A sentence may name a command, or a group of them, without more.
+        let incomplete = [
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand,
+            ErrorKind::MissingRequiredArgument,
+            ErrorKind::MissingSubcommand,
+        ];
+        if harmless.contains(&error.kind()) || !whole && incomplete.contains(&error.kind()) {
+            return None;
+        }
+        let text = error.to_string();
+        Some(text.lines().next().unwrap_or_default().to_owned())
     }
 }

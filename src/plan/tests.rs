@@ -632,6 +632,31 @@ fn way_back(situation: &Situation, before: &Before) -> String {
 }
 
 #[test]
+fn the_old_release_again_after_one_that_was_cut_off_keeps_its_name() {
+    let mut situation = Situation::new(&without_port());
+    situation.carry_out();
+    let first = situation.observed.release().cloned();
+    let images = situation.images.clone();
+    situation.intent.now += chrono::TimeDelta::minutes(1);
+    new_image(&mut situation, "api");
+    failed_after(&mut situation, 4);
+    assert_ne!(situation.observed.release().cloned(), first);
+
+    situation.images = images;
+    let plan = situation.plan();
+    assert_eq!(plan.release, None, "nothing is made");
+    assert_eq!(plan.release_after(&situation.observed), first);
+    let ends = |action: &Action| {
+        matches!(
+            action,
+            Action::StopContainer { .. } | Action::RemoveContainer { .. }
+        )
+    };
+    let mut actions = plan.operations.iter().map(|operation| &operation.action);
+    assert!(actions.all(ends), "{plan}");
+}
+
+#[test]
 fn the_way_back_before_the_switch_only_takes_the_new_ones_away() {
     let mut situation = Situation::new(&without_port());
     situation.carry_out();

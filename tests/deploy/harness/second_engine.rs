@@ -165,20 +165,83 @@ impl SecondEngine {
         self.has_ended().await;
     }
 
-    /// Ends it and all that it runs as a power cut does.
+    /// Ends it and all that it runs as a power cut does: nothing has time to tidy up, and what lay in
+    /// memory is gone.
     pub(crate) async fn lose_power(&mut self) {
-        let engine = self.engine().await;
-        let mut processes = Vec::new();
-        for container in engine.containers(&self.project).await.into_keys() {
-            let state = engine.inspect(&container).await.state;
-            processes.extend(state.and_then(|state| state.pid).filter(|pid| *pid > 0));
-        }
-        self.signal(Signal::KILL);
+        self.kill_all();
         self.has_ended().await;
-        for process in processes {
-            let process = i32::try_from(process).ok().and_then(Pid::from_raw);
-            // It may have ended with the engine.
-            let _ = kill_process(process.expect("a process id"), Signal::KILL);
+        self.unmount();
+        // On a host this is below `/run`.
+        for gone in ["exec", "engine.pid", "engine.sock"] {
+            let path = self.path(gone);
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(path)
+            } else {
+                fs::remove_file(path)
+            };
+            removed.expect("it can be removed");
+        }
+        if self.small {
+            unreachable!("its data would be gone as well");
+        }
+    }
+
+    /// Until no process of the engine and of its containers is left.
+    fn kill_all(&self) {
+        let began = std::time::Instant::now();
+        while began.elapsed() < DEADLINE {
+            let left = self.processes();
+            if left.is_empty() {
+                return;
+            }
+            for process in left {
+                // It may have ended with another.
+                let _ = kill_process(process, Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// The engine, its containerd, what that keeps beside each container, and what runs in them.
+    fn processes(&self) -> Vec<Pid> {
+        let names = |path: PathBuf| -> Vec<String> {
+            let entries = fs::read_dir(path).into_iter().flatten().flatten();
+            let names = entries.map(|entry| entry.file_name().into_string());
+            names.filter_map(Result::ok).collect()
+        };
+        let containers = names(self.path("data/containers"));
+        let directory = self.directory.path().display().to_string();
+        let marks = [directory, format!("test-{}", self.project)];
+        let is_ours = |number: &i32| {
+            let read = |file: &str| {
+                let bytes = fs::read(format!("/proc/{number}/{file}")).unwrap_or_default();
+                String::from_utf8_lossy(&bytes).into_owned()
+            };
+            let (command, groups) = (read("cmdline"), read("cgroup"));
+            // A zombie has no command any more.
+            !command.is_empty()
+                && (marks.iter().any(|mark| command.contains(mark))
+                    || containers.iter().any(|id| groups.contains(id)))
+        };
+        let numbers = names("/proc".into()).into_iter();
+        let numbers = numbers.filter_map(|name| name.parse().ok());
+        numbers.filter(is_ours).filter_map(Pid::from_raw).collect()
+    }
+
+    /// What containers that were killed leave mounted.
+    fn unmount(&self) {
+        let directory = format!("{}/", self.directory.path().display());
+        let small = self.path("data");
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let places = mounts.lines().filter_map(|line| line.split(' ').nth(1));
+        let mut places: Vec<&str> = places
+            .filter(|place| place.starts_with(&directory))
+            .filter(|place| !self.small || small != PathBuf::from(place))
+            .collect();
+        places.reverse();
+        for place in places {
+            // What cannot be unmounted shows when the directory is removed.
+            let _ = Command::new("umount").args(["--lazy", place]).status();
         }
     }
 
@@ -285,19 +348,18 @@ impl Drop for SecondEngine {
         }
         if let Some(mut daemon) = self.daemon.take() {
             let process = i32::try_from(daemon.id()).ok().and_then(Pid::from_raw);
-            if let Some(process) = process {
-                // It takes its containers along.
-                let _ = kill_process(process, Signal::TERM);
-                let began = std::time::Instant::now();
-                while matches!(daemon.try_wait(), Ok(None))
-                    && began.elapsed() < Duration::from_secs(30)
-                {
-                    std::thread::sleep(Duration::from_millis(20));
-                }
-                let _ = daemon.kill();
-                let _ = daemon.wait();
+            // It takes its containers along.
+            let _ = process.map(|process| kill_process(process, Signal::TERM));
+            let began = std::time::Instant::now();
+            while matches!(daemon.try_wait(), Ok(None)) && began.elapsed() < DEADLINE {
+                std::thread::sleep(Duration::from_millis(20));
             }
+            // If it has not.
+            self.kill_all();
+            let _ = daemon.wait();
         }
+        self.kill_all();
+        self.unmount();
         let _ = self.space.kill();
         let _ = self.space.wait();
         if self.small {

@@ -105,11 +105,11 @@ impl Deployments {
                     return Ok(());
                 }
                 let base = match (change, &theirs) {
-                    (Change::PeerReplicas | Change::PeerWeb, Some(theirs)) => &theirs.url,
+                    (Change::PeerReplicas | Change::PeerWeb, Some(theirs)) => theirs.url.clone(),
                     (Change::PeerReplicas | Change::PeerWeb, None) => return Ok(()),
-                    _ => &ours.url,
+                    _ => ours.url.clone(),
                 };
-                let sample = under_load(&base.clone(), rate, || match (change, &mut theirs) {
+                let sample = under_load(&base, rate, || match (change, &mut theirs) {
                     (Change::Replicas, _) => ours.replace_replicas(),
                     (Change::Web, _) => ours.replace_web(),
                     (Change::Rollback, _) => ours.roll_back(),
