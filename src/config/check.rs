@@ -27,6 +27,7 @@ pub(crate) const STATE_VOLUME: &str = "state";
 /// Checks a draft, and gives its volumes the owners that follow from the services.
 pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
     pass.check_references();
+    leave_out(stack, pass);
     names_fit(stack, pass);
     bases_can_be_had(stack, pass);
     no_cycle(stack, pass);
@@ -40,6 +41,56 @@ pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
 
 fn of_service(name: &ServiceName) -> Place {
     Place::of(["services", name.as_str()])
+}
+
+/// Takes away the services whose profile is not chosen. What stays can do without them.
+fn leave_out(stack: &mut Stack, pass: &mut Pass<'_>) {
+    let chosen = std::mem::take(&mut stack.profiles);
+    let is_chosen = |service: &Service| {
+        service.profiles.is_empty() || service.profiles.iter().any(|name| chosen.contains(name))
+    };
+    let (stays, goes) = std::mem::take(&mut stack.services)
+        .into_iter()
+        .partition(|(_, service)| is_chosen(service));
+    (stack.services, stack.profiles) = (stays, chosen);
+    let goes: BTreeMap<ServiceName, Service> = goes;
+    let mut missed = Vec::new();
+    for (name, service) in &stack.services {
+        for (nth, other) in service.depends_on.iter().enumerate() {
+            missed.push((pass.item(&of_service(name).key("depends_on"), nth), other));
+        }
+    }
+    for (name, job) in &stack.jobs {
+        let place = Place::of(["jobs", name.as_str()]);
+        for (nth, other) in job.depends_on.iter().enumerate() {
+            missed.push((pass.item(&place.key("depends_on"), nth), other));
+        }
+        missed.push((place.key("service"), &job.service));
+    }
+    if let Some(edge) = &stack.edge {
+        let place = Place::of(["edge"]);
+        missed.push((place.key("service"), &edge.service));
+        missed.push((place.key("upstream"), &edge.upstream));
+        if let Some(entrance) = &edge.entrance {
+            missed.push((place.key("entrance"), entrance));
+        }
+    }
+    if let Some(migrations) = &stack.migrations {
+        missed.push((Place::of(["migrations", "service"]), &migrations.service));
+    }
+    if let Some(data) = &stack.verify.data {
+        missed.push((Place::of(["verify", "data", "service"]), &data.service));
+    }
+    for (place, name) in missed {
+        if let Some(service) = goes.get(name) {
+            let profiles = service.profiles.join(", ");
+            pass.fault_at(
+                &place,
+                format!("service `{name}` is left out: none of its profiles is chosen ({profiles})"),
+                "choose one in the top-level `profiles`, give this the same `profiles`, or do without it here",
+            );
+        }
+    }
 }
 
 fn names_fit(stack: &Stack, pass: &mut Pass<'_>) {

@@ -72,6 +72,9 @@ pub(crate) struct Stack {
     /// What it was read from: enough to read it again.
     #[serde(skip)]
     pub(crate) origin: Arc<Origin>,
+    /// Those that were chosen: services of others are not in here.
+    #[serde(skip)]
+    pub(crate) profiles: Vec<String>,
     pub(crate) bases: Bases,
     pub(crate) secrets: BTreeMap<String, SecretSpec>,
     pub(crate) deploy: Deploy,
@@ -243,6 +246,9 @@ pub(crate) enum UpdateOrder {
 pub(crate) struct Service {
     #[serde(skip)]
     pub(crate) name: ServiceName,
+    /// It is part of the stack only while one of these is chosen; always, without any.
+    #[serde(skip)]
+    pub(crate) profiles: Vec<String>,
     pub(crate) image: ImageSource,
     pub(crate) replicas: u32,
     #[serde(skip_serializing_if = "Option::is_none")]

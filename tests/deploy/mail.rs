@@ -4,29 +4,27 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::harness::{Deployment, StackFile, eventually, replicas, root, text};
+use super::harness::{Call, Deployment, StackFile, eventually, replicas, text};
 
 const PASSWORD: &str = "correct horse battery";
 const EMAIL: &str = "pierre@example.org";
 
-/// The shipped stack, and a mail catcher in it.
-fn with_a_catcher() -> StackFile {
-    let recipe = root().join("images/mailcatcher").display().to_string();
-    let api = "services.api.environment";
-    StackFile::shipped()
-        .with("bases.images.mailcatcher.registry", "axllent/mailpit:v1.27")
-        .with("bases.images.mailcatcher.recipe", recipe)
-        .with("services.mail.base", "mailcatcher")
-        .with("services.mail.ports", vec!["127.0.0.1:0:8025"])
-        .with("services.mail.healthcheck.tcp.port", 1025)
-        .with("services.api.depends_on", vec!["db", "mail"])
-        .with(&format!("{api}.SYSNDD_SMTP_HOST"), "mail")
-        .with(&format!("{api}.SYSNDD_SMTP_PORT"), "1025")
-        .with(&format!("{api}.SYSNDD_SMTP_TLS"), "none")
-        .with(
-            &format!("{api}.SYSNDD_SMTP_FROM"),
-            "SysNDD <no-reply@sysndd.example.org>",
-        )
+/// What a developer writes into .env.
+const DEVELOPMENT: [(&str, &str); 6] = [
+    ("SYSNDD_PROFILES", "dev"),
+    ("MAIL_PORT", "0"),
+    ("SMTP_HOST", "mail"),
+    ("SMTP_PORT", "1025"),
+    ("SMTP_TLS", "none"),
+    ("SMTP_FROM", "SysNDD <no-reply@sysndd.example.org>"),
+];
+
+fn call(stack: &Deployment, arguments: &[&str]) -> Call {
+    DEVELOPMENT
+        .iter()
+        .fold(stack.call(arguments), |call, (name, value)| {
+            call.env(name, value)
+        })
 }
 
 /// Sends over a connection of its own, so that any replica may be the one that answers.
@@ -71,10 +69,10 @@ async fn token(mailbox: &str, subject: &str) -> String {
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn an_account_is_opened_and_its_password_reset_by_mail_whichever_replica_answers() {
-    let stack = Deployment::of(with_a_catcher());
-    let up = stack.call(&["up"]).json().await;
+    let stack = Deployment::of(StackFile::shipped());
+    let up = call(&stack, &["up"]).json().await;
     assert_eq!(replicas(&up, "api").len(), 4);
-    let status = stack.call(&["status"]).json().await;
+    let status = call(&stack, &["status"]).json().await;
     let base = text(&status["url"]);
     let port = &replicas(&status, "mail")[0]["ports"][0]["host"];
     let mailbox = format!("http://127.0.0.1:{port}");

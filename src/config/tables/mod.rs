@@ -24,7 +24,9 @@ use serde_json::json;
 use super::{
     files::Needed,
     grammar,
-    read::{Kind, Parsed, Shape, Table, integer, map, parsed, plain, table, then, whole_table},
+    read::{
+        Kind, Parsed, Problem, Shape, Table, integer, map, parsed, plain, table, then, whole_table,
+    },
     stack::{
         BaseName, Deploy, Endpoint, JobName, MigrationFiles, Owner, ProjectName, SecretSpec,
         ServiceName, Stack, Volume, VolumeName,
@@ -50,6 +52,11 @@ pub(super) fn file() -> impl Shape<Out = Stack> {
 fn stack(t: &mut Table<'_, '_>) -> Stack {
     let name = then(plain_name(), |name, _, _| Some(ProjectName::new(name)));
     let project = t.required("project", "Prefix of every name in the engine.", name);
+    let profiles = t.optional(
+        "profiles",
+        "Profiles that are chosen, parted by commas; a service with `profiles` is part of the stack only while one of them is.",
+        parsed(json!({ "type": "string" }), profiles),
+    );
     let bases = t.optional(
         "bases",
         "Images that others are built on or run from.",
@@ -110,6 +117,7 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         image_prefix: ProjectName::new(""),
         root: PathBuf::new(),
         origin: Arc::default(),
+        profiles: profiles.unwrap_or_default(),
         bases: bases.unwrap_or_default(),
         secrets: secrets.unwrap_or_default(),
         deploy: deploy.unwrap_or_default(),
@@ -128,6 +136,15 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
 /// The part of `[migrations]` that concerns the files alone.
 pub(super) fn migration_files() -> impl Shape<Out = MigrationFiles> {
     whole_table(migrations::files_alone)
+}
+
+/// A list in one text, so that it can come from a variable.
+fn profiles(text: &str) -> Result<Vec<String>, Problem> {
+    let names = text.split(',').map(str::trim);
+    names
+        .filter(|name| !name.is_empty())
+        .map(|name| grammar::name(name).map(|()| name.to_owned()))
+        .collect()
 }
 
 /// `[secrets]`.

@@ -40,6 +40,11 @@ pub(in crate::config) const UPDATE_ORDERS: &[(&str, UpdateOrder)] = &[
 #[expect(clippy::too_many_lines, reason = "a list of keys, each on its own")]
 pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
     let image = image(t);
+    let profiles = t.optional(
+        "profiles",
+        "It is part of the stack only while one of these is chosen (top-level `profiles`).",
+        list(profile()),
+    );
     let replicas = t.optional(
         "replicas",
         "Copies that run at a time. Default: 1.",
@@ -120,6 +125,7 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
 
     Service {
         name: ServiceName::new(t.name()),
+        profiles: profiles.unwrap_or_default(),
         image,
         replicas: replicas.unwrap_or(1),
         entrypoint,
@@ -143,6 +149,14 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
         no_new_privileges: no_new_privileges.unwrap_or_default(),
         events: events.unwrap_or_default(),
     }
+}
+
+/// The name of a profile.
+fn profile() -> Parsed<String> {
+    parsed(
+        json!({ "type": "string", "pattern": grammar::NAME_PATTERN }),
+        |text| grammar::name(text).map(|()| text.to_owned()),
+    )
 }
 
 /// A service has one image, and it is said once where from.

@@ -4,6 +4,7 @@ mod disk;
 mod faults;
 mod hostile;
 mod owners;
+mod profiles;
 mod schema;
 mod shipped;
 mod show;
