@@ -576,7 +576,7 @@ pub(crate) struct VerifyObservability {
     pub(crate) log_keys: Vec<String>,
 }
 
-/// Metrics in the text format of Prometheus or OpenMetrics.
+/// Metrics in the text format of Prometheus.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct VerifyMetrics {
     pub(crate) path: String,
