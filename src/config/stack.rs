@@ -505,6 +505,89 @@ pub(crate) struct Verify {
     pub(crate) data: Option<VerifyData>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) web: Option<VerifyWeb>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) database: Option<VerifyDatabase>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) security: Option<VerifySecurity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) observability: Option<VerifyObservability>,
+}
+
+/// What is asked of the database and of those who use it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifyDatabase {
+    /// Connections that the replicas' pools must leave to others.
+    pub(crate) reserve: u32,
+    /// Whether connections must be encrypted.
+    pub(crate) tls: bool,
+    /// Asked of every replica many times at once; it reads the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<String>,
+    /// How often at once, of each replica.
+    pub(crate) parallel: u32,
+    #[serde(serialize_with = "as_text")]
+    pub(crate) within: Duration,
+}
+
+/// What must be refused, and where that is tried.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifySecurity {
+    /// Services whose processes may be root's.
+    pub(crate) root: Vec<ServiceName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) canary: Option<VerifyCanary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rate: Option<VerifyRate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) body: Option<VerifyBody>,
+    /// A path of the upstream that pages of other sites must not read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cors: Option<String>,
+}
+
+/// A request with secrets that are none, which must not appear in a log.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifyCanary {
+    pub(crate) path: String,
+    /// JSON; `{canary}` stands for the secret.
+    pub(crate) body: String,
+}
+
+/// A path that one address may not ask too often.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifyRate {
+    pub(crate) path: String,
+    /// One of so many requests at once must be refused.
+    pub(crate) requests: u32,
+    /// A path that answers all the same.
+    pub(crate) other: String,
+}
+
+/// How long the body of a request may be, in bytes.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifyBody {
+    pub(crate) path: String,
+    pub(crate) replica: u32,
+    pub(crate) edge: u32,
+}
+
+/// What replicas tell about themselves.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifyObservability {
+    pub(crate) service: ServiceName,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) metrics: Option<VerifyMetrics>,
+    /// What every line of their logs, a JSON object, must have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) log_keys: Vec<String>,
+}
+
+/// Metrics in the text format of Prometheus.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifyMetrics {
+    pub(crate) path: String,
+    /// Names that must be among them.
+    pub(crate) names: Vec<String>,
 }
 
 /// The directory that all replicas of a service share.

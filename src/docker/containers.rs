@@ -204,6 +204,23 @@ impl Engine {
         Ok(rows.into_iter().filter_map(process).collect())
     }
 
+    /// Who the processes that run in a container belong to, as the engine's host counts users, and
+    /// which program each is; without its arguments, which may hold anything.
+    pub(crate) async fn process_owners(&self, container: &str) -> Result<Vec<(u32, String)>> {
+        let options = TopOptionsBuilder::new().ps_args("-eo pid,uid,comm").build();
+        let top = self
+            .api
+            .top_processes(container, Some(options))
+            .await
+            .map_err(|error| {
+                EngineError::new(format!("listing the processes of {container}"), error)
+            })?;
+        let rows = top.processes.unwrap_or_default();
+        let owner =
+            |row: Vec<String>| Some((row.get(1)?.trim().parse().ok()?, row.last()?.clone()));
+        Ok(rows.into_iter().filter_map(owner).collect())
+    }
+
     /// Removes a container, killing it when it runs. Its anonymous volumes go with it.
     pub(crate) async fn remove(&self, container: &str) -> Result<()> {
         let options = RemoveContainerOptionsBuilder::new()

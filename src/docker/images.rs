@@ -130,6 +130,35 @@ impl Engine {
         }
     }
 
+    /// What whoever has the image can read in it without starting it: where it stands, and the text.
+    pub(crate) async fn image_words(
+        &self,
+        image: &str,
+    ) -> Result<Vec<(&'static str, String)>, EngineError> {
+        let failed = |error| EngineError::new(format!("inspecting the image {image}"), error);
+        let inspected = self.api.inspect_image(image).await.map_err(failed)?;
+        let history = self.api.image_history(image).await.map_err(failed)?;
+        let config = inspected.config.unwrap_or_default();
+        let labels = config.labels.unwrap_or_default().into_iter();
+        let command = config.cmd.into_iter().chain(config.entrypoint).flatten();
+        let mut words: Vec<_> = labels
+            .map(|(key, value)| ("a label", format!("{key}={value}")))
+            .collect();
+        let environment = config.env.unwrap_or_default();
+        words.extend(
+            environment
+                .into_iter()
+                .map(|text| ("the environment", text)),
+        );
+        words.extend(command.map(|text| ("the command", text)));
+        words.extend(
+            history
+                .into_iter()
+                .map(|step| ("the history", step.created_by)),
+        );
+        Ok(words)
+    }
+
     /// Images that carry all of these labels, as `name` or `name=value`.
     pub(crate) async fn list_images(&self, labels: &[String]) -> Result<Vec<Image>, EngineError> {
         let filters = [("label".to_owned(), labels.to_vec())].into();

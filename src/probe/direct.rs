@@ -4,7 +4,10 @@ use std::{io::ErrorKind, time::Duration};
 
 use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
 
-use super::{CONNECT_TIMEOUT, PROBE_TIMEOUT, ProbeError, http::Response};
+use super::{
+    CONNECT_TIMEOUT, PROBE_TIMEOUT, ProbeError,
+    http::{Body, Request, Response},
+};
 use crate::observe::Replica;
 
 /// A server that says nothing first (HTTP) has accepted for good when it did not hang up by then.
@@ -23,37 +26,48 @@ pub(super) fn client() -> reqwest::Client {
         .unwrap_or_else(|error| unreachable!("a client from constants: {error}"))
 }
 
-pub(super) async fn get(
+pub(super) async fn send(
     client: &reqwest::Client,
     replica: &Replica,
     port: u16,
-    path: &str,
+    request: &Request<'_>,
 ) -> Result<Response, ProbeError> {
     let address = replica.address.ok_or(ProbeError::NotRunning)?;
     let authority = std::net::SocketAddr::new(address, port);
-    get_url(client, &authority.to_string(), path).await
+    send_to(client, &authority.to_string(), request).await
 }
 
-pub(super) async fn get_url(
+pub(super) async fn send_to(
     client: &reqwest::Client,
     authority: &str,
-    path: &str,
+    request: &Request<'_>,
 ) -> Result<Response, ProbeError> {
-    let answer = client
-        .get(format!("http://{authority}{path}"))
-        .send()
-        .await
-        .map_err(|error| {
-            if error.is_connect() && error.is_timeout() {
-                ProbeError::NoRoute(authority.to_owned())
-            } else if error.is_connect() {
-                ProbeError::Failed(format!("{authority} refuses connections"))
-            } else if error.is_timeout() {
-                ProbeError::Failed(format!("no answer to GET {path} within {PROBE_TIMEOUT:?}"))
-            } else {
-                ProbeError::Failed(format!("GET {path}: {error}"))
-            }
-        })?;
+    let Request { method, path, .. } = request;
+    let verb = method
+        .parse()
+        .map_err(|_| ProbeError::Failed(format!("{method} is no method")))?;
+    let mut call = client.request(verb, format!("http://{authority}{path}"));
+    for (name, value) in request.all_headers() {
+        call = call.header(name, value);
+    }
+    let call = match &request.body {
+        Body::None => call,
+        Body::Json(text) => call.body(text.clone()),
+        Body::Filler(length) => call.body(vec![b'a'; *length]),
+    };
+    let answer = call.send().await.map_err(|error| {
+        if error.is_connect() && error.is_timeout() {
+            ProbeError::NoRoute(authority.to_owned())
+        } else if error.is_connect() {
+            ProbeError::Failed(format!("{authority} refuses connections"))
+        } else if error.is_timeout() {
+            ProbeError::Failed(format!(
+                "no answer to {method} {path} within {PROBE_TIMEOUT:?}"
+            ))
+        } else {
+            ProbeError::Failed(format!("{method} {path}: {error}"))
+        }
+    })?;
     let status = answer.status().as_u16();
     let headers = answer
         .headers()
@@ -68,7 +82,7 @@ pub(super) async fn get_url(
     let body = answer
         .bytes()
         .await
-        .map_err(|error| ProbeError::Failed(format!("GET {path} was cut off: {error}")))?;
+        .map_err(|error| ProbeError::Failed(format!("{method} {path} was cut off: {error}")))?;
     Ok(Response {
         status,
         headers,

@@ -2,6 +2,78 @@
 
 use super::Readiness;
 
+/// What is asked. The default is a bare `GET`.
+#[derive(Debug, Clone)]
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    /// Plain words only: they are written out as they are.
+    pub(crate) headers: Vec<(&'a str, String)>,
+    pub(crate) body: Body,
+}
+
+/// What goes with a request.
+#[derive(Debug, Clone)]
+pub(crate) enum Body {
+    None,
+    Json(String),
+    /// So many bytes of nothing in particular, said to be JSON.
+    Filler(usize),
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn get(path: &'a str) -> Self {
+        Self {
+            method: "GET",
+            path,
+            headers: Vec::new(),
+            body: Body::None,
+        }
+    }
+
+    pub(crate) fn post(path: &'a str, body: Body) -> Self {
+        Self {
+            method: "POST",
+            path,
+            headers: Vec::new(),
+            body,
+        }
+    }
+
+    pub(crate) fn header(mut self, name: &'a str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Headers, those of the body included, but for its length.
+    pub(super) fn all_headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let kind =
+            (!matches!(self.body, Body::None)).then_some(("content-type", "application/json"));
+        let own = self.headers.iter();
+        own.map(|(name, value)| (*name, value.as_str())).chain(kind)
+    }
+
+    /// As it goes over the wire, up to where a filler would begin; and how long that is.
+    pub(super) fn wire(&self) -> (String, usize) {
+        let (text, filler) = match &self.body {
+            Body::None => ("", 0),
+            Body::Json(text) => (text.as_str(), 0),
+            Body::Filler(length) => ("", *length),
+        };
+        let mut head = format!(
+            "{} {} HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n",
+            self.method, self.path
+        );
+        for (name, value) in self.all_headers() {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !matches!(self.body, Body::None) {
+            head.push_str(&format!("Content-Length: {}\r\n", text.len() + filler));
+        }
+        (format!("{head}\r\n{text}"), filler)
+    }
+}
+
 /// Status, headers with lower-case names, body.
 #[derive(Debug, Clone)]
 pub(crate) struct Response {
@@ -69,6 +141,22 @@ mod tests {
         assert_eq!(response.header("content-type"), Some("text/plain"));
         assert_eq!(response.body, b"42\n");
         assert_eq!(response.readiness(), Readiness::Ready);
+    }
+
+    #[test]
+    fn a_request_is_written_with_its_headers_and_the_length_of_its_body() {
+        let (text, filler) = Request::get("/x").header("origin", "https://a.test").wire();
+        assert_eq!(
+            text,
+            "GET /x HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\norigin: https://a.test\r\n\r\n"
+        );
+        assert_eq!(filler, 0);
+        let (text, filler) = Request::post("/x", Body::Json("{}".into())).wire();
+        assert!(text.ends_with("Content-Length: 2\r\n\r\n{}"), "{text}");
+        assert_eq!(filler, 0);
+        let (text, filler) = Request::post("/x", Body::Filler(70_000)).wire();
+        assert!(text.ends_with("Content-Length: 70000\r\n\r\n"), "{text}");
+        assert_eq!(filler, 70_000);
     }
 
     #[test]

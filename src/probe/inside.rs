@@ -1,35 +1,40 @@
 //! From inside the container, through the engine. Needs nothing in the image but `bash`.
 
-use super::{PROBE_TIMEOUT, ProbeError, Readiness, http::Response};
+use super::{
+    PROBE_TIMEOUT, ProbeError, Readiness,
+    http::{Request, Response},
+};
 use crate::{docker::Engine, observe::Replica};
 
 /// bash opens TCP connections itself, so that no image has to bring curl along.
-const GET: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 7
-printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$2" >&3
+const SEND: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 7
+printf '%s' "$2" >&3
+[ "$3" = 0 ] || head -c "$3" /dev/zero >&3
 exec cat <&3"#;
 const CONNECT: &str = r#"exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 7
 IFS= read -r -n 1 -t 0.05 -u 3 _; [ $? -ne 1 ]"#;
 
-pub(super) async fn get(
+pub(super) async fn send(
     engine: &Engine,
     replica: &Replica,
     port: u16,
-    path: &str,
+    request: &Request<'_>,
 ) -> Result<Response, ProbeError> {
-    let port_text = port.to_string();
-    let output = run(
-        engine,
-        replica,
-        &["bash", "-c", GET, "probe", &port_text, path],
-    )
-    .await?;
+    let Request { method, path, .. } = request;
+    let (head, filler) = request.wire();
+    let (port_text, filler) = (port.to_string(), filler.to_string());
+    let command = ["bash", "-c", SEND, "probe", &port_text, &head, &filler];
+    let output = run(engine, replica, &command).await?;
     match output.exit_code {
         0 => Response::parse(&output.stdout)
-            .ok_or_else(|| ProbeError::Failed(format!("GET {path}: the answer is not HTTP"))),
+            .ok_or_else(|| ProbeError::Failed(format!("{method} {path}: the answer is not HTTP"))),
         7 => Err(ProbeError::Failed(format!(
             "port {port} refuses connections"
         ))),
-        _ => Err(ProbeError::Failed(format!("GET {path}: {}", output.text()))),
+        _ => Err(ProbeError::Failed(format!(
+            "{method} {path}: {}",
+            output.text()
+        ))),
     }
 }
 

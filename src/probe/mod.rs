@@ -15,7 +15,7 @@ use std::{
 
 use serde::Serialize;
 
-pub(crate) use http::Response;
+pub(crate) use http::{Body, Request, Response};
 
 use crate::{
     config::{Probe, Service},
@@ -111,8 +111,18 @@ impl Prober {
         port: u16,
         path: &str,
     ) -> Result<Response, ProbeError> {
+        self.send(replica, port, &Request::get(path)).await
+    }
+
+    /// Asks this very replica.
+    pub(crate) async fn send(
+        &self,
+        replica: &Replica,
+        port: u16,
+        request: &Request<'_>,
+    ) -> Result<Response, ProbeError> {
         if self.way() != Way::Inside {
-            match direct::get(&self.client, replica, port, path).await {
+            match direct::send(&self.client, replica, port, request).await {
                 Err(ProbeError::NoRoute(_)) if self.way() == Way::Undecided => {}
                 answer => {
                     self.decide(Way::Direct, answer.is_ok());
@@ -120,18 +130,18 @@ impl Prober {
                 }
             }
         }
-        let answer = inside::get(&self.engine, replica, port, path).await;
+        let answer = inside::send(&self.engine, replica, port, request).await;
         self.decide(Way::Inside, answer.is_ok());
         answer
     }
 
-    /// `GET path` at a published `host:port`, the way a client comes.
-    pub(crate) async fn get_published(
+    /// Asks at a published `host:port`, the way a client comes.
+    pub(crate) async fn send_published(
         &self,
         address: &str,
-        path: &str,
+        request: &Request<'_>,
     ) -> Result<Response, ProbeError> {
-        direct::get_url(&self.client, address, path).await
+        direct::send_to(&self.client, address, request).await
     }
 
     async fn connects(&self, replica: &Replica, port: u16) -> Result<(), ProbeError> {

@@ -55,6 +55,12 @@ impl ReplicaEvidence {
         &self.events[begin.unwrap_or(0)..]
     }
 
+    /// Its health report, where it gave one.
+    pub(crate) fn report(&self) -> Option<&HealthReport> {
+        let answer = self.health.as_ref()?.as_ref().ok()?;
+        answer.report.as_ref().ok()
+    }
+
     /// How often it was started, as far as its log goes back.
     pub(crate) fn lives(&self) -> usize {
         self.events

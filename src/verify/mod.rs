@@ -6,6 +6,8 @@
 mod evidence;
 mod ledger;
 mod report;
+mod secrets;
+mod server;
 mod timeline;
 mod checks {
     //! One file a check, collected by `build.rs`.
@@ -26,10 +28,10 @@ pub(crate) use report::{CheckReport, Report};
 pub(crate) use timeline::Timeline;
 
 use crate::{
-    config::{Probe, Stack},
+    config::{Probe, ServiceName, Stack},
     docker::Engine,
-    observe::Observed,
-    probe::{Prober, Response},
+    observe::{Observed, Replica},
+    probe::{Prober, Request, Response},
 };
 
 /// Checks that belong together.
@@ -42,6 +44,9 @@ pub(crate) enum Suite {
     Data,
     Web,
     Health,
+    Database,
+    Security,
+    Observability,
 }
 
 /// One check.
@@ -74,9 +79,46 @@ impl Context<'_> {
         }
     }
 
-    /// `GET path` through the edge, the way a browser comes: by the published port, or at the
-    /// edge's own address where none is published.
+    /// Where the replicas of a service answer HTTP, as far as the stack says.
+    pub(crate) fn port_of(&self, service: &ServiceName) -> Option<u16> {
+        let probe = self.stack.services.get(service)?.healthcheck.probe.as_ref();
+        let edge = self.stack.edge.as_ref();
+        match probe {
+            Some(Probe::Http { port, .. }) => Some(*port),
+            _ => edge
+                .filter(|edge| edge.upstream == *service)
+                .map(|edge| edge.port),
+        }
+    }
+
+    /// Asks a replica itself, at the port of its service.
+    pub(crate) async fn ask(
+        &self,
+        replica: &Replica,
+        request: &Request<'_>,
+    ) -> Result<Response, String> {
+        let port = self
+            .port_of(&replica.service)
+            .ok_or_else(|| format!("{} has no HTTP probe that says its port", replica.service))?;
+        let answer = self.prober.send(replica, port, request).await;
+        answer.map_err(|error| error.to_string())
+    }
+
+    /// Replicas behind the edge, whether or not they run; the reason to skip where there is no edge.
+    pub(crate) fn upstream(&self) -> Result<Vec<&Replica>, Outcome> {
+        let edge = self.stack.edge.as_ref();
+        let edge = edge.ok_or_else(|| Outcome::skip("the stack has no [edge]"))?;
+        Ok(self.evidence.observed.replicas_of(&edge.upstream).collect())
+    }
+
+    /// `GET path` through the edge, the way a browser comes.
     pub(crate) async fn edge_get(&self, path: &str) -> Result<Response, String> {
+        self.edge_send(&Request::get(path)).await
+    }
+
+    /// Asks through the edge: by the published port, or at the edge's own address where none is
+    /// published.
+    pub(crate) async fn edge_send(&self, request: &Request<'_>) -> Result<Response, String> {
         let edge = self.stack.edge.as_ref().ok_or("the stack has no [edge]")?;
         if let Some(maintenance) = &self.evidence.observed.maintenance {
             return Err(format!(
@@ -92,7 +134,7 @@ impl Context<'_> {
         };
         let published = running(edge.entrance())?.published(self.engine.info());
         let answer = if let Some(address) = published {
-            self.prober.get_published(&address, path).await
+            self.prober.send_published(&address, request).await
         } else {
             let replica = running(&edge.service)?;
             let probe = self.stack.services[&edge.service]
@@ -100,7 +142,7 @@ impl Context<'_> {
                 .probe
                 .as_ref();
             let port = probe.map_or(edge.generation.port, Probe::port);
-            self.prober.get(replica, port, path).await
+            self.prober.send(replica, port, request).await
         };
         answer.map_err(|error| error.to_string())
     }

@@ -265,3 +265,91 @@ async fn a_check_asked_for_by_name_that_cannot_be_made_fails() {
         .await
         .fails(&["replicas.count"]);
 }
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
+    let (stack, _, _) = proven().await;
+
+    // All that a wrong setting can break, at once.
+    let api = "services.api.environment";
+    let wrong = StackFile::shipped()
+        .with("services.web.environment.EDGE_AUTH_RATE", "100000r/s")
+        .with(&format!("{api}.SYSNDD_DB_POOL_MAX"), "200")
+        .with(&format!("{api}.SYSNDD_MAX_BODY_BYTES"), "131072")
+        .with(
+            &format!("{api}.SYSNDD_CORS_ORIGINS"),
+            "https://stranger.invalid",
+        )
+        .with("verify.database.tls", true);
+    let up = stack.call_by(&wrong.path(), &["up"]).json().await;
+    let names = each(&up, "api", "name");
+    let report = stack.call_by(&wrong.path(), &["verify"]).report().await;
+    report
+        .fails_only(&[
+            "database.pool-fits",
+            "database.tls",
+            "security.body-limit",
+            "security.cors",
+            "security.rate-limit",
+        ])
+        .naming("database.pool-fits", "800 connections")
+        .naming("database.tls", &names[0])
+        .naming("security.body-limit", &names[0])
+        .naming("security.cors", &names[0])
+        .naming("security.rate-limit", "none of 60");
+
+    let up = stack.call(&["up"]).json().await;
+    let names = each(&up, "api", "name");
+    verify(&stack).report().await.passes();
+
+    // A replica that hangs is connected to, and says nothing.
+    stack.engine.pause(&names[1]).await;
+    let report = verify(&stack).report().await;
+    report
+        .fails(&["database.concurrency", "observability.metrics"])
+        .naming("database.concurrency", &names[1])
+        .naming("observability.metrics", &names[1]);
+    stack.engine.unpause(&names[1]).await;
+    verify(&stack).report().await.passes();
+
+    // A line for people, and in it a password.
+    let say = "echo connecting with for-tests-only > /proc/1/fd/1";
+    let (code, told) = stack.engine.exec(&names[2], &["sh", "-c", say]).await;
+    assert_eq!(code, 0, "{told}");
+    let report = verify(&stack).report().await;
+    report
+        .fails_only(&["observability.json-logs", "security.no-secrets-in-logs"])
+        .naming("observability.json-logs", &names[2])
+        .naming("security.no-secrets-in-logs", &names[2])
+        .naming("security.no-secrets-in-logs", "PASSWORD");
+    assert!(
+        !report.json.to_string().contains("for-tests-only"),
+        "the report tells the secret"
+    );
+
+    // An image that a secret was built into, run by root.
+    let label = "LABEL built-with=for-tests-only";
+    let image = stack.engine.commit(&names[3], label).await;
+    stack
+        .engine
+        .recreate(&names[3], |body| {
+            body.image = Some(image.id.clone());
+            body.user = Some("0".to_owned());
+        })
+        .await;
+    eventually("the replica of root is ready", async || {
+        let status = stack.call(&["status"]).json().await;
+        let ready = |replica: &Value| replica["ready"] == true;
+        replicas(&status, "api").iter().all(ready).then_some(())
+    })
+    .await;
+    let report = verify(&stack).report().await;
+    report
+        .fails(&["security.no-secrets-in-image", "security.non-root"])
+        .naming("security.no-secrets-in-image", "a label")
+        .naming("security.non-root", &names[3]);
+
+    stack.call(&["down", "--volumes"]).ends_with(0).await;
+    image.remove().await;
+}

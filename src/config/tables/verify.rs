@@ -4,9 +4,20 @@ use std::time::Duration;
 
 use super::{container_path, duration, service_ref, url_path};
 use crate::config::{
-    read::{Table, integer, whole_table},
-    stack::{Favicon, Verify, VerifyData, VerifyWeb},
+    read::{Table, boolean, integer, list, plain, whole_table},
+    stack::{
+        Favicon, Verify, VerifyBody, VerifyCanary, VerifyData, VerifyDatabase, VerifyMetrics,
+        VerifyObservability, VerifyRate, VerifySecurity, VerifyWeb,
+    },
 };
+
+/// For an operator, a backup, and a look at the ledger.
+const RESERVE: u32 = 10;
+const PARALLEL: u32 = 16;
+const WITHIN: Duration = Duration::from_secs(5);
+/// Long enough to say that there is no limit, and no burden.
+const RATE_REQUESTS: u32 = 60;
+const MAX_BODY: u64 = 64 * 1024 * 1024;
 
 impl Default for Verify {
     fn default() -> Self {
@@ -15,6 +26,9 @@ impl Default for Verify {
             start_spread: Duration::from_secs(2),
             data: None,
             web: None,
+            database: None,
+            security: None,
+            observability: None,
         }
     }
 }
@@ -36,13 +50,176 @@ pub(super) fn verify(t: &mut Table<'_, '_>) -> Verify {
         whole_table(data),
     );
     let web = t.optional("web", "Paths that the edge must serve.", whole_table(web));
+    let database = t.optional(
+        "database",
+        "What is asked of the database and of those who use it.",
+        whole_table(database),
+    );
+    let security = t.optional(
+        "security",
+        "What must be refused, and where that is tried.",
+        whole_table(security),
+    );
+    let observability = t.optional(
+        "observability",
+        "What replicas tell about themselves.",
+        whole_table(observability),
+    );
     let default = Verify::default();
     Verify {
         startup_budget: startup_budget.unwrap_or(default.startup_budget),
         start_spread: start_spread.unwrap_or(default.start_spread),
         data,
         web,
+        database,
+        security,
+        observability,
     }
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what reads a whole table may refuse it"
+)]
+fn database(t: &mut Table<'_, '_>) -> Option<VerifyDatabase> {
+    let reserve = t.optional(
+        "reserve",
+        "Connections that the replicas' pools leave to others. Default: 10.",
+        integer(0..=100_000),
+    );
+    let tls = t.optional(
+        "tls",
+        "Whether connections must be encrypted. Default: false.",
+        boolean(),
+    );
+    let path = t.optional(
+        "path",
+        "A path of the migrating service that reads the database, asked of every replica many times at once.",
+        url_path(),
+    );
+    let parallel = t.optional(
+        "parallel",
+        "How often at once, of each replica. Default: 16.",
+        integer(1..=1000),
+    );
+    let within = t.optional(
+        "within",
+        "How long the slowest of these answers may take; at most 5s. Default: 5s.",
+        duration(),
+    );
+    Some(VerifyDatabase {
+        reserve: reserve.unwrap_or(RESERVE),
+        tls: tls.unwrap_or(false),
+        path,
+        parallel: parallel.unwrap_or(PARALLEL),
+        within: within.unwrap_or(WITHIN),
+    })
+}
+
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "what reads a whole table may refuse it"
+)]
+fn security(t: &mut Table<'_, '_>) -> Option<VerifySecurity> {
+    let root = t.optional(
+        "root",
+        "Services whose processes may be root's. Default: none.",
+        list(service_ref()),
+    );
+    let canary = t.optional(
+        "canary",
+        "A request with a secret that is none, which must not appear in a log: { path, body }.",
+        whole_table(canary),
+    );
+    let rate = t.optional(
+        "rate",
+        "A path that one address may not ask too often: { path, requests, other }.",
+        whole_table(rate),
+    );
+    let body = t.optional(
+        "body",
+        "How long the body of a request may be: { path, replica, edge }.",
+        whole_table(body),
+    );
+    let cors = t.optional(
+        "cors",
+        "A path of the edge's upstream that pages of other sites must not read.",
+        url_path(),
+    );
+    Some(VerifySecurity {
+        root: root.unwrap_or_default(),
+        canary,
+        rate,
+        body,
+        cors,
+    })
+}
+
+fn canary(t: &mut Table<'_, '_>) -> Option<VerifyCanary> {
+    let path = t.required("path", "Where it is posted.", url_path());
+    let body = t.required("body", "JSON; {canary} stands for the secret.", plain());
+    Some(VerifyCanary {
+        path: path?,
+        body: body?,
+    })
+}
+
+fn rate(t: &mut Table<'_, '_>) -> Option<VerifyRate> {
+    let path = t.required("path", "Where empty objects are posted.", url_path());
+    let requests = t.optional(
+        "requests",
+        "One of so many, sent at once, must be refused. Default: 60.",
+        integer(2..=1000),
+    );
+    let other = t.required("other", "A path that answers all the same.", url_path());
+    Some(VerifyRate {
+        path: path?,
+        requests: requests.unwrap_or(RATE_REQUESTS),
+        other: other?,
+    })
+}
+
+fn body(t: &mut Table<'_, '_>) -> Option<VerifyBody> {
+    let path = t.required("path", "Where it is posted.", url_path());
+    let replica = t.required(
+        "replica",
+        "Bytes that a replica takes.",
+        integer(1..=MAX_BODY),
+    );
+    let edge = t.required("edge", "Bytes that the edge takes.", integer(1..=MAX_BODY));
+    Some(VerifyBody {
+        path: path?,
+        replica: replica?,
+        edge: edge?,
+    })
+}
+
+fn observability(t: &mut Table<'_, '_>) -> Option<VerifyObservability> {
+    let service = t.required("service", "Whose replicas.", service_ref());
+    let metrics = t.optional(
+        "metrics",
+        "Metrics in the text format of Prometheus or OpenMetrics: { path, names }.",
+        whole_table(metrics),
+    );
+    let log_keys = t.optional(
+        "log_keys",
+        "What every line of their logs, a JSON object, must have.",
+        list(plain()),
+    );
+    Some(VerifyObservability {
+        service: service?,
+        metrics,
+        log_keys: log_keys.unwrap_or_default(),
+    })
+}
+
+fn metrics(t: &mut Table<'_, '_>) -> Option<VerifyMetrics> {
+    let path = t.required("path", "Where a replica answers them.", url_path());
+    let names = t.optional("names", "Names that must be among them.", list(plain()));
+    Some(VerifyMetrics {
+        path: path?,
+        names: names.unwrap_or_default(),
+    })
 }
 
 fn data(t: &mut Table<'_, '_>) -> Option<VerifyData> {
