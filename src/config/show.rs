@@ -16,7 +16,8 @@ use super::{
     grammar::{show_duration, show_owner, show_port, show_size},
     stack::{
         Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Job, JobName, Migrations,
-        Mount, MountSource, Notify, Probe, Resources, Service, Stack, Verify,
+        Mount, MountSource, Notify, Probe, Resources, Service, Stack, Verify, VerifyDatabase,
+        VerifyObservability, VerifySecurity,
     },
     tables::{GAPS, RESTARTS, SOURCES, UPDATE_ORDERS},
     text::Text,
@@ -333,6 +334,76 @@ fn verify(verify: &Verify) -> Option<Value> {
         ("start_spread", duration(verify.start_spread)),
         ("data", data),
         ("web", web),
+        (
+            "database",
+            verify.database.as_ref().and_then(verify_database),
+        ),
+        (
+            "security",
+            verify.security.as_ref().and_then(verify_security),
+        ),
+        (
+            "observability",
+            verify.observability.as_ref().and_then(verify_observability),
+        ),
+    ])
+}
+
+fn verify_database(database: &VerifyDatabase) -> Option<Value> {
+    table([
+        ("reserve", integer(database.reserve)),
+        ("tls", boolean(database.tls)),
+        ("path", database.path.as_deref().and_then(text)),
+        ("parallel", integer(database.parallel)),
+        ("within", duration(database.within)),
+    ])
+}
+
+fn verify_security(security: &VerifySecurity) -> Option<Value> {
+    let canary = security
+        .canary
+        .as_ref()
+        .and_then(|canary| table([("path", text(&canary.path)), ("body", text(&canary.body))]));
+    let rate = security.rate.as_ref().and_then(|rate| {
+        table([
+            ("path", text(&rate.path)),
+            ("requests", integer(rate.requests)),
+            ("other", text(&rate.other)),
+        ])
+    });
+    let body = security.body.as_ref().and_then(|body| {
+        table([
+            ("path", text(&body.path)),
+            ("replica", integer(body.replica)),
+            ("edge", integer(body.edge)),
+        ])
+    });
+    table([
+        (
+            "root",
+            some_list(&security.root, |service| text(service.as_str())),
+        ),
+        ("canary", canary),
+        ("rate", rate),
+        ("body", body),
+        ("cors", security.cors.as_deref().and_then(text)),
+    ])
+}
+
+fn verify_observability(observability: &VerifyObservability) -> Option<Value> {
+    let metrics = observability.metrics.as_ref().and_then(|metrics| {
+        table([
+            ("path", text(&metrics.path)),
+            ("names", some_list(&metrics.names, |name| text(name))),
+        ])
+    });
+    table([
+        ("service", text(observability.service.as_str())),
+        ("metrics", metrics),
+        (
+            "log_keys",
+            some_list(&observability.log_keys, |key| text(key)),
+        ),
     ])
 }
 

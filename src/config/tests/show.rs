@@ -5,6 +5,7 @@ use super::*;
 /// A file that uses every key there is.
 pub(super) const EVERYTHING: &str = r#"
 project = "everything"
+profiles = "dev"
 
 [bases]
 source = "registry"
@@ -56,6 +57,7 @@ user = "mysql"
 environment = { DB_PASSWORD = "${DB_PASSWORD}", COST = "5 $$", LIMIT = 5, RATIO = 0.5, ON = true }
 
 [services.api]
+profiles = ["dev"]
 replicas = 3
 entrypoint = ["/init"]
 command = ["serve", "--price=$$5"]
@@ -125,6 +127,19 @@ startup_budget = "10s"
 start_spread = "500ms"
 data = { service = "api", path = "/data" }
 web = { index = "/", favicon = { path = "/icon.png", width = 16, height = 16 }, health = "/health" }
+database = { reserve = 5, tls = true, path = "/rows", parallel = 4, within = "2s" }
+
+[verify.security]
+root = ["db"]
+canary = { path = "/login", body = '{"password":"{canary}"}' }
+rate = { path = "/login", requests = 40, other = "/health" }
+body = { path = "/login", replica = 1024, edge = 2048 }
+cors = "/health"
+
+[verify.observability]
+service = "api"
+metrics = { path = "/metrics", names = ["up"] }
+log_keys = ["ts"]
 "#;
 
 /// Everything about a stack, secrets included.
