@@ -319,7 +319,7 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
     assert_eq!(code, 0, "{told}");
     let report = verify(&stack).report().await;
     report
-        .fails_only(&["observability.json-logs", "security.no-secrets-in-logs"])
+        .fails_only(&["security.no-secrets-in-logs", "observability.json-logs"])
         .naming("observability.json-logs", &names[2])
         .naming("security.no-secrets-in-logs", &names[2])
         .naming("security.no-secrets-in-logs", "PASSWORD");
