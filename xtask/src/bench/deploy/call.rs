@@ -214,7 +214,12 @@ impl<'a> Theirs<'a> {
 
     fn replace(&self) -> anyhow::Result<Done> {
         self.export()?;
-        timed(&mut self.compose(&["up", "-d", "--wait"]))
+        // The client that is started hands over to another program: its own memory says nothing.
+        let done = timed(&mut self.compose(&["up", "-d", "--wait"]))?;
+        Ok(Done {
+            memory: None,
+            ..done
+        })
     }
 }
 
