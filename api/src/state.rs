@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use sysndd_migrator::{MigrationSet, Mode};
+use sysndd_migrator::{Gaps, MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
 
 use crate::auth::Hasher;
@@ -22,6 +22,7 @@ pub(crate) struct App {
     pub(crate) started_at: DateTime<Utc>,
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) mode: Mode,
+    pub(crate) migrations: Migrations,
     /// What the boot sequence did about the schema; unset until it did.
     pub(crate) migrated: OnceLock<StartupMigration>,
     pub(crate) db: Db,
@@ -37,6 +38,12 @@ pub(crate) struct App {
     pub(crate) statistics: StatisticsCache,
 }
 
+/// The files of this release, and what to think of numbers that are left out.
+pub(crate) struct Migrations {
+    pub(crate) set: Arc<MigrationSet>,
+    pub(crate) gaps: Option<Gaps>,
+}
+
 impl App {
     /// Puts the parts together; opens no connection and touches no file.
     pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> anyhow::Result<Arc<Self>> {
@@ -49,6 +56,10 @@ impl App {
             started_at: Utc::now(),
             lifecycle,
             mode: config.migrations.mode,
+            migrations: Migrations {
+                set: Arc::clone(&set),
+                gaps: config.migrations.gaps,
+            },
             migrated: OnceLock::new(),
             db,
             limits: config.limits.clone(),

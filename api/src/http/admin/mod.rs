@@ -1,6 +1,7 @@
 //! `/api/admin`: what only administrators may see and do.
 
 mod jobs;
+mod migrations;
 mod smtp;
 mod users;
 
@@ -15,4 +16,5 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(users::routes())
         .merge(jobs::routes())
         .merge(smtp::routes())
+        .merge(migrations::routes())
 }

@@ -1,3 +1,4 @@
 mod jobs;
+mod migrations;
 mod smtp;
 mod users;
