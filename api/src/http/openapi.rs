@@ -1,5 +1,7 @@
 //! The `OpenAPI` document, collected from the resources themselves.
 
+mod common;
+
 use std::sync::Arc;
 
 use axum::routing::get;
@@ -40,7 +42,7 @@ impl Modify for Credentials {
 
 /// All resources, under `/api`.
 pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(Document::openapi()).nest(
+    let mut resources = OpenApiRouter::with_openapi(Document::openapi()).nest(
         "/api",
         OpenApiRouter::new()
             .merge(health::routes())
@@ -51,7 +53,9 @@ pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
             .merge(entities::routes())
             .merge(genes::routes())
             .merge(statistics::routes()),
-    )
+    );
+    common::complete(resources.get_openapi_mut());
+    resources
 }
 
 /// The document alone.
