@@ -1,5 +1,8 @@
 //! The `OpenAPI` document, collected from the resources themselves.
 
+mod common;
+mod names;
+
 use std::sync::Arc;
 
 use axum::routing::get;
@@ -52,35 +55,9 @@ pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
             .merge(genes::routes())
             .merge(statistics::routes()),
     );
-    name_operations(resources.get_openapi_mut());
+    common::complete(resources.get_openapi_mut());
+    names::give(resources.get_openapi_mut());
     resources
-}
-
-/// Gives each operation a name of its own, from method and path: handlers are called `list` in more
-/// than one file, and programs that are generated from the document need each name once.
-fn name_operations(document: &mut OpenApi) {
-    for (path, item) in &mut document.paths.paths {
-        let words: Vec<String> = path
-            .split(['/', '.'])
-            .filter(|word| !word.is_empty() && *word != "api")
-            .map(|word| match word.strip_prefix('{') {
-                Some(name) => format!("by_{}", name.trim_end_matches('}')),
-                None => word.to_owned(),
-            })
-            .collect();
-        let words = words.join("_");
-        for (method, operation) in [
-            ("get", &mut item.get),
-            ("put", &mut item.put),
-            ("post", &mut item.post),
-            ("patch", &mut item.patch),
-            ("delete", &mut item.delete),
-        ] {
-            if let Some(operation) = operation {
-                operation.operation_id = Some(format!("{method}_{words}"));
-            }
-        }
-    }
 }
 
 /// The document alone.

@@ -23,7 +23,7 @@ pub(crate) struct TestApp {
     address: String,
     client: reqwest::Client,
     replica: Replica,
-    _data_dir: tempfile::TempDir,
+    data_dir: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -82,8 +82,16 @@ impl TestApp {
             address: format!("http://{}", replica.address().await),
             client: reqwest::Client::new(),
             replica,
-            _data_dir: data_dir,
+            data_dir,
         }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        self.data_dir.path()
     }
 
     pub(crate) async fn get(&self, who: &As, path: &str) -> Answer {
