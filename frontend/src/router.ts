@@ -1,3 +1,4 @@
+import type { Component } from 'vue'
 import { createRouter, createWebHistory, type RouteRecordRaw } from 'vue-router'
 
 import HomePage from './pages/HomePage.vue'
@@ -57,6 +58,19 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'Your account' },
   },
   {
+    path: '/admin',
+    component: () => import('./layout/AdminLayout.vue'),
+    redirect: '/admin/system',
+    children: [
+      admin('system', 'System', () => import('./pages/admin/SystemPage.vue')),
+      admin('migrations', 'Migrations', () => import('./pages/admin/MigrationsPage.vue')),
+      admin('jobs', 'Jobs', () => import('./pages/admin/JobsPage.vue')),
+      admin('mail', 'Mail', () => import('./pages/admin/MailPage.vue')),
+      admin('users', 'Users', () => import('./pages/admin/UsersPage.vue')),
+    ],
+    meta: { title: 'Administration' },
+  },
+  {
     path: '/status',
     name: 'status',
     component: () => import('./pages/HealthPage.vue'),
@@ -69,6 +83,10 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'Page not found' },
   },
 ]
+
+function admin(name: string, title: string, component: () => Promise<unknown>): RouteRecordRaw {
+  return { path: name, name, component: component as () => Promise<Component>, meta: { title } }
+}
 
 export const router = createRouter({
   history: createWebHistory(),

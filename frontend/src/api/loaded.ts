@@ -1,4 +1,5 @@
 /** A query as the pages take it: what there is, what went wrong, whether more is on its way. */
+import type { UseQueryReturnType } from '@tanstack/vue-query'
 import { computed, type ComputedRef } from 'vue'
 
 import { asProblem, type ApiProblem } from './problem'
@@ -10,14 +11,7 @@ export interface Loaded<T> {
   retry: () => void
 }
 
-interface QueryLike<T> {
-  data: { value: T | undefined }
-  error: { value: Error | null }
-  isFetching: { value: boolean }
-  refetch: () => unknown
-}
-
-export function loaded<T>(query: QueryLike<T>): Loaded<T> {
+export function loaded<T>(query: UseQueryReturnType<T, Error>): Loaded<T> {
   return {
     data: computed(() => query.data.value),
     problem: computed(() => (query.error.value ? asProblem(query.error.value) : null)),

@@ -1,5 +1,5 @@
 /** How the pages ask: one place for what a failure means and how it passes. */
-import { QueryClient, type Query } from '@tanstack/vue-query'
+import { QueryClient } from '@tanstack/vue-query'
 
 import { ApiProblem } from './problem'
 
@@ -26,7 +26,7 @@ type Interval = number | false
 /** Asks again in this rhythm, and while the service does not answer in that of an outage. */
 export function every<T>(
   calm: Interval | ((data: T | undefined) => Interval),
-): (query: Query<T, Error, T, readonly unknown[]>) => Interval {
+): (query: { state: { data: T | undefined; error: Error | null } }) => Interval {
   return ({ state }) => {
     if (isOutage(state.error)) return OUTAGE_INTERVAL_MS
     return typeof calm === 'function' ? calm(state.data) : calm
