@@ -4,6 +4,7 @@
 
 mod bench;
 mod command;
+mod debian;
 mod deploy;
 mod drill;
 mod engine;

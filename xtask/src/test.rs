@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use crate::{
     command::{cargo, print, program, root, run, say},
+    debian,
     deploy::{Deploy, SECRETS, TestDatabase, TestMail},
     drill::{DeployDrill, Jobs, Migrate},
 };
@@ -139,34 +140,9 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// For tests of engines far away: the program alone, which each test starts with settings of its own.
-fn ssh_server() -> anyhow::Result<()> {
-    if std::path::Path::new("/usr/sbin/sshd").exists() {
-        return Ok(());
-    }
-    // What says whether the package may start its service: this machine is to have no open port.
-    let policy = std::path::Path::new("/usr/sbin/policy-rc.d");
-    let ours = !policy.exists();
-    if ours {
-        std::fs::write(policy, "#!/bin/sh\nexit 101\n").context("writing policy-rc.d")?;
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(policy, executable).context("policy-rc.d")?;
-    }
-    let mut install = program("apt-get");
-    install
-        .args(["install", "-y", "-q", "--no-install-recommends"])
-        .args(["openssh-server", "openssh-client"])
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    let installed = run("package lists", program("apt-get").args(["update", "-q"]))
-        .and_then(|_| run("openssh-server", &mut install));
-    if ours {
-        std::fs::remove_file(policy).context("removing policy-rc.d")?;
-    }
-    installed.map(drop)
-}
-
 fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
-    ssh_server()?;
+    // For tests of engines far away: the program alone, which each test starts with settings of its own.
+    debian::install("/usr/sbin/sshd", &["openssh-server", "openssh-client"])?;
     say("images of the stack, whose build times are part of the answer");
     run("images", deploy.command(&["build"]).envs(SECRETS))?;
     run(
