@@ -1,5 +1,6 @@
 //! `/api/admin`: what only administrators may see and do.
 
+mod backups;
 mod jobs;
 mod smtp;
 mod users;
@@ -14,5 +15,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(users::routes())
         .merge(jobs::routes())
+        .merge(backups::routes())
         .merge(smtp::routes())
 }

@@ -1,3 +1,4 @@
+pub(crate) mod backups;
 mod jobs;
 mod smtp;
 mod users;
