@@ -41,7 +41,6 @@ pub(crate) enum Error {
     LockLost(String),
     #[error("there is no backup {0}")]
     Unknown(BackupName),
-    #[expect(dead_code, reason = "restoring will begin with looking for it")]
     #[error("{name} {what}")]
     Bad { name: BackupName, what: String },
     #[error("the migration ledger cannot be read: {0}")]
