@@ -6,6 +6,7 @@
 mod accounts;
 mod admin;
 mod auth;
+mod backups;
 mod config;
 mod data_dir;
 mod db;

@@ -7,6 +7,7 @@ use sysndd_migrator::{Gaps, MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
 
 use crate::auth::Hasher;
+use crate::backups::Backups;
 use crate::config::{Accounts, Config, Identity, Limits};
 use crate::data_dir::DataDir;
 use crate::db::{self, Db};
@@ -32,6 +33,7 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) mail: Post,
+    pub(crate) backups: Backups,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
     /// How many entities there are, counted now and then.
@@ -68,6 +70,11 @@ impl App {
             hasher: Hasher::new(),
             jobs,
             mail: Post::new(config.smtp.clone(), &config.accounts.public_url)?,
+            backups: Backups::new(
+                &config.backups,
+                &config.database.url,
+                config.identity.release.as_ref().map(ToString::to_string),
+            ),
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
             statistics: StatisticsCache::default(),

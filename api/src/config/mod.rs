@@ -4,6 +4,7 @@
 //! `Debug` or `Display` here shows a secret.
 
 mod accounts;
+mod backups;
 mod database;
 mod fault;
 mod identity;
@@ -20,6 +21,7 @@ mod tests;
 use std::path::PathBuf;
 
 pub(crate) use accounts::{Accounts, PublicUrl, SecretKey};
+pub(crate) use backups::Backups;
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
@@ -42,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
     pub(crate) jobs: Jobs,
+    pub(crate) backups: Backups,
     /// Absent when no mail is sent.
     pub(crate) smtp: Option<Smtp>,
     pub(crate) fault: Option<Fault>,
@@ -64,10 +67,11 @@ impl Config {
         let jobs = Jobs::read(&mut source);
         let smtp = Smtp::read(&mut source);
         let fault = Fault::read(&mut source);
-        let data_dir = source
+        let data_dir: PathBuf = source
             .text("SYSNDD_DATA_DIR")
             .unwrap_or_else(|| "/app/data".to_owned())
             .into();
+        let backups = Backups::read(&mut source, &data_dir);
         let unknown = source.unknown();
         source.finish(database.zip(accounts).map(|(database, accounts)| Self {
             identity,
@@ -78,6 +82,7 @@ impl Config {
             migrations,
             telemetry,
             jobs,
+            backups,
             smtp,
             fault,
             data_dir,

@@ -1,3 +1,4 @@
+pub(crate) mod backups;
 mod jobs;
 mod migrations;
 mod smtp;
