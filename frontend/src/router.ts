@@ -64,6 +64,7 @@ export const routes: RouteRecordRaw[] = [
     children: [
       admin('system', 'System', () => import('./pages/admin/SystemPage.vue')),
       admin('migrations', 'Migrations', () => import('./pages/admin/MigrationsPage.vue')),
+      admin('backups', 'Backups', () => import('./pages/admin/BackupsPage.vue')),
       admin('jobs', 'Jobs', () => import('./pages/admin/JobsPage.vue')),
       admin('mail', 'Mail', () => import('./pages/admin/MailPage.vue')),
       admin('users', 'Users', () => import('./pages/admin/UsersPage.vue')),

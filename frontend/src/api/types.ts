@@ -5,6 +5,7 @@ type Schemas = components['schemas']
 
 export type Account = Schemas['Account']
 export type AdminJob = Schemas['AdminJob']
+export type Backup = Schemas['Backup']
 export type Entity = Schemas['Entity']
 export type EntityList = Schemas['EntityList']
 export type GeneWithEntities = Schemas['GeneWithEntities']
@@ -22,6 +23,7 @@ export type Statistics = Schemas['Statistics']
 export type User = Schemas['User']
 export type UserStatus = Schemas['Status']
 
+export type BackupSort = NonNullable<NonNullable<operations['get_admin_backups']['parameters']['query']>['sort']>
 export type EntityQuery = NonNullable<operations['get_entities']['parameters']['query']>
 export type Category = NonNullable<EntityQuery['category']>
 export type Inheritance = NonNullable<EntityQuery['inheritance']>
