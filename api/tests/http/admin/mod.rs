@@ -1,4 +1,5 @@
-pub(crate) mod backups;
+mod backups;
 mod jobs;
+mod restore;
 mod smtp;
 mod users;
