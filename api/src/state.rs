@@ -7,7 +7,7 @@ use sysndd_migrator::{Gaps, MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
 
 use crate::auth::Hasher;
-use crate::backups::Backups;
+use crate::backups::{self, Backups};
 use crate::config::{Accounts, Config, Identity, Limits};
 use crate::data_dir::DataDir;
 use crate::db::{self, Db};
@@ -74,6 +74,16 @@ impl App {
                 &config.backups,
                 &config.database.url,
                 config.identity.release.as_ref().map(ToString::to_string),
+                config
+                    .backups
+                    .restore_url
+                    .as_ref()
+                    .map(|url| backups::Means {
+                        opts: url.opts(),
+                        set: Arc::clone(&set),
+                        replica: config.identity.replica.clone(),
+                        request_timeout: config.limits.timeout,
+                    }),
             ),
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),

@@ -160,9 +160,8 @@ impl Catalogue {
         self.note(name, &metadata)
     }
 
-    #[expect(dead_code, reason = "restoring will begin with it")]
     /// Reads a backup whole; it must be what was noted when it was made.
-    pub(super) fn verify(&self, name: &BackupName) -> Result<Metadata, Error> {
+    pub(super) fn verify(&self, name: &BackupName) -> Result<(), Error> {
         let backup = self.find(name)?;
         let bad = |what: String| Error::Bad {
             name: name.clone(),
@@ -181,8 +180,8 @@ impl Catalogue {
                 "has the checksum {} and had {} when it was made",
                 found.checksum, noted.checksum
             ))),
-            Some(_) => Ok(found),
-            None => self.note(name, &found).map(|()| found),
+            Some(_) => Ok(()),
+            None => self.note(name, &found),
         }
     }
 

@@ -98,6 +98,11 @@ impl Running {
         Ok(Self { program, child })
     }
 
+    /// What it writes, if that was asked for.
+    pub(super) fn stdout(&mut self) -> Option<tokio::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
     /// Waits for its end, which must be a good one.
     pub(super) async fn end(mut self) -> Result<(), Error> {
         let mut said = Vec::new();

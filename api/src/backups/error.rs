@@ -43,6 +43,18 @@ pub(crate) enum Error {
     Unknown(BackupName),
     #[error("{name} {what}")]
     Bad { name: BackupName, what: String },
+    #[error(
+        "nothing can be restored here: SYSNDD_RESTORE_DATABASE_URL is not set; it names the account that may make the schemas beside the live one"
+    )]
+    NoRestoreAccount,
+    #[error("{0}")]
+    Refused(String),
+    #[error("it was asked to stop; the live database is as it was")]
+    Cancelled,
+    #[error("the restore was taken back and the live database is as it was: {0}")]
+    TakenBack(String),
+    #[error("a task of this process ended: {0}")]
+    Task(String),
     #[error("the migration ledger cannot be read: {0}")]
     Ledger(String),
     #[error(transparent)]
@@ -72,6 +84,11 @@ impl Error {
             Self::LockLost(_) => "lock_lost",
             Self::Unknown(_) => "unknown",
             Self::Bad { .. } => "bad_backup",
+            Self::NoRestoreAccount => "no_restore_account",
+            Self::Refused(_) => "refused",
+            Self::Cancelled => "cancelled",
+            Self::TakenBack(_) => "taken_back",
+            Self::Task(_) => "task",
             Self::Ledger(_) => "ledger",
             Self::Database(_) => "database",
         }
@@ -100,7 +117,9 @@ impl From<mysql_async::Error> for Error {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        if error.may_pass() {
+        if matches!(error, Error::Cancelled) {
+            Self::Cancelled
+        } else if error.may_pass() {
             Self::again(error.code(), error)
         } else {
             Self::fatal(error.code(), error)

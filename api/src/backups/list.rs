@@ -62,6 +62,10 @@ impl Sort {
 }
 
 impl Page {
+    pub(super) fn backups(&self) -> &[Backup] {
+        &self.backups
+    }
+
     /// Cuts one out. A page behind the last one is empty.
     pub(crate) fn of(mut backups: Vec<Backup>, sort: Sort, page: u32, page_size: u32) -> Self {
         backups.sort_by(|a, b| sort.compare(a, b));

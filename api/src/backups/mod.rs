@@ -4,6 +4,7 @@
 //! wherever it is begun.
 
 mod catalogue;
+mod cli;
 mod client;
 mod create;
 mod dump;
@@ -13,6 +14,7 @@ mod list;
 mod lock;
 mod metadata;
 mod name;
+mod restore;
 mod scan;
 
 use std::path::PathBuf;
@@ -23,10 +25,12 @@ use mysql_async::Opts;
 use tokio::sync::Mutex;
 
 pub(crate) use catalogue::Backup;
+pub(crate) use cli::{Args, run};
 pub(crate) use error::Error;
 pub(crate) use job::Create;
 pub(crate) use list::{Page, Sort};
 pub(crate) use name::{BackupName, Kind, NoBackupName};
+pub(crate) use restore::{Fence, Means, Restore, watch};
 
 use crate::config;
 use catalogue::Catalogue;
@@ -44,6 +48,9 @@ pub(crate) struct Backups {
     client: Client,
     opts: Opts,
     release: Option<String>,
+    pub(crate) fence: Fence,
+    /// Absent where nothing can be restored.
+    means: Option<Means>,
     /// Held by the one who reads backups of which nothing is known.
     deriving: Arc<Mutex<()>>,
 }
@@ -54,8 +61,11 @@ impl Backups {
         config: &config::Backups,
         database: &config::DatabaseUrl,
         release: Option<String>,
+        means: Option<Means>,
     ) -> Self {
         Self {
+            fence: Fence::new(config.dir.clone()),
+            means,
             catalogue: Catalogue::new(config.dir.clone()),
             client: Client::new(config.client_dir.clone()),
             opts: database.opts(),
@@ -103,6 +113,16 @@ impl Backups {
         self.blocking(move |catalogue| catalogue.find(&name)).await
     }
 
+    /// Reads a backup whole; it must be what it was when it was made.
+    pub(crate) async fn verify(&self, name: &BackupName) -> Result<Backup, Error> {
+        let name = name.clone();
+        self.blocking(move |catalogue| {
+            catalogue.verify(&name)?;
+            catalogue.find(&name)
+        })
+        .await
+    }
+
     /// Takes a backup away.
     pub(crate) async fn delete(&self, name: &BackupName) -> Result<(), Error> {
         let name = name.clone();
@@ -121,12 +141,6 @@ impl Backups {
     ) -> Result<T, Error> {
         let catalogue = self.catalogue.clone();
         let done = tokio::task::spawn_blocking(move || work(&catalogue)).await;
-        done.unwrap_or_else(|panic| {
-            Err(Error::File {
-                doing: "work in",
-                path: PathBuf::from("the directory of backups"),
-                cause: std::io::Error::other(panic),
-            })
-        })
+        done.unwrap_or_else(|panic| Err(Error::Task(panic.to_string())))
     }
 }

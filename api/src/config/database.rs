@@ -84,6 +84,34 @@ impl DatabaseUrl {
         }
     }
 
+    /// Reads the address that this variable must hold.
+    pub(crate) fn require(source: &mut Source, variable: &str) -> Option<Self> {
+        let Some(text) = source.text(variable) else {
+            source.fault(variable, format!("is not set; {HINT}"));
+            return None;
+        };
+        Self::parse(&text)
+            .map_err(|message| source.fault(variable, message))
+            .ok()
+    }
+
+    /// As the account that restores backups, which must be of the same database; nothing when there is none.
+    pub(crate) fn read_restore(source: &mut Source, live: Option<&Self>) -> Option<Self> {
+        const VARIABLE: &str = "SYSNDD_RESTORE_DATABASE_URL";
+        let text = source.text(VARIABLE)?;
+        match Self::parse(&text) {
+            Ok(url) if live.is_some_and(|live| live.0.db_name() != url.0.db_name()) => {
+                source.fault(VARIABLE, "names another database than SYSNDD_DATABASE_URL");
+                None
+            }
+            Ok(url) => Some(url),
+            Err(message) => {
+                source.fault(VARIABLE, message);
+                None
+            }
+        }
+    }
+
     /// Parses an address. The message of a failure repeats no part of it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let opts = Opts::from_url(text.trim()).map_err(|error| match error {

@@ -67,11 +67,12 @@ impl Config {
         let jobs = Jobs::read(&mut source);
         let smtp = Smtp::read(&mut source);
         let fault = Fault::read(&mut source);
-        let data_dir: PathBuf = source
-            .text("SYSNDD_DATA_DIR")
-            .unwrap_or_else(|| "/app/data".to_owned())
-            .into();
-        let backups = Backups::read(&mut source, &data_dir);
+        let data_dir = data_dir(&mut source);
+        let backups = Backups::read(
+            &mut source,
+            &data_dir,
+            database.as_ref().map(|database| &database.url),
+        );
         let unknown = source.unknown();
         source.finish(database.zip(accounts).map(|(database, accounts)| Self {
             identity,
@@ -89,4 +90,10 @@ impl Config {
             unknown,
         }))
     }
+}
+
+/// `SYSNDD_DATA_DIR`.
+pub(crate) fn data_dir(source: &mut Source) -> PathBuf {
+    let dir = source.text("SYSNDD_DATA_DIR");
+    dir.unwrap_or_else(|| "/app/data".to_owned()).into()
 }

@@ -12,7 +12,8 @@ pub(super) fn kinds(config: &config::Jobs) -> Kinds {
         .with::<Letter>()
         .with::<Purge>()
         .with::<accounts::Purge>()
-        .with::<backups::Create>();
+        .with::<backups::Create>()
+        .with::<backups::Restore>();
     if config.drill {
         kinds.with::<drill::Count>()
     } else {

@@ -10,13 +10,13 @@ use garde::Validate;
 use serde::Deserialize;
 use tower::ServiceExt as _;
 use tower_http::services::ServeFile;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::Administrator;
-use crate::backups::{self, BackupName, Create, Kind, NoBackupName, Page, Sort};
-use crate::http::{Accepted, Answer, ApiError, Path, Problem, Query};
+use crate::backups::{self, BackupName, Create, Kind, NoBackupName, Page, Restore, Sort};
+use crate::http::{self, Accepted, Answer, ApiError, Path, Problem, Query};
 use crate::jobs::{self, Report};
 use crate::state::App;
 
@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(download, delete))
+        .routes(routes!(restore))
 }
 
 /// Which page of the list.
@@ -170,6 +171,85 @@ async fn delete(
     app.backups.delete(&name).await?;
     tracing::info!(%name, by = actor.user_id, "a backup was deleted");
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// That it is meant.
+#[derive(Debug, Deserialize, Validate, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = BackupRestore)]
+struct Confirmation {
+    /// The word `RESTORE`
+    #[garde(custom(is_meant))]
+    confirm: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "garde's shape")]
+fn is_meant(text: &str, (): &()) -> garde::Result {
+    if text == "RESTORE" {
+        Ok(())
+    } else {
+        Err(garde::Error::new(
+            "must be RESTORE: what is there now is replaced",
+        ))
+    }
+}
+
+/// Restore a backup
+///
+/// A job does it; while it does, whatever would change something is answered with 503. It makes a
+/// `pre-restore` backup first, loads this one beside the live database, checks it, applies pending
+/// migrations, and exchanges the two. When anything fails, the live database is as it was. Jobs, sessions
+/// and tokens stay as they are; accounts, with their passwords, are as they were in the backup.
+/// The job's `result` has `filename`, `pre_restore`, `table_count` and `migration_head`.
+#[utoipa::path(post, path = "/backups/{filename}/restore", tag = "admin: backups",
+    params(("filename" = String, Path, description = "As the list has it")),
+    request_body = Confirmation,
+    security(("session" = []), ("bearer" = [])),
+    responses(
+        (status = 202, description = "It waits for a worker; `Location` says where to ask", body = Report),
+        (status = 400, description = "The body is not JSON", body = Problem),
+        (status = 401, description = "Nobody is signed in", body = Problem),
+        (status = 403, description = "For administrators", body = Problem),
+        (status = 404, description = "There is no such backup", body = Problem),
+        (status = 409, description = "It has a fault, or another one is being restored", body = Problem),
+        (status = 415, description = "The body is not sent as JSON", body = Problem),
+        (status = 422, description = "It is not meant", body = Problem),
+        (status = 503, description = "Restoring is not set up, the database does not answer, or a backup is being restored", body = Problem),
+    ))]
+async fn restore(
+    State(app): State<Arc<App>>,
+    Administrator(actor): Administrator,
+    Path(filename): Path<String>,
+    http::Json(confirmation): http::Json<Confirmation>,
+) -> Answer<Accepted> {
+    // It was looked at when it was read.
+    let Confirmation { confirm: _ } = confirmation;
+    let name = name(&filename)?;
+    let backup = app.backups.find(&name).await?;
+    if let Some(fault) = backup.fault {
+        return Err(ApiError::conflict(format!("{name} {fault}")));
+    }
+    if !app.backups.can_restore() {
+        return Err(ApiError::NotSetUp {
+            detail: "restoring is not set up: SYSNDD_RESTORE_DATABASE_URL is not set".into(),
+        });
+    }
+    let mut conn = app.db.conn().await?;
+    let job = Restore { filename: name };
+    let begun = job.enqueue(&mut conn, actor.user_id).await?;
+    if !begun.created {
+        return Err(ApiError::conflict(format!(
+            "another backup is being restored, by job {}",
+            begun.job_id
+        )));
+    }
+    tracing::warn!(
+        job_id = begun.job_id,
+        by = actor.user_id,
+        filename,
+        "a backup is to be restored"
+    );
+    accepted(&mut conn, begun.job_id).await
 }
 
 /// A text that is no name of a backup is the name of none.

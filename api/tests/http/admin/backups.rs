@@ -11,7 +11,7 @@ use crate::jobs::becomes;
 use crate::support::{Database, eventually, with_database};
 
 /// Where the programs of the database's own version are, which the API's image has from there.
-fn client_dir() -> String {
+pub(crate) fn client_dir() -> String {
     std::env::var("SYSNDD_TEST_MYSQL_CLIENT_DIR").unwrap_or_else(|_| {
         panic!(
             "SYSNDD_TEST_MYSQL_CLIENT_DIR is not set: give a directory with the database's own mysql and \
@@ -323,7 +323,7 @@ pub(crate) async fn picture(conn: &mut mysql_async::Conn) -> Vec<String> {
         "users",
         "genes",
     ] {
-        let sum: Option<(String, u64)> = conn
+        let sum: Option<(String, Option<u64>)> = conn
             .query_first(format!("CHECKSUM TABLE {table} EXTENDED"))
             .await
             .ok()

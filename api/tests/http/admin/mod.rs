@@ -1,5 +1,6 @@
-pub(crate) mod backups;
+mod backups;
 mod jobs;
 mod migrations;
+mod restore;
 mod smtp;
 mod users;
