@@ -1,6 +1,7 @@
 //! `admin …`: what whoever runs the site does from its machine, straight at the database.
 
 mod create;
+mod mail;
 mod seed;
 
 #[cfg(test)]
@@ -15,6 +16,8 @@ use clap::Subcommand;
 pub(crate) enum Command {
     /// Make an administrator's account, for instance the first one
     Create(create::Args),
+    /// Send a test letter by way of the queue
+    Mail(mail::Args),
     /// Make, or remove, synthetic entities for tests and measurements
     Seed(seed::Args),
 }
@@ -23,6 +26,7 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Create(args) => create::run(args).await,
+        Command::Mail(args) => mail::run(args).await,
         Command::Seed(args) => seed::run(args).await,
     }
 }

@@ -16,6 +16,7 @@ mod source;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod weak;
 
 use std::path::PathBuf;
 
