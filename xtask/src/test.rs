@@ -133,6 +133,7 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
             .args(["--", "--ignored"])
             .env("SYSNDD_TEST_MYSQL", &database.url)
             .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client)
+            .env("SYSNDD_TEST_MYSQL_CLIENT_DIR", database.client_dir()?)
             .env("SYSNDD_TEST_SMTP", &mail.smtp)
             .env("SYSNDD_TEST_MAILBOX", &mail.mailbox)
             .env("SYSNDD_TEST_STARTTLS", &mail.starttls)

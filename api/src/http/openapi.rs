@@ -1,6 +1,7 @@
 //! The `OpenAPI` document, collected from the resources themselves.
 
 mod common;
+mod names;
 
 use std::sync::Arc;
 
@@ -55,6 +56,7 @@ pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
             .merge(statistics::routes()),
     );
     common::complete(resources.get_openapi_mut());
+    names::give(resources.get_openapi_mut());
     resources
 }
 

@@ -4,14 +4,16 @@ use super::drill;
 use super::handler::Kinds;
 use super::purge::Purge;
 use crate::mail::Letter;
-use crate::{accounts, config};
+use crate::{accounts, backups, config};
 
 /// What this process can run. Of a kind that only a newer release knows it leaves the jobs alone.
 pub(super) fn kinds(config: &config::Jobs) -> Kinds {
     let kinds = Kinds::default()
         .with::<Letter>()
         .with::<Purge>()
-        .with::<accounts::Purge>();
+        .with::<accounts::Purge>()
+        .with::<backups::Create>()
+        .with::<backups::Restore>();
     if config.drill {
         kinds.with::<drill::Count>()
     } else {

@@ -142,6 +142,11 @@ impl TestApp {
         }
     }
 
+    /// Ends the process at once.
+    pub(crate) fn stop(&self) {
+        self.replica.signal(rustix::process::Signal::KILL);
+    }
+
     /// What the process wrote so far.
     pub(crate) fn log(&self) -> String {
         self.replica.output()
@@ -205,7 +210,7 @@ impl TestApp {
 }
 
 impl As {
-    fn sign(&self, request: RequestBuilder) -> RequestBuilder {
+    pub(crate) fn sign(&self, request: RequestBuilder) -> RequestBuilder {
         match self {
             Self::Nobody => request,
             Self::Token(token) => request.bearer_auth(token),

@@ -29,6 +29,22 @@ fn the_document_in_the_repository_is_of_this_version() {
     );
 }
 
+#[test]
+fn each_operation_has_a_name_of_its_own() {
+    let document: serde_json::Value = serde_json::from_str(&document()).expect("JSON");
+    let mut names: Vec<&str> = document["paths"]
+        .as_object()
+        .expect("paths")
+        .values()
+        .flat_map(|item| item.as_object().expect("methods").values())
+        .map(|operation| operation["operationId"].as_str().expect("a name"))
+        .collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
 #[tokio::test]
 #[ignore = "needs a MySQL"]
 async fn a_replica_serves_the_same_document() {
