@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 
-use mysql_async::Opts;
+use mysql_async::{Opts, PathOrBuf};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::{Child, Command};
 
@@ -81,10 +81,13 @@ fn encryption(opts: &Opts) -> Vec<String> {
             } else {
                 "VERIFY_IDENTITY"
             };
-            vec![
-                format!("--ssl-mode={mode}"),
-                format!("--ssl-ca={PUBLIC_CA}"),
-            ]
+            // What `SYSNDD_DB_CA` names, else who is trusted on the internet.
+            let own = ssl.root_certs().iter().find_map(|root| match root {
+                PathOrBuf::Path(path) => Some(path.display().to_string()),
+                PathOrBuf::Buf(_) => None,
+            });
+            let ca = own.unwrap_or_else(|| PUBLIC_CA.to_owned());
+            vec![format!("--ssl-mode={mode}"), format!("--ssl-ca={ca}")]
         }
     }
 }

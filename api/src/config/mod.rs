@@ -17,6 +17,7 @@ mod source;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod weak;
 
 use std::path::PathBuf;
 

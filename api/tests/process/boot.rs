@@ -251,7 +251,7 @@ async fn a_data_directory_of_another_owner_is_refused_by_name() {
     let launch = Launch::of(&program, &["serve"])
         .set(
             "SYSNDD_DATABASE_URL",
-            "mysql://nobody:canary@127.0.0.1:1/none",
+            "mysql://nobody:canary-for-tests@127.0.0.1:1/none",
         )
         .set("SYSNDD_SECRET_KEY", SECRET_KEY)
         .set("SYSNDD_MIGRATIONS_DIR", &files)
@@ -285,7 +285,7 @@ async fn a_data_directory_of_another_owner_is_refused_by_name() {
 async fn while_the_database_is_not_there_a_replica_lives_and_is_starting_until_it_is_told_to_end() {
     let data = tempfile::tempdir().expect("a directory");
     let files = migrations(&[]);
-    let nobody = "mysql://nobody:canary@127.0.0.1:1/none";
+    let nobody = "mysql://nobody:canary-for-tests@127.0.0.1:1/none";
     let replica = Launch::serve("api-1", nobody, data.path(), files.path().to_owned()).start();
     assert_eq!(replica.get("/health").await.status, 200);
     let answer = replica.get("/health/ready").await;
@@ -310,7 +310,7 @@ async fn while_the_database_is_not_there_a_replica_lives_and_is_starting_until_i
 async fn a_database_that_never_comes_ends_the_replica() {
     let data = tempfile::tempdir().expect("a directory");
     let files = migrations(&[]);
-    let nobody = "mysql://nobody:canary@127.0.0.1:1/none";
+    let nobody = "mysql://nobody:canary-for-tests@127.0.0.1:1/none";
     let (status, stdout, stderr) =
         Launch::serve("api-1", nobody, data.path(), files.path().to_owned())
             .set("SYSNDD_DB_CONNECT_WAIT", "300ms")
