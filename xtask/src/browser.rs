@@ -13,8 +13,6 @@ use crate::{
 
 /// Who operates the site in the tests.
 const ADMIN: (&str, &str) = ("marie", "a-password-of-the-browser-tests");
-/// Rows that the table of entities has pages of.
-const ROWS: &str = "400";
 
 /// Brings the stack up, lets Playwright at it, takes it down.
 pub(crate) fn tests(deploy: &Deploy) -> anyhow::Result<()> {
@@ -77,7 +75,6 @@ impl<'a> Stack<'a> {
         if status["project"] != stack.project.as_str() {
             bail!("another stack was brought up: {status}");
         }
-        stack.in_api(&["sysndd-api", "admin", "seed", "--rows", ROWS])?;
         let password = format!("SYSNDD_ADMIN_PASSWORD={}", ADMIN.1);
         let email = format!("{}@example.org", ADMIN.0);
         let create = ["sysndd-api", "admin", "create", "--user-name", ADMIN.0];

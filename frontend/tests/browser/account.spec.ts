@@ -58,7 +58,7 @@ test('whoever is no administrator is told so', async ({ page }) => {
   await page.goto('/admin/backups')
   await expect(page.getByRole('heading', { name: 'For administrators' })).toBeVisible()
   await picture(page, 'admin-refused')
-  const answer = await page.request.get('/api/admin/backups')
+  const answer = await page.request.get('/api/admin/users')
   expect(answer.status()).toBe(403)
 })
 

@@ -114,7 +114,7 @@ test('an administrator tests the mail, and sees the letter leave', async ({ page
   await page.goto('/admin/mail')
   await page.getByRole('button', { name: 'Test the connection' }).click()
   await expect(page.getByText('The mail server would take letters.')).toBeVisible()
-  await page.getByLabel('To').fill('test@example.org')
+  await page.getByLabel('To', { exact: true }).fill('test@example.org')
   await page.getByRole('button', { name: 'Send' }).click()
   await expect(page.locator('.job-progress [role=status]')).toHaveText('Done', { timeout: 30_000 })
   await picture(page, 'mail-tested')
