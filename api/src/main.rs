@@ -6,6 +6,7 @@
 mod accounts;
 mod admin;
 mod auth;
+mod backups;
 mod config;
 mod data_dir;
 mod db;
@@ -45,6 +46,8 @@ enum Role {
     /// Look after the site from its machine
     #[command(subcommand)]
     Admin(admin::Command),
+    /// Make, inspect and restore backups of the database
+    Backup(backups::Args),
     /// Print the API description of this version as `OpenAPI` JSON
     Openapi,
     /// Apply, inspect, check or write schema migrations without serving
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
             Role::Worker => replica(startup::Duty::Jobs).await,
             Role::Healthcheck(args) => healthcheck::run(args).await.map(|()| ExitCode::SUCCESS),
             Role::Admin(command) => admin::run(command).await,
+            Role::Backup(args) => backups::run(args).await,
             Role::Openapi => openapi(),
             Role::Migrate(args) => migrate::run(args).await,
         }

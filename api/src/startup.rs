@@ -17,7 +17,7 @@ use crate::jobs::Jobs;
 use crate::shutdown::{self, Running, Signals};
 use crate::state::App;
 use crate::telemetry::{self, Events};
-use crate::{db, http, mail};
+use crate::{backups, db, http, mail};
 
 /// How often the database may be lost in the middle of migrating before a start gives up.
 const DATABASE_LOSSES: u32 = 3;
@@ -48,6 +48,7 @@ pub(crate) async fn serve(duty: Duty) -> anyhow::Result<()> {
     let running = listen(&config, &app, duty).await?;
     // Runs to the end of the process.
     tokio::spawn(mail::watch(Arc::clone(&app)));
+    tokio::spawn(backups::watch(Arc::clone(&app)));
 
     let boot = boot(&config, &app, &set, &events);
     tokio::pin!(boot);
@@ -100,6 +101,7 @@ async fn boot(
             attempts: connected.attempts,
             elapsed_ms: milliseconds(connected.elapsed),
         });
+        app.backups.await_restore(config.migrations.wait).await;
         match sysndd_migrator::migrate(config.database.url.opts(), set, &settings, events).await {
             // It answered and was gone again: some databases restart while they are set up.
             Err(error) if error.is_transient() && lost < DATABASE_LOSSES => {

@@ -3,10 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use sysndd_migrator::{MigrationSet, Mode};
+use sysndd_migrator::{Gaps, MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
 
 use crate::auth::Hasher;
+use crate::backups::{self, Backups};
 use crate::config::{Accounts, Config, Identity, Limits};
 use crate::data_dir::DataDir;
 use crate::db::{self, Db};
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub(crate) started_at: DateTime<Utc>,
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) mode: Mode,
+    pub(crate) migrations: Migrations,
     /// What the boot sequence did about the schema; unset until it did.
     pub(crate) migrated: OnceLock<StartupMigration>,
     pub(crate) db: Db,
@@ -31,10 +33,17 @@ pub(crate) struct App {
     pub(crate) metrics: Metrics,
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) mail: Post,
+    pub(crate) backups: Backups,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
     /// How many entities there are, counted now and then.
     pub(crate) statistics: StatisticsCache,
+}
+
+/// The files of this release, and what to think of numbers that are left out.
+pub(crate) struct Migrations {
+    pub(crate) set: Arc<MigrationSet>,
+    pub(crate) gaps: Option<Gaps>,
 }
 
 impl App {
@@ -49,6 +58,10 @@ impl App {
             started_at: Utc::now(),
             lifecycle,
             mode: config.migrations.mode,
+            migrations: Migrations {
+                set: Arc::clone(&set),
+                gaps: config.migrations.gaps,
+            },
             migrated: OnceLock::new(),
             db,
             limits: config.limits.clone(),
@@ -57,6 +70,21 @@ impl App {
             hasher: Hasher::new(),
             jobs,
             mail: Post::new(config.smtp.clone(), &config.accounts.public_url)?,
+            backups: Backups::new(
+                &config.backups,
+                &config.database.url,
+                config.identity.release.as_ref().map(ToString::to_string),
+                config
+                    .backups
+                    .restore_url
+                    .as_ref()
+                    .map(|url| backups::Means {
+                        opts: url.opts(),
+                        set: Arc::clone(&set),
+                        replica: config.identity.replica.clone(),
+                        request_timeout: config.limits.timeout,
+                    }),
+            ),
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
             statistics: StatisticsCache::default(),

@@ -15,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ExecuteError, Failure, Progress,
-    await_ready::{self, Watcher},
+    await_ready::{self, Awaited, Watcher},
     job, startup, volumes,
 };
 use crate::{
-    config::Stack,
+    config::{ServiceName, Stack},
     docker::{Engine, EngineError},
     edge,
     plan::{Action, OpId, Operation, Plan},
@@ -198,12 +198,10 @@ impl Workshop {
                 replica,
                 timeout,
             } => {
-                let service = &self.stack.services[service];
+                let awaited = self.awaited(service, replica);
                 tokio::select! {
                     () = self.halt.cancelled() => return Err(ExecuteError::Interrupted),
-                    ready = await_ready::await_ready(
-                        engine, &self.prober, &self.watcher, service, replica, *timeout,
-                    ) => ready.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
+                    ready = awaited.ready(*timeout) => ready.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
             }
             Action::AwaitStable {
@@ -211,12 +209,10 @@ impl Workshop {
                 replica,
                 soak,
             } => {
-                let service = &self.stack.services[service];
+                let awaited = self.awaited(service, replica);
                 tokio::select! {
                     () = self.halt.cancelled() => return Err(ExecuteError::Interrupted),
-                    stable = await_ready::await_stable(
-                        engine, &self.prober, &self.watcher, service, replica, *soak,
-                    ) => stable.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
+                    stable = awaited.stable(*soak) => stable.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
             }
             Action::RunJob {
@@ -302,6 +298,16 @@ impl Workshop {
         .await?;
         self.old_workers.lock().await.insert(edge.clone(), old);
         Ok(())
+    }
+
+    fn awaited<'a>(&'a self, service: &ServiceName, replica: &'a ReplicaName) -> Awaited<'a> {
+        Awaited {
+            engine: &self.engine,
+            prober: &self.prober,
+            watcher: &self.watcher,
+            service: &self.stack.services[service],
+            replica,
+        }
     }
 
     fn edge(&self) -> &crate::config::Edge {

@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: figures side by side with those of peers, in one run, as ratios.
 
+mod api;
 mod compose;
 mod deploy;
 mod migrate;
@@ -14,6 +15,8 @@ pub(crate) struct Bench {
 
 #[derive(clap::Subcommand)]
 enum Kind {
+    /// Health, lists and sign-in of one replica and of four, with many rows
+    Api(api::Api),
     /// Fresh start, nothing to do, and the spread of the replicas' starts
     Up(up::Up),
     /// Replacements under load, and the way back: failed requests, time, memory
@@ -25,6 +28,7 @@ enum Kind {
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<()> {
         match self.kind {
+            Kind::Api(bench) => bench.run(),
             Kind::Up(bench) => bench.run(),
             Kind::Deploy(bench) => bench.run(),
             Kind::Migrate(bench) => bench.run(),

@@ -113,6 +113,26 @@ impl<'a> TestDatabase<'a> {
         docker_with_input(&[&exec, program].concat(), input)
     }
 
+    /// MySQL's own programs on this machine, taken out of the server's container as the API's image
+    /// takes them out of the server's image; answers their directory.
+    pub(crate) fn client_dir(&self) -> anyhow::Result<PathBuf> {
+        const INSIDE: &str = "/tmp/mysql-client";
+        let recipe = root().join("images/mysql-client/collect.sh");
+        let recipe = std::fs::read_to_string(&recipe)
+            .with_context(|| format!("reading {}", recipe.display()))?;
+        self.inside(&["sh", "-s", INSIDE], &recipe)?;
+        let dir = root().join("target/mysql-client");
+        if dir.exists() {
+            std::fs::remove_dir_all(&dir).with_context(|| format!("removing {}", dir.display()))?;
+        }
+        let mut copy = program("docker");
+        copy.arg("cp")
+            .arg(format!("{}:{INSIDE}", self.container))
+            .arg(&dir);
+        capture(&mut copy)?;
+        Ok(dir.join("bin"))
+    }
+
     fn call(&self, arguments: &[&str]) -> anyhow::Result<Value> {
         let mut command = self
             .deploy

@@ -4,10 +4,12 @@
 
 mod bench;
 mod command;
+mod debian;
 mod deploy;
 mod drill;
 mod engine;
 mod load;
+mod schemathesis;
 mod test;
 
 use clap::{Parser, Subcommand};

@@ -6,8 +6,10 @@ use anyhow::Context as _;
 
 use crate::{
     command::{cargo, print, program, root, run, say},
+    debian,
     deploy::{Deploy, SECRETS, TestDatabase, TestMail},
     drill::{DeployDrill, Jobs, Migrate},
+    schemathesis::schemathesis,
 };
 
 /// Set up what tests need, then run every one of them.
@@ -116,6 +118,7 @@ fn lint() -> anyhow::Result<()> {
 fn database(deploy: &Deploy) -> anyhow::Result<()> {
     let database = TestDatabase::start(deploy)?;
     let mail = TestMail::start(deploy)?;
+    let schemathesis = schemathesis()?;
     run(
         "tests against a real MySQL and a real mail catcher",
         cargo()
@@ -130,43 +133,20 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
             .args(["--", "--ignored"])
             .env("SYSNDD_TEST_MYSQL", &database.url)
             .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client)
+            .env("SYSNDD_TEST_MYSQL_CLIENT_DIR", database.client_dir()?)
             .env("SYSNDD_TEST_SMTP", &mail.smtp)
             .env("SYSNDD_TEST_MAILBOX", &mail.mailbox)
             .env("SYSNDD_TEST_STARTTLS", &mail.starttls)
             .env("SYSNDD_TEST_SMTPS", &mail.tls)
-            .env("SYSNDD_TEST_SMTP_CA", &mail.ca),
+            .env("SYSNDD_TEST_SMTP_CA", &mail.ca)
+            .env("SYSNDD_TEST_SCHEMATHESIS", schemathesis),
     )?;
     Ok(())
 }
 
-/// For tests of engines far away: the program alone, which each test starts with settings of its own.
-fn ssh_server() -> anyhow::Result<()> {
-    if std::path::Path::new("/usr/sbin/sshd").exists() {
-        return Ok(());
-    }
-    // What says whether the package may start its service: this machine is to have no open port.
-    let policy = std::path::Path::new("/usr/sbin/policy-rc.d");
-    let ours = !policy.exists();
-    if ours {
-        std::fs::write(policy, "#!/bin/sh\nexit 101\n").context("writing policy-rc.d")?;
-        let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(policy, executable).context("policy-rc.d")?;
-    }
-    let mut install = program("apt-get");
-    install
-        .args(["install", "-y", "-q", "--no-install-recommends"])
-        .args(["openssh-server", "openssh-client"])
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    let installed = run("package lists", program("apt-get").args(["update", "-q"]))
-        .and_then(|_| run("openssh-server", &mut install));
-    if ours {
-        std::fs::remove_file(policy).context("removing policy-rc.d")?;
-    }
-    installed.map(drop)
-}
-
 fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
-    ssh_server()?;
+    // For tests of engines far away: the program alone, which each test starts with settings of its own.
+    debian::install("/usr/sbin/sshd", &["openssh-server", "openssh-client"])?;
     say("images of the stack, whose build times are part of the answer");
     run("images", deploy.command(&["build"]).envs(SECRETS))?;
     run(

@@ -1,12 +1,12 @@
 //! `admin create`: an account that may do everything. There is no other way to the first one.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 
+use super::say;
 use crate::accounts::{self, NewUser, Status};
 use crate::auth::{Hasher, Password, Role, Token};
 use crate::config::{DatabaseUrl, Source};
@@ -106,9 +106,4 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             args.user_name
         ),
     })
-}
-
-fn say(line: &str) -> anyhow::Result<ExitCode> {
-    writeln!(std::io::stdout(), "{line}").context("printing the answer")?;
-    Ok(ExitCode::SUCCESS)
 }

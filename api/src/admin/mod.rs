@@ -2,12 +2,16 @@
 
 mod create;
 mod mail;
+mod restore_account;
 mod seed;
 
 #[cfg(test)]
 pub(crate) use seed::make as seed;
 
+use std::io::Write as _;
 use std::process::ExitCode;
+
+use anyhow::Context as _;
 
 use clap::Subcommand;
 
@@ -18,6 +22,8 @@ pub(crate) enum Command {
     Create(create::Args),
     /// Send a test letter by way of the queue
     Mail(mail::Args),
+    /// Make the account that restores backups, with the rights that this takes
+    RestoreAccount(restore_account::Args),
     /// Make, or remove, synthetic entities for tests and measurements
     Seed(seed::Args),
 }
@@ -27,6 +33,12 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Create(args) => create::run(args).await,
         Command::Mail(args) => mail::run(args).await,
+        Command::RestoreAccount(restore_account::Args {}) => restore_account::run().await,
         Command::Seed(args) => seed::run(args).await,
     }
+}
+
+fn say(line: &str) -> anyhow::Result<ExitCode> {
+    writeln!(std::io::stdout(), "{line}").context("printing the answer")?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -105,6 +105,27 @@ impl DatabaseUrl {
         }
     }
 
+    /// Reads the address that this variable must hold.
+    pub(crate) fn require(source: &mut Source, variable: &'static str) -> Option<Self> {
+        let Some(text) = source.text(variable) else {
+            source.fault(variable, format!("is not set; {HINT}"));
+            return None;
+        };
+        Self::given(source, variable, &text)
+    }
+
+    /// As the account that restores backups, which must be of the same database; nothing when there is none.
+    pub(crate) fn read_restore(source: &mut Source, live: Option<&Self>) -> Option<Self> {
+        const VARIABLE: &str = "SYSNDD_RESTORE_DATABASE_URL";
+        let text = source.text(VARIABLE)?;
+        let url = Self::given(source, VARIABLE, &text)?;
+        if live.is_some_and(|live| live.opts.db_name() != url.opts.db_name()) {
+            source.fault(VARIABLE, "names another database than SYSNDD_DATABASE_URL");
+            return None;
+        }
+        Some(url)
+    }
+
     /// A password that can be guessed is refused where the site is served from it.
     fn check_password(&self, source: &mut Source) {
         if let Some(fault) = weakness(self.opts.pass().unwrap_or_default(), SHORTEST) {

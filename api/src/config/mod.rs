@@ -4,6 +4,7 @@
 //! `Debug` or `Display` here shows a secret.
 
 mod accounts;
+mod backups;
 mod database;
 mod fault;
 mod identity;
@@ -21,6 +22,7 @@ mod weak;
 use std::path::PathBuf;
 
 pub(crate) use accounts::{Accounts, PublicUrl, SecretKey};
+pub(crate) use backups::Backups;
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
@@ -43,6 +45,7 @@ pub(crate) struct Config {
     pub(crate) migrations: Migrations,
     pub(crate) telemetry: Telemetry,
     pub(crate) jobs: Jobs,
+    pub(crate) backups: Backups,
     /// Absent when no mail is sent.
     pub(crate) smtp: Option<Smtp>,
     pub(crate) fault: Option<Fault>,
@@ -65,10 +68,12 @@ impl Config {
         let jobs = Jobs::read(&mut source);
         let smtp = Smtp::read(&mut source);
         let fault = Fault::read(&mut source);
-        let data_dir = source
-            .text("SYSNDD_DATA_DIR")
-            .unwrap_or_else(|| "/app/data".to_owned())
-            .into();
+        let data_dir = data_dir(&mut source);
+        let backups = Backups::read(
+            &mut source,
+            &data_dir,
+            database.as_ref().map(|database| &database.url),
+        );
         let unknown = source.unknown();
         source.finish(database.zip(accounts).map(|(database, accounts)| Self {
             identity,
@@ -79,10 +84,17 @@ impl Config {
             migrations,
             telemetry,
             jobs,
+            backups,
             smtp,
             fault,
             data_dir,
             unknown,
         }))
     }
+}
+
+/// `SYSNDD_DATA_DIR`.
+pub(crate) fn data_dir(source: &mut Source) -> PathBuf {
+    let dir = source.text("SYSNDD_DATA_DIR");
+    dir.unwrap_or_else(|| "/app/data".to_owned()).into()
 }

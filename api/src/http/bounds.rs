@@ -31,6 +31,14 @@ pub(super) async fn in_time(State(app): State<Arc<App>>, request: Request, next:
     }
 }
 
+/// While a backup is restored nothing is changed: what would be, would be lost.
+pub(super) async fn fence(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    if !request.method().is_safe() && app.backups.fence.is_up().await {
+        return ApiError::Fenced.into_response();
+    }
+    next.run(request).await
+}
+
 /// Pages of the named sites may read what anybody may read; no cookie comes with their requests.
 pub(super) fn cors(limits: &Limits) -> CorsLayer {
     CorsLayer::new()

@@ -21,6 +21,9 @@ pub(crate) type Answer<T> = Result<T, ApiError>;
 /// How soon a client may come back after an outage on our side.
 const RETRY_AFTER_OUTAGE: Duration = Duration::from_secs(2);
 
+/// How soon a client may come back while a backup is restored.
+const RETRY_AFTER_RESTORE: Duration = Duration::from_secs(5);
+
 /// Why a request was not served.
 #[derive(Debug)]
 pub(crate) enum ApiError {
@@ -50,6 +53,8 @@ pub(crate) enum ApiError {
         what: &'static str,
         cause: anyhow::Error,
     },
+    /// A backup is being restored.
+    Fenced,
     /// The site was set up without something that this needs.
     NotSetUp { detail: Cow<'static, str> },
     /// A fault of ours.
@@ -112,7 +117,9 @@ impl ApiError {
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable { .. } | Self::NotSetUp { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable { .. } | Self::Fenced | Self::NotSetUp { .. } => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -141,6 +148,9 @@ impl ApiError {
             Self::Unavailable { what, .. } => {
                 format!("{what} does not answer; try again in a moment")
             }
+            Self::Fenced => {
+                "a backup is being restored; nothing can be changed until that is done".to_owned()
+            }
             Self::Internal(_) => {
                 "this is a fault of the server; the request id leads to it in the log".to_owned()
             }
@@ -151,6 +161,7 @@ impl ApiError {
         match self {
             Self::TooManyRequests { retry_after } => Some(*retry_after),
             Self::Unavailable { .. } => Some(RETRY_AFTER_OUTAGE),
+            Self::Fenced => Some(RETRY_AFTER_RESTORE),
             _ => None,
         }
     }

@@ -69,6 +69,10 @@ fn surround(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
         .layer(DefaultBodyLimit::max(app.limits.body_bytes))
         .layer(middleware::from_fn_with_state(
             Arc::clone(app),
+            bounds::fence,
+        ))
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(app),
             bounds::in_time,
         ))
         .layer(bounds::cors(&app.limits))

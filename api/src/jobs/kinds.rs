@@ -3,12 +3,17 @@
 use super::drill;
 use super::handler::Kinds;
 use super::purge::Purge;
-use crate::config;
 use crate::mail::Letter;
+use crate::{accounts, backups, config};
 
 /// What this process can run. Of a kind that only a newer release knows it leaves the jobs alone.
 pub(super) fn kinds(config: &config::Jobs) -> Kinds {
-    let kinds = Kinds::default().with::<Letter>().with::<Purge>();
+    let kinds = Kinds::default()
+        .with::<Letter>()
+        .with::<Purge>()
+        .with::<accounts::Purge>()
+        .with::<backups::Create>()
+        .with::<backups::Restore>();
     if config.drill {
         kinds.with::<drill::Count>()
     } else {

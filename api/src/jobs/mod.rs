@@ -21,7 +21,8 @@ mod worker;
 mod workers;
 
 pub(crate) use handler::{Failure, Handler};
-pub(crate) use queue::{NewJob, enqueue};
+pub(crate) use purge::delete;
+pub(crate) use queue::{Enqueued, NewJob, enqueue};
 pub(crate) use report::{AdminReport, Filter, Report, Status, find, list, report};
 pub(crate) use steer::{Refused, cancel, retry};
 pub(crate) use turn::Turn;

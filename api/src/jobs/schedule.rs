@@ -7,6 +7,7 @@ use croner::Cron;
 
 use super::handler::Handler as _;
 use super::purge::Purge;
+use crate::accounts;
 
 /// A kind of job without a payload, and when it is due.
 #[derive(Debug, Clone, Copy)]
@@ -17,10 +18,16 @@ pub(super) struct Entry {
 }
 
 /// All that is due by the clock.
-pub(super) const SCHEDULE: &[Entry] = &[Entry {
-    kind: Purge::KIND,
-    cron: "23 3 * * *",
-}];
+pub(super) const SCHEDULE: &[Entry] = &[
+    Entry {
+        kind: Purge::KIND,
+        cron: "23 3 * * *",
+    },
+    Entry {
+        kind: accounts::Purge::KIND,
+        cron: "53 3 * * *",
+    },
+];
 
 impl Entry {
     /// When it was last due.

@@ -11,11 +11,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::handler::Kinds;
+use super::handler::{Handler as _, Kinds};
 use super::{care, claim, kinds, wake, worker};
-use crate::config;
 use crate::db;
 use crate::state::App;
+use crate::{backups, config};
 
 /// At the latest a worker looks for jobs this long after it last did.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -145,6 +145,8 @@ async fn look_for_jobs(app: Arc<App>) {
     let jobs = &app.jobs;
     let free = Arc::new(Semaphore::new(jobs.config.workers));
     let kinds: Vec<_> = jobs.kinds.names().collect();
+    // While a backup is restored nothing else is begun; another replica may be the one that does it.
+    let behind_the_fence = [backups::Restore::KIND];
     let owner = app.identity.replica.as_str();
     let mut pause = LOOK_EVERY;
     let mut trouble = false;
@@ -158,9 +160,14 @@ async fn look_for_jobs(app: Arc<App>) {
         let Ok(worker) = worker else { return };
         // Not to be dropped half-way: a job that was claimed must be run or given back.
         let claimed = async {
+            let kinds = if app.backups.fence.is_up().await {
+                &behind_the_fence[..]
+            } else {
+                &kinds[..]
+            };
             let mut conn = app.db.conn().await?;
             let lease = jobs.config.lease;
-            match tokio::time::timeout(lease, claim::claim(&mut conn, &kinds, owner, lease)).await {
+            match tokio::time::timeout(lease, claim::claim(&mut conn, kinds, owner, lease)).await {
                 Ok(claimed) => claimed,
                 Err(_) => Err(db::Error::NoConnection(lease)),
             }

@@ -24,3 +24,13 @@ pub(crate) fn init(filter: EnvFilter) {
         .with_writer(std::io::stdout)
         .init();
 }
+
+/// For commands, whose standard output is their answer: the logs go to standard error.
+pub(crate) fn init_beside(filter: EnvFilter) {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}

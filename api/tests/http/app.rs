@@ -23,7 +23,7 @@ pub(crate) struct TestApp {
     address: String,
     client: reqwest::Client,
     replica: Replica,
-    _data_dir: tempfile::TempDir,
+    data_dir: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -92,8 +92,16 @@ impl TestApp {
             address: format!("http://{}", replica.address().await),
             client: reqwest::Client::new(),
             replica,
-            _data_dir: data_dir,
+            data_dir,
         }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        self.data_dir.path()
     }
 
     pub(crate) async fn get(&self, who: &As, path: &str) -> Answer {
@@ -132,6 +140,11 @@ impl TestApp {
             headers,
             body,
         }
+    }
+
+    /// Ends the process at once.
+    pub(crate) fn stop(&self) {
+        self.replica.signal(rustix::process::Signal::KILL);
     }
 
     /// What the process wrote so far.
@@ -197,7 +210,7 @@ impl TestApp {
 }
 
 impl As {
-    fn sign(&self, request: RequestBuilder) -> RequestBuilder {
+    pub(crate) fn sign(&self, request: RequestBuilder) -> RequestBuilder {
         match self {
             Self::Nobody => request,
             Self::Token(token) => request.bearer_auth(token),

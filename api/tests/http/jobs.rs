@@ -77,3 +77,46 @@ async fn a_job_that_cannot_succeed_says_why() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn what_nobody_can_use_any_more_is_forgotten() {
+    with_database(async |db| {
+        let app = TestApp::start(&db).await;
+        let admin = app.administrator().await;
+        for name in ["active", "fresh-one", "linked", "forgotten"] {
+            app.user(name, "Viewer").await;
+        }
+        let script = "
+            UPDATE users SET status = 'unconfirmed' WHERE user_name IN ('fresh-one', 'linked', 'forgotten');
+            UPDATE users SET created_at = UTC_TIMESTAMP(6) - INTERVAL 8 DAY WHERE user_name <> 'fresh-one';
+            INSERT INTO user_tokens (token_hash, user_id, purpose, expires_at)
+                SELECT UNHEX(SHA2(CONCAT(user_name, age), 256)), user_id, 'confirm_email',
+                       UTC_TIMESTAMP(6) + INTERVAL age DAY
+                FROM users CROSS JOIN (VALUES ROW(-400), ROW(-1), ROW(1)) AS ages (age)
+                WHERE user_name = 'linked' OR (user_name = 'forgotten' AND age < 0);
+            INSERT INTO sessions (token_hash, user_id, epoch, expires_at, ends_at)
+                SELECT UNHEX(SHA2(CONCAT(user_name, ' had one'), 256)), user_id, session_epoch,
+                       UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE, UTC_TIMESTAMP(6) + INTERVAL 1 DAY
+                FROM users WHERE user_name = 'active'";
+        let mut conn = db.connect().await;
+        for statement in script.split(';') {
+            conn.query_drop(statement).await.expect(statement);
+        }
+        let job_id = insert(&db, "accounts.purge", &json!({}), None).await;
+        let job = becomes(&app, &admin, job_id, "succeeded").await;
+        assert_eq!(
+            job["result"],
+            json!({ "sessions": 1, "tokens": 2, "accounts": 1 })
+        );
+        let left: Vec<String> = conn
+            .query("SELECT user_name FROM users WHERE user_name <> 'marie' ORDER BY user_name")
+            .await
+            .expect("asked");
+        assert_eq!(left, ["active", "fresh-one", "linked"]);
+        // Who is signed in stays so.
+        assert_eq!(app.get(&admin, "/api/account").await.status, 200);
+        conn.disconnect().await.expect("closed");
+    })
+    .await;
+}

@@ -1,6 +1,8 @@
 //! `/api/admin`: what only administrators may see and do.
 
+mod backups;
 mod jobs;
+mod migrations;
 mod smtp;
 mod users;
 
@@ -14,5 +16,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .merge(users::routes())
         .merge(jobs::routes())
+        .merge(backups::routes())
         .merge(smtp::routes())
+        .merge(migrations::routes())
 }

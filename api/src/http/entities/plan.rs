@@ -30,7 +30,7 @@ pub(super) enum Narrow {
 }
 
 impl Narrow {
-    /// The condition, with what it is about, and the indexes that lead to its rows.
+    /// The condition that its rows fulfil.
     fn condition(&self, values: &mut Vec<Value>) -> &'static str {
         match self {
             Self::Gene(symbol) => {
@@ -53,12 +53,12 @@ impl Narrow {
         }
     }
 
-    fn indexes(&self) -> &'static str {
+    /// The index that leads to its rows; of a beginning, to half of them.
+    fn index(&self) -> &'static str {
         match self {
-            Self::Gene(_) => "entities_gene_symbol",
+            Self::Gene(_) | Self::Beginning(_) => "entities_gene_symbol",
             Self::Disease(_) => "entities_disease_id_name",
             Self::DiseaseName(_) => "entities_disease_name",
-            Self::Beginning(_) => "entities_gene_symbol, entities_disease_name",
         }
     }
 }
@@ -100,7 +100,7 @@ pub(super) fn probe(narrow: &Narrow) -> Statement {
             part("e.gene_symbol LIKE ?", "entities_gene_symbol"),
             part("e.disease_name LIKE ?", "entities_disease_name")
         ),
-        _ => format!("SELECT {}", part(condition, narrow.indexes())),
+        _ => format!("SELECT {}", part(condition, narrow.index())),
     };
     Statement { sql, values }
 }
@@ -142,6 +142,7 @@ pub(super) fn page(
         _ => params.order,
     };
     let mut values = Vec::new();
+    let (rows, narrow) = rows(params, narrow, way, &mut values);
     let mut conditions = filters(params, narrow, &mut values);
     // Within one category all are alike.
     let sort = effective_sort(params);
@@ -165,10 +166,6 @@ pub(super) fn page(
             }
         }
     }
-    let index = match (way, narrow.first()) {
-        (Way::Gather, Some(narrow)) => narrow.indexes(),
-        _ => walk_index(params),
-    };
     let by = if sort == Sort::EntityId {
         format!("e.entity_id {direction}")
     } else {
@@ -177,18 +174,47 @@ pub(super) fn page(
     let limit = params.limit() + 1;
     let conditions = all(&conditions);
     let sql = format!(
-        "SELECT STRAIGHT_JOIN {COLUMNS} FROM entities e FORCE INDEX ({index}) {JOINS}{conditions} ORDER BY {by} LIMIT {limit}"
+        "SELECT STRAIGHT_JOIN {COLUMNS} FROM {rows} {JOINS}{conditions} ORDER BY {by} LIMIT {limit}"
     );
     Statement { sql, values }
 }
 
 /// How many entities the filters leave, where the first narrow one leaves few.
 pub(super) fn count_few(params: &ListParams, narrow: &[Narrow]) -> Option<Statement> {
-    let index = narrow.first()?.indexes();
+    narrow.first()?;
     let mut values = Vec::new();
+    let (rows, narrow) = rows(params, narrow, Way::Gather, &mut values);
     let conditions = all(&filters(params, narrow, &mut values));
-    let sql = format!("SELECT COUNT(*) FROM entities e FORCE INDEX ({index}){conditions}");
+    let sql = format!("SELECT STRAIGHT_JOIN COUNT(*) FROM {rows}{conditions}");
     Some(Statement { sql, values })
+}
+
+/// Where the rows come from, and the filters that this leaves to be checked.
+fn rows<'a>(
+    params: &ListParams,
+    narrow: &'a [Narrow],
+    way: Way,
+    values: &mut Vec<Value>,
+) -> (String, &'a [Narrow]) {
+    match (way, narrow) {
+        // Two indexes lead to them. Each is read by itself: left to choose for an `OR`, the server
+        // may go through the whole table.
+        (Way::Gather, [Narrow::Beginning(text), rest @ ..]) => {
+            values.extend([beginning(text).into(), beginning(text).into()]);
+            let found = "(SELECT entity_id FROM entities FORCE INDEX (entities_gene_symbol) WHERE gene_symbol LIKE ? \
+                         UNION SELECT entity_id FROM entities FORCE INDEX (entities_disease_name) WHERE disease_name LIKE ?) found";
+            let rows = format!("{found} JOIN entities e ON e.entity_id = found.entity_id");
+            (rows, rest)
+        }
+        (Way::Gather, [first, ..]) => {
+            let index = first.index();
+            (format!("entities e FORCE INDEX ({index})"), narrow)
+        }
+        _ => {
+            let index = walk_index(params);
+            (format!("entities e FORCE INDEX ({index})"), narrow)
+        }
+    }
 }
 
 fn filters(params: &ListParams, narrow: &[Narrow], values: &mut Vec<Value>) -> Vec<String> {

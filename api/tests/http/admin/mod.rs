@@ -1,3 +1,6 @@
+mod backups;
 mod jobs;
+mod migrations;
+mod restore;
 mod smtp;
 mod users;

@@ -1,0 +1,81 @@
+//! Making a backup, from the lock to the name.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
+use sysndd_migrator::{LedgerRow, State, read_ledger};
+
+use super::dump::dump;
+use super::error::Error;
+use super::lock::Lock;
+use super::metadata::Origin;
+use super::{Backup, BackupName, Backups, Kind};
+
+/// How long the backup or restore before it may take.
+const PATIENCE: Duration = Duration::from_mins(10);
+
+impl Backups {
+    /// Makes a backup. Dropping this takes back what was done of it.
+    pub(crate) async fn create(&self, kind: Kind) -> Result<Backup, Error> {
+        let mut lock = Lock::take(self.opts.clone(), PATIENCE).await?;
+        let made = self.create_under(&mut lock, kind).await;
+        lock.release().await;
+        made
+    }
+
+    /// As [`Backups::create`], for who has the lock already.
+    pub(super) async fn create_under(&self, lock: &mut Lock, kind: Kind) -> Result<Backup, Error> {
+        let name = BackupName::new(kind, Utc::now());
+        let partial = {
+            let name = name.clone();
+            self.blocking(move |catalogue| {
+                catalogue.clean()?;
+                catalogue.partial(&name)
+            })
+            .await?
+        };
+        let before = ledger(lock.conn()).await?;
+        let server: Option<String> = lock.conn().query_first("SELECT VERSION()").await?;
+        let origin = Origin {
+            migration_head: head(&before),
+            release: self.release.clone(),
+            server,
+        };
+        let work = dump(&self.client, &self.opts, origin, partial.path());
+        let metadata = lock.during(work).await?;
+        // Changes of the schema are no part of the consistent picture.
+        if ledger(lock.conn()).await? != before {
+            return Err(Error::SchemaChanged);
+        }
+        tracing::info!(
+            %name,
+            tables = metadata.table_count,
+            bytes = metadata.size_bytes,
+            checksum = metadata.checksum,
+            "a backup was made"
+        );
+        let published = name.clone();
+        self.blocking(move |catalogue| {
+            catalogue.publish(partial, &published, &metadata)?;
+            catalogue.find(&published)
+        })
+        .await
+    }
+}
+
+/// The rows of the ledger; none where there is no ledger.
+async fn ledger(conn: &mut Conn) -> Result<Vec<LedgerRow>, Error> {
+    read_ledger(conn)
+        .await
+        .map_err(|error| Error::Ledger(error.to_string()))
+}
+
+/// The newest migration that is in the database.
+fn head(rows: &[LedgerRow]) -> Option<String> {
+    rows.iter()
+        .filter(|row| matches!(row.state, State::Applied | State::Adopted))
+        .max_by_key(|row| row.version)
+        .map(|row| row.filename.clone())
+}

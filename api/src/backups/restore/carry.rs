@@ -1,0 +1,120 @@
+//! What a restore does not bring back: jobs, sessions and tokens stay as they are.
+//!
+//! A job that was done must not be done again, a session that was ended must not come back to life, and
+//! the restore itself is a job whose end somebody waits for. What belongs to an account goes along only
+//! if the account is in the backup: the same number and the same moment at which it was made.
+
+use std::collections::BTreeSet;
+
+use mysql_async::Conn;
+
+use super::super::Error;
+use super::schema::{Name, columns};
+
+/// A table that stays.
+#[derive(Debug, Clone, Copy)]
+struct Carried {
+    table: &'static str,
+    owner: Owner,
+}
+
+/// Whom a row belongs to.
+#[derive(Debug, Clone, Copy)]
+enum Owner {
+    Nobody,
+    /// The account that this column names; without it the row goes.
+    Account(&'static str),
+    /// The account that this column names; without it the row belongs to nobody.
+    Perhaps(&'static str),
+}
+
+const CARRIED: [Carried; 5] = [
+    Carried {
+        table: "jobs",
+        owner: Owner::Perhaps("created_by"),
+    },
+    Carried {
+        table: "job_schedule",
+        owner: Owner::Nobody,
+    },
+    Carried {
+        table: "sessions",
+        owner: Owner::Account("user_id"),
+    },
+    Carried {
+        table: "user_tokens",
+        owner: Owner::Account("user_id"),
+    },
+    Carried {
+        table: "account_pace",
+        owner: Owner::Account("user_id"),
+    },
+];
+
+/// What is done while all tables are locked, in this order.
+pub(super) async fn statements(
+    conn: &mut Conn,
+    live: (&str, &[String]),
+    incoming: (&str, &[String]),
+) -> Result<Vec<String>, Error> {
+    let ((live, live_tables), (incoming, incoming_tables)) = (live, incoming);
+    let has = |tables: &[String], table: &str| tables.iter().any(|it| it == table);
+    let both = |table: &str| has(live_tables, table) && has(incoming_tables, table);
+    let mut statements = Vec::new();
+    if !both("users") {
+        return Ok(statements);
+    }
+    let (live_users, users) = (
+        format!("{}.users", Name(live)),
+        format!("{}.users", Name(incoming)),
+    );
+    let same = format!(
+        "{users}.user_id = {live_users}.user_id AND {users}.created_at = {live_users}.created_at"
+    );
+    // Sessions are of an epoch; an older one would bring ended ones back.
+    statements.push(format!(
+        "UPDATE {users}, {live_users} \
+         SET {users}.session_epoch = GREATEST({users}.session_epoch, {live_users}.session_epoch) WHERE {same}"
+    ));
+    let known = format!("SELECT {users}.user_id FROM {users} JOIN {live_users} ON {same}");
+    for Carried { table, owner } in CARRIED {
+        if !has(incoming_tables, table) {
+            continue;
+        }
+        let into = format!("{}.{}", Name(incoming), Name(table));
+        statements.push(format!("DELETE FROM {into}"));
+        if !both(table) {
+            continue;
+        }
+        let from = format!("{}.{}", Name(live), Name(table));
+        let theirs: BTreeSet<_> = columns(conn, incoming, table).await?.into_iter().collect();
+        let ours = columns(conn, live, table).await?;
+        let common: Vec<_> = ours
+            .iter()
+            .filter(|column| theirs.contains(*column))
+            .collect();
+        let names: Vec<_> = common
+            .iter()
+            .map(|column| Name(column).to_string())
+            .collect();
+        let values: Vec<_> = common
+            .iter()
+            .map(|column| match owner {
+                Owner::Perhaps(account) if column.as_str() == account => {
+                    format!("IF({account} IN ({known}), {account}, NULL)")
+                }
+                _ => Name(column).to_string(),
+            })
+            .collect();
+        let condition = match owner {
+            Owner::Account(account) => format!(" WHERE {account} IN ({known})"),
+            _ => String::new(),
+        };
+        statements.push(format!(
+            "INSERT INTO {into} ({}) SELECT {} FROM {from}{condition}",
+            names.join(", "),
+            values.join(", ")
+        ));
+    }
+    Ok(statements)
+}

@@ -1,0 +1,188 @@
+//! The exchange of all tables, at once and back.
+
+use std::time::Duration;
+
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
+
+use super::super::Error;
+use super::definitions::{drop_definitions, drop_triggers};
+use super::fence::{End, Outcome, State, Step};
+use super::schema::{Name, Schemas, tables};
+use super::{Restored, Run, carry};
+
+/// How long somebody's open transaction may hold the exchange up. Meanwhile nobody else can read.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// What `exchange` does, as the server says: waited too long for a lock.
+const LOCK_TIMEOUT: u16 = 1205;
+/// So often an exchange that waited too long is tried.
+const TRIES: u32 = 3;
+
+impl Run<'_> {
+    /// Exchanges the tables. From here on nobody can cancel it: it is finished, or taken back.
+    pub(super) async fn swap(&mut self, restored: &Restored) -> Result<(), Error> {
+        let Schemas {
+            live,
+            restore,
+            old: _,
+        } = self.schemas.clone();
+        self.write_down(&restore, "new").await?;
+        self.write_down(&live, "old").await?;
+        self.backups
+            .fence
+            .raise(State {
+                id: self.errand.id.clone(),
+                filename: restored.filename.clone(),
+                step: Step::Swapping,
+                restored: Some(restored.clone()),
+            })
+            .await?;
+        let conn = self.lock.conn();
+        drop_triggers(conn, &restore).await?;
+        drop_definitions(conn, &restore).await?;
+        drop_triggers(conn, &live).await?;
+        self.exchange(Direction::Forward).await
+    }
+
+    /// Whether the live tables are those of the backup.
+    pub(super) async fn is_swapped(&mut self) -> Result<bool, Error> {
+        let conn = self.lock.conn();
+        Ok(!tables(conn, &self.schemas.old).await?.is_empty()
+            && tables(conn, &self.schemas.restore).await?.is_empty())
+    }
+
+    /// Makes the definitions of the backup, looks that the application sees all of it, and ends.
+    pub(super) async fn finish(&mut self, restored: &Restored) -> Result<(), Error> {
+        let live = self.schemas.live.clone();
+        let conn = self.lock.conn();
+        drop_triggers(conn, &live).await?;
+        drop_definitions(conn, &live).await?;
+        self.define("new").await?;
+        self.is_granted().await?;
+        let Some(state) = self.backups.fence.state().await? else {
+            return Err(Error::Refused(
+                "the fence was taken away by somebody".into(),
+            ));
+        };
+        let id = state.id.clone();
+        let end = End::Restored(restored.clone());
+        self.backups.fence.note(Outcome { id, end }).await?;
+        tracing::info!(name = %restored.filename, "the backup is the live database now");
+        self.clear(state).await
+    }
+
+    /// The account of the application must see the same tables as we do.
+    async fn is_granted(&mut self) -> Result<(), Error> {
+        let live = self.schemas.live.clone();
+        let expected = tables(self.lock.conn(), &live).await?;
+        let mut conn = Conn::new(self.backups.opts.clone()).await?;
+        let seen = tables(&mut conn, &live).await?;
+        let _ = conn.disconnect().await;
+        if seen == expected {
+            Ok(())
+        } else {
+            Err(Error::Refused(format!(
+                "the application's account sees {} of {} tables",
+                seen.len(),
+                expected.len()
+            )))
+        }
+    }
+
+    /// Takes everything back. What cannot be done now is done by the next one that looks.
+    pub(super) async fn take_back(&mut self, why: &Error) {
+        if let Err(error) = self.try_take_back(&why.to_string()).await {
+            tracing::error!(%error, "a failed restore could not be taken back; it is tried again, and until then nothing can be changed");
+        }
+    }
+
+    pub(super) async fn try_take_back(&mut self, why: &str) -> Result<(), Error> {
+        let Some(state) = self.backups.fence.state().await? else {
+            return Ok(());
+        };
+        if state.step == Step::Ended {
+            return self.clear(state).await;
+        }
+        if state.step == Step::Swapping {
+            let live = self.schemas.live.clone();
+            drop_triggers(self.lock.conn(), &live).await?;
+            if self.is_swapped().await? {
+                self.exchange(Direction::Back).await?;
+            }
+            drop_definitions(self.lock.conn(), &live).await?;
+            self.define("old").await?;
+        }
+        let end = End::TakenBack(why.to_owned());
+        let id = state.id.clone();
+        self.backups.fence.note(Outcome { id, end }).await?;
+        tracing::info!(name = %state.filename, "the restore was taken back; the live database is as it was");
+        self.clear(state).await
+    }
+
+    /// Under locks on all tables, jobs, sessions and tokens are carried over, and then all tables change
+    /// places in one statement: others see either all or nothing of it, and so does who looks after a crash.
+    async fn exchange(&mut self, direction: Direction) -> Result<(), Error> {
+        let Schemas { live, restore, old } = self.schemas.clone();
+        let (incoming, parking) = match direction {
+            Direction::Forward => (restore, old),
+            Direction::Back => (old, restore),
+        };
+        let conn = self.lock.conn();
+        let ours = tables(conn, &live).await?;
+        let theirs = tables(conn, &incoming).await?;
+        let carried = carry::statements(conn, (&live, &ours), (&incoming, &theirs)).await?;
+        let at = |schema: &str, table: &str| format!("{}.{}", Name(schema), Name(table));
+        let locks: Vec<_> = ours
+            .iter()
+            .map(|table| at(&live, table))
+            .chain(theirs.iter().map(|table| at(&incoming, table)))
+            .map(|table| format!("{table} WRITE"))
+            .collect();
+        let renames: Vec<_> = ours
+            .iter()
+            .map(|table| format!("{} TO {}", at(&live, table), at(&parking, table)))
+            .chain(
+                theirs
+                    .iter()
+                    .map(|table| format!("{} TO {}", at(&incoming, table), at(&live, table))),
+            )
+            .collect();
+        conn.query_drop(format!(
+            "SET SESSION lock_wait_timeout = {}",
+            LOCK_WAIT.as_secs()
+        ))
+        .await?;
+        let lock = format!("LOCK TABLES {}", locks.join(", "));
+        let mut tries = 1;
+        while let Err(error) = conn.query_drop(&lock).await {
+            let timed_out =
+                matches!(&error, mysql_async::Error::Server(error) if error.code == LOCK_TIMEOUT);
+            if !timed_out || tries == TRIES {
+                return Err(error.into());
+            }
+            tracing::warn!("somebody's open transaction holds the exchange up; trying again");
+            tries += 1;
+        }
+        let exchanged = async {
+            for statement in carried {
+                conn.query_drop(statement).await?;
+            }
+            conn.query_drop(format!("RENAME TABLE {}", renames.join(", ")))
+                .await
+        }
+        .await;
+        let unlocked = conn.query_drop("UNLOCK TABLES").await;
+        exchanged?;
+        Ok(unlocked?)
+    }
+}
+
+/// Which way tables go.
+#[derive(Debug, Clone, Copy)]
+enum Direction {
+    /// The backup becomes the live database.
+    Forward,
+    /// What was the live database becomes it again.
+    Back,
+}

@@ -1,0 +1,551 @@
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Opts};
+use serde_json::{Value, json};
+
+use super::backups::{client_dir, picture};
+use crate::app::{As, TestApp};
+use crate::jobs::insert;
+use crate::support::{Database, Launch, eventually, shipped_migrations, with_database};
+
+/// A restore waits for requests that are under way, loads and migrates: longer than most.
+const PATIENCE: Duration = Duration::from_mins(3);
+const EVERYTHING: &str = include_str!("everything.sql");
+
+/// A database as it is set up for an application: one account for it, another one for restoring.
+struct Site {
+    db: Database,
+    url: String,
+    restore_url: String,
+    dir: tempfile::TempDir,
+}
+
+impl Site {
+    async fn new(db: &Database) -> Self {
+        let root = Opts::from_url(&db.url()).expect("an address");
+        let name = root.db_name().expect("a name").to_owned();
+        let at = |user: &str, password: &str| {
+            format!("mysql://{user}:{password}@{}/{name}", Database::host())
+        };
+        let (user, restore_user) = (format!("a_{name}"), format!("r_{name}"));
+        let site = Self {
+            db: db.clone(),
+            url: at(&user, "it%27s"),
+            restore_url: at(&restore_user, "it%27s%5C"),
+            dir: tempfile::tempdir().expect("a directory"),
+        };
+        let mut conn = db.connect().await;
+        for statement in [
+            format!("DROP USER IF EXISTS {user}, {restore_user}"),
+            format!("CREATE USER {user} IDENTIFIED BY 'it''s'"),
+            format!("GRANT ALL ON `{}`.* TO {user}", name.replace('_', "\\_")),
+        ] {
+            conn.query_drop(statement).await.expect("done");
+        }
+        conn.disconnect().await.expect("closed");
+        // Twice: it is part of each deployment.
+        for _ in 0..2 {
+            let (status, _, stderr) = Launch::new(&["admin", "restore-account"])
+                .set("SYSNDD_ROOT_DATABASE_URL", db.url())
+                .set("SYSNDD_RESTORE_DATABASE_URL", &site.restore_url)
+                .start()
+                .end()
+                .await;
+            assert!(status.success(), "{stderr}");
+        }
+        site
+    }
+
+    async fn replica(&self, name: &str) -> TestApp {
+        let dir = self.dir.path().to_str().expect("text");
+        let variables = [
+            ("SYSNDD_BACKUP_DIR", dir),
+            ("SYSNDD_MYSQL_CLIENT_DIR", &client_dir()),
+            ("SYSNDD_RESTORE_DATABASE_URL", &self.restore_url),
+            ("SYSNDD_JOB_LEASE", "3s"),
+        ];
+        TestApp::behind(&self.db, &self.url, name, &variables).await
+    }
+
+    /// As the application's account.
+    async fn connect(&self) -> Conn {
+        Conn::new(Opts::from_url(&self.url).expect("an address"))
+            .await
+            .expect("connected")
+    }
+
+    async fn fill(&self) {
+        let mut conn = self.connect().await;
+        for statement in EVERYTHING.split("\n//\n") {
+            conn.query_drop(statement).await.expect(statement);
+        }
+        conn.disconnect().await.expect("closed");
+    }
+
+    /// Changes much of what `fill` made.
+    async fn change(&self) {
+        let mut conn = self.connect().await;
+        for statement in [
+            "DROP VIEW a_view_of_a_view",
+            "DROP TRIGGER everything_noted",
+            "DROP EVENT far_away",
+            "CREATE TRIGGER of_later AFTER DELETE ON child FOR EACH ROW SET @x = 1",
+            "CREATE VIEW of_later_too AS SELECT 1 AS one",
+            "DELETE FROM everything WHERE id > 1",
+            "ALTER TABLE everything ADD later INT",
+            "DROP TABLE nothing",
+            "CREATE TABLE made_later (id INT PRIMARY KEY, entity INT, FOREIGN KEY (entity) REFERENCES everything (id))",
+            "INSERT INTO made_later VALUES (1, 1)",
+        ] {
+            conn.query_drop(statement).await.expect(statement);
+        }
+        conn.disconnect().await.expect("closed");
+    }
+
+    async fn picture(&self) -> Vec<String> {
+        let mut conn = self.connect().await;
+        let picture = picture(&mut conn).await;
+        conn.disconnect().await.expect("closed");
+        picture
+    }
+
+    /// Nothing is left of a restore, whichever way it went.
+    async fn is_cleared_up(&self) {
+        let mut conn = self.db.connect().await;
+        eventually("the fence is down", async || {
+            (!self.dir.path().join(".restore.json").exists()).then_some(())
+        })
+        .await;
+        let left: Vec<String> = conn
+            .query("SELECT schema_name FROM information_schema.schemata WHERE schema_name LIKE CONCAT(REPLACE(DATABASE(), '_', '\\\\_'), '\\\\_\\\\_%')")
+            .await
+            .expect("asked");
+        assert_eq!(left, [""; 0]);
+        for file in std::fs::read_dir(self.dir.path()).expect("readable") {
+            let name = file
+                .expect("an entry")
+                .file_name()
+                .into_string()
+                .expect("text");
+            assert!(
+                !name.contains(".partial-") && !name.ends_with(".sql"),
+                "{name}"
+            );
+        }
+        conn.disconnect().await.expect("closed");
+    }
+}
+
+async fn backup(app: &TestApp, who: &As) -> String {
+    let begun = app.post(who, "/api/admin/backups", json!({})).await;
+    let job = ends(
+        app,
+        who,
+        begun.body["job_id"].as_u64().expect("a number"),
+        "succeeded",
+    )
+    .await;
+    job["result"]["filename"]
+        .as_str()
+        .expect("a name")
+        .to_owned()
+}
+
+async fn restore(app: &TestApp, who: &As, name: &str) -> u64 {
+    let path = format!("/api/admin/backups/{name}/restore");
+    let begun = app.post(who, &path, json!({ "confirm": "RESTORE" })).await;
+    assert_eq!(begun.status.as_u16(), 202, "{begun:?}");
+    begun.body["job_id"].as_u64().expect("a number")
+}
+
+/// Asks until the job has ended, and how it should.
+async fn ends(app: &TestApp, who: &As, job_id: u64, status: &str) -> Value {
+    let began = Instant::now();
+    loop {
+        let job = app.get(who, &format!("/api/jobs/{job_id}")).await.body;
+        if ["succeeded", "failed", "cancelled"]
+            .contains(&job["status"].as_str().unwrap_or_default())
+        {
+            assert_eq!(job["status"], status, "{job}\n{}", app.log());
+            return job;
+        }
+        assert!(began.elapsed() < PATIENCE, "{job}\n{}", app.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn step(app: &TestApp, who: &As, job_id: u64, step: &str) {
+    eventually(step, async || {
+        let job = app.get(who, &format!("/api/jobs/{job_id}")).await.body;
+        (job["step"] == step).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn a_restored_database_is_what_it_was_and_who_was_signed_in_still_is() {
+    with_database(async |db| {
+        let site = Site::new(&db).await;
+        let app = site.replica("api-1").await;
+        let other = site.replica("api-2").await;
+        let admin = app.administrator().await;
+        site.fill().await;
+        app.user("pierre", "Curator").await;
+        let before = site.picture().await;
+        let name = backup(&app, &admin).await;
+        site.change().await;
+        app.user("irene.", "Viewer").await;
+        let (pierre, irene) = (app.sign_in("pierre").await, app.sign_in("irene.").await);
+        let later = insert(&db, "jobs.purge", &json!({}), Some("irene.")).await;
+        ends(&app, &admin, later, "succeeded").await;
+        assert_ne!(site.picture().await, before);
+
+        let job_id = restore(&app, &admin, &name).await;
+        let result = ends(&other, &admin, job_id, "succeeded").await["result"].clone();
+        assert_eq!(result["filename"], name);
+        let saved = result["pre_restore"].as_str().expect("a name").to_owned();
+        assert!(saved.starts_with("pre-restore_"), "{result}");
+        assert_eq!(site.picture().await, before);
+        site.is_cleared_up().await;
+        // Jobs went on meanwhile; whose account is gone, theirs belong to nobody.
+        assert_eq!(
+            app.get(&admin, &format!("/api/jobs/{later}")).await.body["status"],
+            "succeeded"
+        );
+        assert_eq!(app.get(&pierre, "/api/account").await.status.as_u16(), 200);
+        app.get(&irene, "/api/account").await.is_problem(401, "");
+        assert!(
+            backup(&other, &admin).await.starts_with("manual_"),
+            "writes are possible again"
+        );
+
+        // And back, to what was there before.
+        let job_id = restore(&other, &admin, &saved).await;
+        ends(&app, &admin, job_id, "succeeded").await;
+        let now = site.picture().await;
+        assert!(
+            now.iter().any(|line| line.starts_with("of_later|")),
+            "{now:#?}"
+        );
+        assert!(
+            now.iter().any(|line| line.starts_with("made_later")),
+            "{now:#?}"
+        );
+        // Irene's account is back, and what ended with it is not.
+        app.get(&irene, "/api/account").await.is_problem(401, "");
+        app.sign_in("irene.").await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn while_a_backup_is_restored_nothing_can_be_changed_at_any_replica() {
+    with_database(async |db| {
+        let site = Site::new(&db).await;
+        let app = site.replica("api-1").await;
+        let other = site.replica("api-2").await;
+        let admin = app.administrator().await;
+        let name = backup(&app, &admin).await;
+        // A job that is not done keeps the restore waiting, behind the fence.
+        let busy = insert(&db, "other.kind", &json!({}), None).await;
+        let mut conn = db.connect().await;
+        conn.query_drop(format!(
+            "UPDATE jobs SET status = 'running', lease_until = UTC_TIMESTAMP(6) + INTERVAL 1 HOUR WHERE job_id = {busy}"
+        ))
+        .await
+        .expect("changed");
+        let job_id = restore(&app, &admin, &name).await;
+        step(&app, &admin, job_id, "waiting for changes that are under way").await;
+        for app in [&app, &other] {
+            for path in ["/api/auth/login", "/api/admin/backups", "/api/account/tokens"] {
+                let refused = app.post(&admin, path, json!({})).await;
+                refused.is_problem(503, "a backup is being restored");
+                assert_eq!(refused.header("retry-after"), "5");
+            }
+            app.delete(&admin, &format!("/api/admin/backups/{name}")).await.is_problem(503, "being restored");
+            assert_eq!(app.get(&admin, "/api/entities").await.status.as_u16(), 200);
+            assert_eq!(app.get(&As::Nobody, "/health/ready").await.status.as_u16(), 200);
+        }
+        // Other jobs wait as well.
+        let waits = insert(&db, "jobs.purge", &json!({}), None).await;
+        conn.query_drop(format!("UPDATE jobs SET status = 'cancelled', lease_until = NULL WHERE job_id = {busy}"))
+            .await
+            .expect("changed");
+        ends(&app, &admin, job_id, "succeeded").await;
+        ends(&app, &admin, waits, "succeeded").await;
+        let order: Vec<u64> = conn
+            .query(format!("SELECT job_id FROM jobs WHERE job_id IN ({job_id}, {waits}) ORDER BY finished_at"))
+            .await
+            .expect("asked");
+        assert_eq!(order, [job_id, waits]);
+        conn.disconnect().await.expect("closed");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn what_is_not_meant_not_there_or_not_whole_is_not_restored() {
+    with_database(async |db| {
+        let site = Site::new(&db).await;
+        let app = site.replica("api-1").await;
+        let admin = app.administrator().await;
+        let name = backup(&app, &admin).await;
+        let path = format!("/api/admin/backups/{name}/restore");
+        for body in [json!({}), json!({ "confirm": "restore" }), json!({ "confirm": true })] {
+            let refused = app.post(&admin, &path, body).await;
+            assert_eq!(refused.status.as_u16(), 422, "{refused:?}");
+        }
+        let meant = json!({ "confirm": "RESTORE" });
+        for nothing in ["manual_2020-01-01_00-00-00.sql.zst", "passwd"] {
+            let path = format!("/api/admin/backups/{nothing}/restore");
+            app.post(&admin, &path, meant.clone()).await.is_problem(404, "");
+        }
+        app.user("pierre", "Curator").await;
+        let pierre = app.sign_in("pierre").await;
+        app.post(&pierre, &path, meant.clone()).await.is_problem(403, "");
+
+        let before = site.picture().await;
+        let file = site.dir.path().join(&name);
+        let bytes = std::fs::read(&file).expect("readable");
+        std::fs::write(&file, &bytes[..bytes.len() - 9]).expect("written");
+        app.post(&admin, &path, meant.clone()).await.is_problem(409, "when it was made");
+        let mut changed = bytes.clone();
+        let middle = changed.len() / 2;
+        changed[middle] ^= 1;
+        std::fs::write(&file, &changed).expect("written");
+        let job_id = restore(&app, &admin, &name).await;
+        let job = ends(&app, &admin, job_id, "failed").await;
+        assert_eq!(job["error"]["code"], "bad_backup", "{job}");
+
+        // Of something else: it can be read, and is not this site's.
+        let foreign = "manual_2020-01-01_00-00-00.sql.zst";
+        put(&site, foreign, "-- Table structure for table `t`\nCREATE TABLE t (id INT);\n-- Dump completed\n");
+        let job_id = restore(&app, &admin, foreign).await;
+        let job = ends(&app, &admin, job_id, "failed").await;
+        assert!(job["error"]["message"].as_str().expect("text").contains("schema_version"), "{job}");
+        // It would go into another schema, and does not.
+        let astray = "manual_2020-01-02_00-00-00.sql.zst";
+        let live = Opts::from_url(&site.url).expect("an address").db_name().expect("a name").to_owned();
+        put(&site, astray, &format!("USE {live};\n-- Table structure for table `users`\nDROP TABLE user_tokens;\n-- Dump completed\n"));
+        let job_id = restore(&app, &admin, astray).await;
+        ends(&app, &admin, job_id, "failed").await;
+        // It cannot be loaded: the server says why.
+        let wrong = "manual_2020-01-03_00-00-00.sql.zst";
+        put(&site, wrong, "-- Table structure for table `t`\nCREATE TABEL t (id INT);\n-- Dump completed\n");
+        let job_id = restore(&app, &admin, wrong).await;
+        let job = ends(&app, &admin, job_id, "failed").await;
+        assert!(job["error"]["message"].as_str().expect("text").contains("TABEL"), "{job}");
+        assert_eq!(site.picture().await, before);
+        site.is_cleared_up().await;
+
+        let unable = TestApp::with(&db, "api-2", &[("SYSNDD_BACKUP_DIR", site.dir.path().to_str().expect("text"))]).await;
+        let path = format!("/api/admin/backups/{foreign}/restore");
+        unable.post(&admin, &path, meant).await.is_problem(503, "SYSNDD_RESTORE_DATABASE_URL");
+    })
+    .await;
+}
+
+fn put(site: &Site, name: &str, dump: &str) {
+    let bytes = zstd::encode_all(dump.as_bytes(), 1).expect("compressed");
+    std::fs::write(site.dir.path().join(name), bytes).expect("written");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn a_restore_that_dies_before_the_exchange_is_taken_back_and_after_it_is_finished() {
+    with_database(async |db| {
+        let site = Site::new(&db).await;
+        let app = site.replica("api-1").await;
+        let admin = app.administrator().await;
+        site.fill().await;
+        let old = site.picture().await;
+        let name = backup(&app, &admin).await;
+        site.change().await;
+        let changed = site.picture().await;
+        let other = TestApp::behind(
+            &db,
+            &site.url,
+            "api-2",
+            &[
+                ("SYSNDD_BACKUP_DIR", site.dir.path().to_str().expect("text")),
+                ("SYSNDD_MYSQL_CLIENT_DIR", &client_dir()),
+                ("SYSNDD_RESTORE_DATABASE_URL", &site.restore_url),
+                // It clears up, but takes no job.
+                ("SYSNDD_WORKERS", "0"),
+            ],
+        )
+        .await;
+
+        // Somebody reads, and so nothing can be exchanged.
+        let mut reader = site.connect().await;
+        reader.query_drop("BEGIN").await.expect("begun");
+        reader
+            .query_drop("SELECT COUNT(*) FROM child")
+            .await
+            .expect("read");
+        let job_id = restore(&app, &admin, &name).await;
+        is_swapping(&site, "Waiting for table metadata lock").await;
+        app.stop();
+        reader.query_drop("COMMIT").await.expect("ended");
+        site.is_cleared_up().await;
+        assert_eq!(site.picture().await, changed, "as it was");
+        // Whoever takes the job up says what came of it.
+        let third = site.replica("api-3").await;
+        let job = ends(&third, &admin, job_id, "failed").await;
+        assert_eq!(job["error"]["code"], "taken_back", "{job}");
+
+        // Somebody is inside the function that must go after the exchange.
+        reader.query_drop("BEGIN").await.expect("begun");
+        reader
+            .query_drop("SELECT shout_length('x')")
+            .await
+            .expect("called");
+        let job_id = restore(&third, &admin, &name).await;
+        is_swapping(&site, "Waiting for stored function metadata lock").await;
+        third.stop();
+        reader.query_drop("COMMIT").await.expect("ended");
+        site.is_cleared_up().await;
+        assert_eq!(site.picture().await, old, "as in the backup");
+        let fourth = site.replica("api-4").await;
+        let job = ends(&fourth, &admin, job_id, "succeeded").await;
+        assert_eq!(job["result"]["filename"], name, "{job}");
+
+        // After the exchange something fails: it is exchanged back.
+        site.change().await;
+        let changed = site.picture().await;
+        reader.query_drop("BEGIN").await.expect("begun");
+        reader
+            .query_drop("SELECT shout_length('x')")
+            .await
+            .expect("called");
+        let job_id = restore(&fourth, &admin, &name).await;
+        is_swapping(&site, "Waiting for stored function metadata lock").await;
+        std::fs::write(site.dir.path().join(".restore-new.sql"), "CREATE NONSENSE;")
+            .expect("written");
+        reader.query_drop("COMMIT").await.expect("ended");
+        let job = ends(&fourth, &admin, job_id, "failed").await;
+        assert!(
+            job["error"]["message"]
+                .as_str()
+                .expect("text")
+                .contains("NONSENSE"),
+            "{job}"
+        );
+        site.is_cleared_up().await;
+        assert_eq!(site.picture().await, changed, "as it was");
+        reader.disconnect().await.expect("closed");
+        drop(other);
+    })
+    .await;
+}
+
+/// Waits until the restore waits for somebody.
+async fn is_swapping(site: &Site, state: &str) {
+    let mut conn = site.db.connect().await;
+    let began = Instant::now();
+    loop {
+        let waiting: Option<u64> = conn
+            .exec_first(
+                "SELECT id FROM performance_schema.processlist WHERE state = ? AND db = DATABASE()",
+                (state,),
+            )
+            .await
+            .expect("asked");
+        if waiting.is_some() {
+            break;
+        }
+        assert!(began.elapsed() < PATIENCE, "{state} did not come about");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    conn.disconnect().await.expect("closed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn an_older_backup_is_brought_up_to_date_and_the_command_line_does_it_without_a_replica() {
+    with_database(async |db| {
+        let site = Site::new(&db).await;
+        let older = older_migrations();
+        let run = async |migrations: &Path, arguments: &[&str]| {
+            let (status, stdout, stderr) = Launch::new(arguments)
+                .set("SYSNDD_DATABASE_URL", &site.url)
+                .set("SYSNDD_RESTORE_DATABASE_URL", &site.restore_url)
+                .set("SYSNDD_BACKUP_DIR", site.dir.path())
+                .set("SYSNDD_MYSQL_CLIENT_DIR", client_dir())
+                .set("SYSNDD_MIGRATIONS_DIR", migrations)
+                .start()
+                .end()
+                .await;
+            (status.code().expect("an end"), stdout, stderr)
+        };
+        let shipped = shipped_migrations();
+        let (code, _, stderr) = run(older.path(), &["migrate", "up"]).await;
+        assert_eq!(code, 0, "{stderr}");
+        let (code, stdout, stderr) =
+            run(older.path(), &["backup", "create", "--kind", "pre-deploy"]).await;
+        assert_eq!(code, 0, "{stderr}");
+        let made: Value = serde_json::from_str(stdout.last().expect("a line")).expect("JSON");
+        let name = made["filename"].as_str().expect("a name");
+        assert_eq!(made["kind"], "pre-deploy");
+        let (code, _, stderr) = run(&shipped, &["migrate", "up"]).await;
+        assert_eq!(code, 0, "{stderr}");
+        let before = site.picture().await;
+
+        let (code, stdout, stderr) = run(&shipped, &["backup", "verify"]).await;
+        assert_eq!((code, stdout.len()), (0, 1), "{stderr}");
+        assert!(
+            stdout[0].starts_with(&format!("{name} is whole")),
+            "{stdout:?}"
+        );
+        let (code, stdout, _) = run(&shipped, &["backup", "list", "--format", "json"]).await;
+        let list: Value = serde_json::from_str(&stdout.concat()).expect("JSON");
+        assert_eq!((code, &list["backups"]), (0, &json!([made])));
+        let (code, _, stderr) =
+            run(&shipped, &["backup", "restore", name, "--confirm", "yes"]).await;
+        assert_eq!(code, 1, "{stderr}");
+        let (code, stdout, stderr) = run(
+            &shipped,
+            &["backup", "restore", name, "--confirm", "RESTORE"],
+        )
+        .await;
+        assert_eq!(code, 0, "{stderr}");
+        let restored: Value = serde_json::from_str(stdout.last().expect("a line")).expect("JSON");
+        assert_ne!(
+            restored["migration_head"], made["migration_head"],
+            "{restored}"
+        );
+        assert_eq!(site.picture().await, before);
+        site.is_cleared_up().await;
+
+        std::fs::write(site.dir.path().join(name), "no backup").expect("written");
+        let (code, _, stderr) = run(&shipped, &["backup", "verify", name]).await;
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains("when it was made"), "{stderr}");
+        assert!(
+            !stderr.contains("it's") && !stderr.contains("it%27s"),
+            "{stderr}"
+        );
+    })
+    .await;
+}
+
+/// All that are shipped but the last two.
+fn older_migrations() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut files: Vec<_> = std::fs::read_dir(shipped_migrations())
+        .expect("readable")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "sql"))
+        .collect();
+    files.sort();
+    files.truncate(files.len() - 2);
+    for file in files {
+        std::fs::copy(&file, dir.path().join(file.file_name().expect("a name"))).expect("copied");
+    }
+    dir
+}

@@ -1,0 +1,35 @@
+-- Asks for the paths of a file in no order, and tells what came of it as one line of JSON.
+-- Arguments: method, milliseconds between two requests of a connection, file of paths, body.
+
+local method, pause, body
+local paths = {}
+
+function init(args)
+  method, pause, body = args[1], tonumber(args[2]), args[4]
+  for path in io.lines(args[3]) do
+    paths[#paths + 1] = path
+  end
+  -- The same order in each run.
+  math.randomseed(1)
+end
+
+function delay()
+  return pause
+end
+
+function request()
+  local headers = {}
+  if body then
+    headers["Content-Type"] = "application/json"
+  end
+  return wrk.format(method, paths[math.random(#paths)], headers, body)
+end
+
+function done(summary, latency, _)
+  local errors = summary.errors
+  io.write(string.format(
+    '{"requests":%d,"seconds":%.3f,"p50_ms":%.2f,"p95_ms":%.2f,"p99_ms":%.2f,"failed":%d}\n',
+    summary.requests, summary.duration / 1e6,
+    latency:percentile(50) / 1e3, latency:percentile(95) / 1e3, latency:percentile(99) / 1e3,
+    errors.connect + errors.read + errors.write + errors.timeout + errors.status))
+end
