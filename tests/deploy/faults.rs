@@ -326,6 +326,9 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
 
     // All that a wrong setting can break, at once.
     let api = "services.api.environment";
+    let certificate: Vec<String> = ["ca", "cert", "key"]
+        .map(|file| format!("--ssl-{file}=/run/tls/{file}.pem"))
+        .into();
     let wrong = StackFile::shipped()
         .with("services.web.environment.EDGE_AUTH_RATE", "100000r/s")
         .with(&format!("{api}.SYSNDD_DB_POOL_MAX"), "200")
@@ -336,7 +339,7 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
         )
         // An API that asks for no certificate, and a database that does not insist.
         .with("services.api.tls.environment.SYSNDD_DB_CA", "")
-        .with("services.db.tls.arguments", toml::value::Array::new());
+        .with("services.db.tls.arguments", certificate);
     let again = ["up", "--allow-recreate", "db"];
     let up = stack.call_by(&wrong.path(), &again).json().await;
     let names = each(&up, "api", "name");
@@ -349,7 +352,10 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
             "security.cors",
             "security.rate-limit",
         ])
-        .naming("database.pool-fits", "1600 connections of 4 replicas, 4 more while they are replaced")
+        .naming(
+            "database.pool-fits",
+            "1600 connections of 4 replicas, 4 more while they are replaced",
+        )
         .naming("database.tls", &names[0])
         .naming("security.body-limit", &names[0])
         .naming("security.cors", &names[0])

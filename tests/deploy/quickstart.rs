@@ -32,7 +32,12 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
         .filter_map(|line| line.split_once('='))
         .map(|(name, _)| name)
         .collect();
-    let expected = ["ADMIN_PASSWORD", "DB_PASSWORD", "DB_ROOT_PASSWORD", "SECRET_KEY"];
+    let expected = [
+        "ADMIN_PASSWORD",
+        "DB_PASSWORD",
+        "DB_ROOT_PASSWORD",
+        "SECRET_KEY",
+    ];
     assert_eq!(names, expected);
     let values: Vec<&str> = written
         .lines()

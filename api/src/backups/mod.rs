@@ -67,7 +67,7 @@ impl Backups {
             fence: Fence::new(config.dir.clone()),
             means,
             catalogue: Catalogue::new(config.dir.clone()),
-            client: Client::new(config.client_dir.clone()),
+            client: Client::new(config.client_dir.clone(), database.authority()),
             opts: database.opts(),
             release,
             deriving: Arc::default(),

@@ -65,6 +65,8 @@ impl Database {
 #[derive(Clone)]
 pub(crate) struct DatabaseUrl {
     opts: Opts,
+    /// `SYSNDD_DB_CA`.
+    authority: Option<PathBuf>,
     /// Where it was read.
     variable: &'static str,
 }
@@ -94,10 +96,14 @@ impl DatabaseUrl {
     pub(crate) fn given(source: &mut Source, variable: &'static str, text: &str) -> Option<Self> {
         let authority = Authority::read(source);
         match parse(text) {
-            Ok(opts) => Some(Self {
-                opts: trusting(opts, authority?.path),
-                variable,
-            }),
+            Ok(opts) => {
+                let authority = authority?.path;
+                Some(Self {
+                    opts: trusting(opts, authority.clone()),
+                    authority,
+                    variable,
+                })
+            }
             Err(message) => {
                 source.fault(variable, message);
                 None
@@ -131,6 +137,11 @@ impl DatabaseUrl {
         if let Some(fault) = weakness(self.opts.pass().unwrap_or_default(), SHORTEST) {
             source.fault(self.variable, format!("its password {fault}"));
         }
+    }
+
+    /// The file with whom to trust, for programs that are not the driver.
+    pub(crate) fn authority(&self) -> Option<PathBuf> {
+        self.authority.clone()
     }
 
     /// What the driver needs to connect.
