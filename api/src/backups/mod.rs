@@ -10,12 +10,15 @@ mod create;
 mod dump;
 mod error;
 mod job;
+mod keep;
 mod list;
 mod lock;
 mod metadata;
+mod mirror;
 mod name;
 mod restore;
 mod scan;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -27,17 +30,17 @@ use tokio::sync::Mutex;
 pub(crate) use catalogue::Backup;
 pub(crate) use cli::{Args, run};
 pub(crate) use error::Error;
-pub(crate) use job::Create;
+pub(crate) use job::{Create, Scheduled};
 pub(crate) use list::{Page, Sort};
+pub(crate) use mirror::Mirror;
 pub(crate) use name::{BackupName, Kind, NoBackupName};
-pub(crate) use restore::{Fence, Means, Restore, watch};
+pub(crate) use restore::{Fence, Means, Restore, Test, watch};
+pub(crate) use told::Told;
 
-use crate::config;
+use crate::config::{self, BackupMail, Keep};
 use catalogue::Catalogue;
 use client::Client;
 
-/// What a dump lacks that was cut off.
-const CUT_OFF: &str = "does not end as a whole dump does";
 /// How long reading backups that were put there by hand may keep a list waiting.
 const DERIVE_WAIT: Duration = Duration::from_millis(500);
 
@@ -51,6 +54,8 @@ pub(crate) struct Backups {
     pub(crate) fence: Fence,
     /// Absent where nothing can be restored.
     means: Option<Means>,
+    keep: Keep,
+    pub(crate) mail: BackupMail,
     /// Held by the one who reads backups of which nothing is known.
     deriving: Arc<Mutex<()>>,
 }
@@ -66,6 +71,8 @@ impl Backups {
         Self {
             fence: Fence::new(config.dir.clone()),
             means,
+            keep: config.keep,
+            mail: config.mail,
             catalogue: Catalogue::new(config.dir.clone()),
             client: Client::new(config.client_dir.clone()),
             opts: database.opts(),
