@@ -9,6 +9,7 @@ fn quickstart(stack: &Deployment) -> Call {
     stack
         .call(&["quickstart"])
         .without_env("DB_PASSWORD")
+        .without_env("DB_RESTORE_PASSWORD")
         .without_env("DB_ROOT_PASSWORD")
         .without_env("SECRET_KEY")
 }
@@ -31,7 +32,15 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
         .filter_map(|line| line.split_once('='))
         .map(|(name, _)| name)
         .collect();
-    assert_eq!(names, ["DB_PASSWORD", "DB_ROOT_PASSWORD", "SECRET_KEY"]);
+    assert_eq!(
+        names,
+        [
+            "DB_PASSWORD",
+            "DB_RESTORE_PASSWORD",
+            "DB_ROOT_PASSWORD",
+            "SECRET_KEY"
+        ]
+    );
     let values: Vec<&str> = written
         .lines()
         .filter_map(|line| line.split_once('='))
@@ -55,7 +64,7 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
     fs::remove_file(&secrets).expect(".env goes");
     let answer = quickstart(&stack).ends_with(2).await;
     answer.says(&[
-        "DB_PASSWORD, DB_ROOT_PASSWORD, SECRET_KEY",
+        "DB_PASSWORD, DB_RESTORE_PASSWORD, DB_ROOT_PASSWORD, SECRET_KEY",
         "volumes",
         "bring the .env of that time back",
     ]);
