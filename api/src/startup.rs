@@ -49,6 +49,7 @@ pub(crate) async fn serve(duty: Duty) -> anyhow::Result<()> {
     // Runs to the end of the process.
     tokio::spawn(mail::watch(Arc::clone(&app)));
     tokio::spawn(backups::watch(Arc::clone(&app)));
+    tokio::spawn(backups::watch_directory(Arc::clone(&app)));
     tokio::spawn(storage::watch(Arc::clone(&app)));
 
     let boot = boot(&config, &app, &set, &events);

@@ -49,7 +49,22 @@ impl App {
         let db = Db::new(&config.database);
         let lifecycle = Arc::new(Lifecycle::new());
         let jobs = Arc::new(Jobs::new(&config.jobs, &config.backups));
-        let metrics = Metrics::new(&config.identity, &db, &lifecycle, &jobs);
+        let backups = Backups::new(
+            &config.backups,
+            &config.database.url,
+            config.identity.release.as_ref().map(ToString::to_string),
+            config
+                .backups
+                .restore_url
+                .as_ref()
+                .map(|url| backups::Means {
+                    opts: url.opts(),
+                    set: Arc::clone(&set),
+                    replica: config.identity.replica.clone(),
+                    request_timeout: config.limits.timeout,
+                }),
+        );
+        let metrics = Metrics::new(&config.identity, &db, &lifecycle, &jobs, backups.summary());
         Ok(Arc::new(Self {
             identity: config.identity.clone(),
             started_at: Utc::now(),
@@ -69,21 +84,7 @@ impl App {
                 .map(Storage::new)
                 .transpose()
                 .context("setting up the object storage")?,
-            backups: Backups::new(
-                &config.backups,
-                &config.database.url,
-                config.identity.release.as_ref().map(ToString::to_string),
-                config
-                    .backups
-                    .restore_url
-                    .as_ref()
-                    .map(|url| backups::Means {
-                        opts: url.opts(),
-                        set: Arc::clone(&set),
-                        replica: config.identity.replica.clone(),
-                        request_timeout: config.limits.timeout,
-                    }),
-            ),
+            backups,
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
             statistics: StatisticsCache::default(),

@@ -18,6 +18,7 @@ mod mirror;
 mod name;
 mod restore;
 mod scan;
+mod summary;
 mod told;
 
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::Opts;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch as latest};
 
 pub(crate) use catalogue::Backup;
 pub(crate) use cli::{Args, run};
@@ -35,6 +36,7 @@ pub(crate) use list::{Page, Sort};
 pub(crate) use mirror::Mirror;
 pub(crate) use name::{BackupName, Kind, NoBackupName};
 pub(crate) use restore::{Fence, Means, Restore, Test, watch};
+pub(crate) use summary::{Summary, watch_directory};
 pub(crate) use told::Told;
 
 use crate::config::{self, BackupMail, Keep};
@@ -56,6 +58,7 @@ pub(crate) struct Backups {
     means: Option<Means>,
     keep: Keep,
     pub(crate) mail: BackupMail,
+    summary: latest::Sender<Summary>,
     /// Held by the one who reads backups of which nothing is known.
     deriving: Arc<Mutex<()>>,
 }
@@ -73,6 +76,7 @@ impl Backups {
             means,
             keep: config.keep,
             mail: config.mail,
+            summary: latest::Sender::new(Summary::default()),
             catalogue: Catalogue::new(config.dir.clone()),
             client: Client::new(config.client_dir.clone()),
             opts: database.opts(),
