@@ -104,6 +104,7 @@ mod tests {
             checksum: None,
             migration_head: None,
             release: None,
+            tested_at: None,
             fault: None,
         }
     }

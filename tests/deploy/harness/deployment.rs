@@ -102,6 +102,7 @@ impl Deployment {
 fn environment() -> [(&'static str, &'static str); 4] {
     [
         ("DB_PASSWORD", PASSWORD),
+        ("DB_RESTORE_PASSWORD", PASSWORD),
         ("DB_ROOT_PASSWORD", PASSWORD),
         ("SECRET_KEY", SECRET_KEY),
         ("SYSNDD_PORT", "0"),
