@@ -42,6 +42,7 @@ test('a session that ends asks for the password and keeps the place', async ({ p
   await expect(dialog).toContainText('Your session is over')
   await picture(page, 'session-over')
   await expect(dialog.getByLabel('User name or address')).toHaveValue(ADMIN.name)
+  await expect(dialog.getByLabel('Password', { exact: true })).toBeFocused()
   await dialog.getByLabel('Password', { exact: true }).fill('wrong')
   await dialog.getByRole('button', { name: 'Sign in' }).click()
   await expect(dialog.getByRole('alert')).toBeVisible()
