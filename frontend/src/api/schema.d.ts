@@ -628,6 +628,11 @@ export interface components {
              * @description How many tables are in it; `null` until a backup that was put there by hand has been read
              */
             table_count?: number | null;
+            /**
+             * Format: date-time
+             * @description When it was last tried: loaded beside the live database, checked and dropped again
+             */
+            tested_at?: string | null;
         };
         /**
          * @description Why a backup was made.
@@ -2922,7 +2927,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something that this needs does not answer, or not in time */
+            /** @description Mail is not set up */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3157,7 +3162,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something that this needs does not answer, or not in time */
+            /** @description Mail is not set up */
             503: {
                 headers: {
                     [name: string]: unknown;
