@@ -118,7 +118,7 @@ test('an administrator tests the mail, and sees the letter leave', async ({ page
   await page.getByRole('button', { name: 'Send' }).click()
   await expect(page.locator('.job-progress [role=status]')).toHaveText('Done', { timeout: 30_000 })
   await picture(page, 'mail-tested')
-  await page.getByRole('main').getByRole('link', { name: 'jobs' }).click()
+  await page.getByRole('main').getByRole('link', { name: 'jobs', exact: true }).click()
   await expect(page.getByRole('row').filter({ hasText: 'mail.send' }).first()).toContainText('succeeded')
 })
 
