@@ -91,7 +91,7 @@ fn is_strict(policy: &str) -> bool {
             "'unsafe-inline'" | "'unsafe-eval'" | "*" | "http:" | "https:" | "data:" | "blob:"
         )
     };
-    !scripts.iter().any(|word| loose(&word)) && directive("base-uri").is_some()
+    !scripts.iter().any(loose) && directive("base-uri").is_some()
 }
 
 #[cfg(test)]
