@@ -130,7 +130,9 @@ impl Site {
                 .into_string()
                 .expect("text");
             assert!(
-                !name.contains(".partial-") && !name.ends_with(".sql"),
+                !name.contains(".partial-")
+                    && !name.contains(".restore-new")
+                    && !name.contains(".restore-old"),
                 "{name}"
             );
         }
