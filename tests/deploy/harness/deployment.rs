@@ -99,7 +99,7 @@ impl Deployment {
 }
 
 /// The port is one that the engine picks.
-fn environment() -> [(&'static str, &'static str); 4] {
+fn environment() -> [(&'static str, &'static str); 5] {
     [
         ("DB_PASSWORD", PASSWORD),
         ("DB_RESTORE_PASSWORD", PASSWORD),
