@@ -4,7 +4,7 @@ import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vitest/config'
 
 // Where `npm run dev` finds a running stack.
-const stack = process.env['SYSNDD_URL'] ?? 'http://127.0.0.1:8080'
+const stack = process.env['SYSNDD_URL'] ?? 'http://localhost:8080'
 
 export default defineConfig({
   plugins: [vue()],
@@ -19,10 +19,12 @@ export default defineConfig({
     reportCompressedSize: true,
   },
   server: {
-    proxy: { '/api': { target: stack, changeOrigin: true } },
+    // The API takes changes only from its own pages; for this server they are.
+    proxy: { '/api': { target: stack, changeOrigin: true, headers: { origin: stack } } },
   },
   test: {
     include: ['tests/**/*.test.ts'],
     restoreMocks: true,
+    environmentOptions: { happyDOM: { url: 'http://localhost:3000/' } },
   },
 })

@@ -161,7 +161,7 @@ impl From<TurnError> for Error {
         match error {
             TurnError::Lock(error) => error.into(),
             TurnError::Store(error) => error.into(),
-            TurnError::Journal(_) => Self::deploy(error.to_string()),
+            TurnError::Journal(_) | TurnError::Tls(_) => Self::deploy(error.to_string()),
         }
     }
 }

@@ -18,6 +18,7 @@ mod plan;
 mod points;
 mod probe;
 mod release;
+mod tls;
 mod verify;
 mod watch;
 

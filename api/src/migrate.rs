@@ -112,9 +112,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn database_url(source: &mut Source, argument: Option<&str>) -> Option<DatabaseUrl> {
     match argument {
         None => DatabaseUrl::read(source),
-        Some(text) => DatabaseUrl::parse(text)
-            .map_err(|fault| source.fault("--database-url", fault))
-            .ok(),
+        Some(text) => DatabaseUrl::given(source, "--database-url", text),
     }
 }
 

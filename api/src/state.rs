@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
-use sysndd_migrator::{MigrationSet, Mode};
+use sysndd_migrator::{Gaps, MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
 
 use crate::auth::Hasher;
@@ -25,6 +25,7 @@ pub(crate) struct App {
     pub(crate) started_at: DateTime<Utc>,
     pub(crate) lifecycle: Arc<Lifecycle>,
     pub(crate) mode: Mode,
+    pub(crate) migrations: Migrations,
     /// What the boot sequence did about the schema; unset until it did.
     pub(crate) migrated: OnceLock<StartupMigration>,
     pub(crate) db: Db,
@@ -41,6 +42,12 @@ pub(crate) struct App {
     pub(crate) data_dir: DataDir,
     /// How many entities there are, counted now and then.
     pub(crate) statistics: StatisticsCache,
+}
+
+/// The files of this release, and what to think of numbers that are left out.
+pub(crate) struct Migrations {
+    pub(crate) set: Arc<MigrationSet>,
+    pub(crate) gaps: Option<Gaps>,
 }
 
 impl App {
@@ -70,6 +77,10 @@ impl App {
             started_at: Utc::now(),
             lifecycle,
             mode: config.migrations.mode,
+            migrations: Migrations {
+                set: Arc::clone(&set),
+                gaps: config.migrations.gaps,
+            },
             migrated: OnceLock::new(),
             db,
             limits: config.limits.clone(),

@@ -60,3 +60,38 @@ export function median(values: readonly number[]): number | null {
 function trimZero(text: string): string {
   return text.replace(/\.0$/, '')
 }
+
+/** `20 Nov 2026` of `2026-11-20`: a day is the same everywhere. */
+export function formatDay(day: string): string {
+  const date = new Date(`${day}T00:00:00Z`)
+  if (Number.isNaN(date.getTime())) return day
+  return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' })
+}
+
+/** A moment where the reader is: `20 Nov 2026, 19:03:07`. */
+export function formatMoment(moment: string): string {
+  const date = new Date(moment)
+  if (Number.isNaN(date.getTime())) return moment
+  return date.toLocaleString('en-GB', {
+    day: 'numeric',
+    month: 'short',
+    year: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+  })
+}
+
+/** `512 B`, `3.4 kB`, `1.2 GB`: in powers of ten, as disks are sold. */
+export function formatBytes(bytes: number): string {
+  const units = ['kB', 'MB', 'GB', 'TB']
+  if (bytes < 1000) return `${bytes}${NBSP}B`
+  let value = bytes
+  let unit = ''
+  for (const next of units) {
+    if (value < 999.95) break
+    value /= 1000
+    unit = next
+  }
+  return `${trimZero(value.toFixed(1))}${NBSP}${unit}`
+}

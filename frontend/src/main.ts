@@ -1,15 +1,15 @@
 import 'bootstrap/dist/css/bootstrap.min.css'
-import './style.css'
+import './styles/index.css'
 
-import { QueryClient, VueQueryPlugin } from '@tanstack/vue-query'
+import { VueQueryPlugin } from '@tanstack/vue-query'
 import { createApp } from 'vue'
 
+import { makeQueryClient } from './api/queries'
 import App from './App.vue'
 import { router } from './router'
+import { watchForTheEnd } from './session/session'
 
-const queryClient = new QueryClient({
-  // Each query says itself what a failure means; silent retries would only hide it for a while.
-  defaultOptions: { queries: { retry: false, networkMode: 'always' } },
-})
+const queryClient = makeQueryClient()
+watchForTheEnd(queryClient)
 
 createApp(App).use(router).use(VueQueryPlugin, { queryClient }).mount('#app')

@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
@@ -17,7 +18,8 @@ use crate::{
     host, images,
     observe::observe,
     output::{Printer, Table},
-    release,
+    release::{self, State},
+    tls,
 };
 
 /// Engines that the tool is made for; others may work.
@@ -220,13 +222,17 @@ async fn check_releases(stack: &Stack, engine: &Engine) -> Result<Vec<Finding>, 
             }]);
         }
     };
+    let mut findings: Vec<Finding> = check_certificates(stack, &state, Utc::now())
+        .into_iter()
+        .collect();
     if state.releases.is_empty() {
-        return Ok(Vec::new());
+        return Ok(findings);
     }
     let gone = without_images(engine, &state).await?;
     if gone.is_empty() {
         let observed = format!("{} recorded, their images are here", state.releases.len());
-        return Ok(vec![ok("releases", observed)]);
+        findings.push(ok("releases", observed));
+        return Ok(findings);
     }
     let finding = |gone: WithoutImages| Finding {
         what: "releases",
@@ -234,7 +240,27 @@ async fn check_releases(stack: &Stack, engine: &Engine) -> Result<Vec<Finding>, 
         observed: gone.to_string(),
         remedy: None,
     };
-    Ok(gone.into_iter().map(finding).collect())
+    findings.extend(gone.into_iter().map(finding));
+    Ok(findings)
+}
+
+/// The certificate that ends first, of those that the stack asks for.
+fn check_certificates(stack: &Stack, state: &State, now: DateTime<Utc>) -> Option<Finding> {
+    let asked = stack.services.values().filter(|it| it.tls.is_some());
+    let issued = asked.filter_map(|service| state.tls.issued.get(&service.name));
+    let (end, service) = issued
+        .filter_map(|issued| Some((issued.not_after?, &issued.service)))
+        .min()?;
+    let observed = format!("that of {service} ends on {}", end.format("%Y-%m-%d"));
+    if end > now + tls::WARN_BEFORE {
+        return Some(ok("certificates", observed));
+    }
+    Some(Finding {
+        what: "certificates",
+        verdict: Health::Warning,
+        observed,
+        remedy: Some("sysndd-deploy up".into()),
+    })
 }
 
 /// Host ports of the stack: ours already, or free.

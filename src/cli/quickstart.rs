@@ -4,13 +4,15 @@ use std::{
     collections::BTreeMap, io::Write as _, os::unix::fs::OpenOptionsExt as _, time::Instant,
 };
 
+use chrono::Utc;
 use rand::{Rng as _, distr::Alphanumeric};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Global,
     deploy::{Order, deploy},
-    run::{interrupt_token, what_stands},
+    run::{interrupt_token, run_plan, what_stands},
     session::{self, Session},
     verify::verify_and_record,
 };
@@ -22,6 +24,7 @@ use crate::{
     host,
     observe::observe,
     output::{Printer, seconds},
+    plan,
     verify::{Selection, Verdict},
 };
 
@@ -42,7 +45,9 @@ impl Quickstart {
         let mut session = Session::on_engine(global, printer, stack, engine);
         session.may_install = true;
         let order = Order::up("quickstart");
-        let done = deploy(&session, &order, &interrupt_token()).await?;
+        let interrupt = interrupt_token();
+        let done = deploy(&session, &order, &interrupt).await?;
+        run_jobs(&session, &interrupt).await?;
         let report = verify_and_record(&session, &Selection::default()).await?;
         let observed = session.observe().await?;
         let url = session.url(&observed);
@@ -52,6 +57,7 @@ impl Quickstart {
             "changed": !done.is_empty(),
             "duration_ms": began.elapsed().as_millis(),
             "url": url,
+            "tell": session.stack.quickstart.tell,
             "verify": report,
         });
         printer.data(&answer, || {
@@ -60,8 +66,10 @@ impl Quickstart {
             } else {
                 ""
             };
+            let tell = session.stack.quickstart.tell.as_deref();
+            let tell = tell.map(|line| format!("{line}\n")).unwrap_or_default();
             format!(
-                "{}\n{} in {}{changed}: {}\n{}\n",
+                "{}\n{} in {}{changed}: {}\n{}\n{tell}",
                 report.human(),
                 session.stack.project,
                 seconds(began.elapsed()),
@@ -75,6 +83,21 @@ impl Quickstart {
             Exit::CheckFailed
         })
     }
+}
+
+/// Runs what `[quickstart]` names; it is said what each job prints.
+async fn run_jobs(session: &Session, interrupt: &CancellationToken) -> Result<(), Error> {
+    let stack = &session.stack;
+    if stack.quickstart.jobs.is_empty() {
+        return Ok(());
+    }
+    let observed = session.observe().await?;
+    let Some(release) = observed.release() else {
+        return Ok(());
+    };
+    let run = format!("quickstart-{}", Utc::now().format("%Y%m%d-%H%M%S%.3f"));
+    let plan = plan::jobs(stack, &observed, release, &stack.quickstart.jobs, &run);
+    run_plan(session, &plan, "", interrupt).await
 }
 
 /// Writes the secrets of `[secrets]` that neither the environment nor `.env` has.
@@ -99,7 +122,8 @@ async fn write_secrets(global: &Global, printer: Printer, engine: &Engine) -> Re
     };
     let observed = observe(engine, &project, None).await?;
     let names: Vec<&str> = missing.keys().map(String::as_str).collect();
-    if !observed.volumes.is_empty() {
+    let early = missing.values().any(|spec| !spec.late);
+    if early && !observed.volumes.is_empty() {
         // A new password would not open a database that was made with the old one.
         return Err(Error::usage(format!(
             "{} is not in .env, but {project} has volumes that were made with it",

@@ -50,7 +50,7 @@ impl Restart {
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
         }
-        let plan = in_turn(running, &services).await?;
+        let plan = Box::pin(in_turn(running, &services)).await?;
         let restarted: Vec<&str> = plan
             .operations
             .iter()

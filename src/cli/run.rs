@@ -299,6 +299,7 @@ impl Show<'_> {
             }
             Action::CreateNetwork { .. } => self.board.done(subject, "network created"),
             Action::CreateVolume { .. } => self.board.done(subject, "volume created"),
+            Action::ProvideTls { .. } => self.board.done(subject, "certificates written"),
             Action::BuildImage { .. }
             | Action::WriteMaintenance { .. }
             | Action::OwnDirectory { .. }

@@ -10,6 +10,7 @@ use super::{
     grammar,
     read::{Pass, Place},
     stack::{BaseSource, ImageSource, MountSource, Owner, Port, Service, ServiceName, Stack},
+    text::{Late, Text},
 };
 
 /// Longest name of a container, so that it can be a host name.
@@ -24,6 +25,9 @@ const JOB_NAME_REST: usize = "-".len() + "-rYYYYMMDD-HHMMSS-xxxxxx-restore".len(
 /// Volume of the project that is not the stack's.
 pub(crate) const STATE_VOLUME: &str = "state";
 
+/// The beginning of the names of volumes with certificates.
+pub(crate) const TLS_VOLUMES: &str = "tls-";
+
 /// Checks a draft, and gives its volumes the owners that follow from the services.
 pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
     pass.check_references();
@@ -37,6 +41,7 @@ pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
     jobs_can_run(stack, pass);
     edge_can_work(stack, pass);
     own_volumes(stack, pass);
+    fill_pools(stack, pass);
 }
 
 fn of_service(name: &ServiceName) -> Place {
@@ -78,6 +83,15 @@ fn leave_out(stack: &mut Stack, pass: &mut Pass<'_>) {
     if let Some(migrations) = &stack.migrations {
         missed.push((Place::of(["migrations", "service"]), &migrations.service));
     }
+    // Without the catcher there is no letter to look for.
+    stack.verify.mail = stack
+        .verify
+        .mail
+        .take()
+        .filter(|mail| !goes.contains_key(&mail.catcher));
+    if let Some(mail) = &stack.verify.mail {
+        missed.push((Place::of(["verify", "mail", "service"]), &mail.service));
+    }
     if let Some(data) = &stack.verify.data {
         missed.push((Place::of(["verify", "data", "service"]), &data.service));
     }
@@ -108,9 +122,16 @@ fn names_fit(stack: &Stack, pass: &mut Pass<'_>) {
     }
 }
 
-/// The record of releases has a volume of its own.
+/// The record of releases has a volume of its own, and so has every service with certificates.
 fn no_volume_is_ours(stack: &Stack, pass: &mut Pass<'_>) {
     for name in stack.volumes.keys() {
+        if name.as_str().starts_with(TLS_VOLUMES) {
+            pass.fault_of(
+                &Place::of(["volumes", name.as_str()]),
+                format!("a volume cannot be called `{name}`"),
+                format!("the certificates of services are kept in volumes whose names begin with {TLS_VOLUMES}: choose another"),
+            );
+        }
         if name.as_str() == STATE_VOLUME {
             pass.fault_of(
                 &Place::of(["volumes", STATE_VOLUME]),
@@ -243,6 +264,15 @@ fn mounts_do_not_collide(stack: &Stack, pass: &mut Pass<'_>) {
                     "mount one of them elsewhere",
                 );
             }
+        }
+        if let Some(tls) = &service.tls
+            && !seen.insert(tls.dir.trim_end_matches('/'))
+        {
+            pass.fault_at(
+                &of_service(name).key("tls").key("dir"),
+                format!("something is already mounted at `{}`", tls.dir),
+                "let it have its certificates elsewhere",
+            );
         }
     }
 }
@@ -382,6 +412,57 @@ fn own_volumes(stack: &mut Stack, pass: &mut Pass<'_>) {
                 ),
             );
         }
+    }
+}
+
+/// Writes the share of connections into the environments that ask for it.
+fn fill_pools(stack: &mut Stack, pass: &mut Pass<'_>) {
+    let mut shares = BTreeMap::new();
+    for (name, service) in &stack.services {
+        let at_a_time = stack.at_a_time(service, service.replicas);
+        let share = stack.deploy.pool.and_then(|pool| pool.share(at_a_time));
+        shares.insert(name.clone(), (share, at_a_time));
+    }
+    let pool = stack.deploy.pool;
+    let mut fill = |place: Place, name: &ServiceName, texts: &mut BTreeMap<String, Text>| {
+        for (key, text) in texts
+            .iter_mut()
+            .filter(|(_, text)| text.has_late(Late::Pool))
+        {
+            let (share, at_a_time) = shares.get(name).copied().unwrap_or_default();
+            let place = place.key(key);
+            match (share, pool) {
+                (Some(share), _) => {
+                    *text = std::mem::take(text).with_late(Late::Pool, &share.to_string());
+                }
+                (None, None) => pass.fault_at(
+                    &place,
+                    "it is not known how many connections there are",
+                    "say so: [deploy.pool] connections = 200",
+                ),
+                (None, Some(pool)) => pass.fault_at(
+                    &place,
+                    format!(
+                        "{} connections, {} in reserve, are not enough for {at_a_time} replicas of `{name}`, as many as run while they are replaced",
+                        pool.connections, pool.reserve
+                    ),
+                    "let the server take more, or run fewer replicas, or bound `deploy.max_surge`",
+                ),
+            }
+        }
+    };
+    for (name, service) in &mut stack.services {
+        let place = of_service(name);
+        fill(place.key("environment"), name, &mut service.environment);
+        fill(place.key("labels"), name, &mut service.labels);
+        if let Some(tls) = &mut service.tls {
+            let place = place.key("tls").key("environment");
+            fill(place, name, &mut tls.environment);
+        }
+    }
+    for (name, job) in &mut stack.jobs {
+        let place = Place::of(["jobs", name.as_str()]).key("environment");
+        fill(place, &job.service.clone(), &mut job.environment);
     }
 }
 

@@ -124,7 +124,7 @@ impl Resolver<'_> {
         match known {
             None => {
                 let hint = suggest(name, Late::ALL.map(Late::name)).unwrap_or_else(|| {
-                    "there are ${deploy.release} and ${deploy.replica}".to_owned()
+                    "there are ${deploy.release}, ${deploy.replica} and ${deploy.pool}".to_owned()
                 });
                 self.unresolved
                     .push(wrong(format!("nothing is called `{name}`"), &hint));

@@ -36,7 +36,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-pub(crate) use check::{STATE_VOLUME, user_of};
+pub(crate) use check::{STATE_VOLUME, TLS_VOLUMES, user_of};
 #[cfg(test)]
 pub(crate) use environment::Caller;
 pub(crate) use environment::Environment;

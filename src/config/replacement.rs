@@ -19,6 +19,17 @@ impl Stack {
         }
     }
 
+    /// How many of so many replicas there can be while they are replaced.
+    pub(crate) fn at_a_time(&self, service: &Service, replicas: u32) -> u32 {
+        match self.update_order(service) {
+            UpdateOrder::StopFirst => replicas,
+            UpdateOrder::StartFirst => {
+                let surge = self.deploy.max_surge.unwrap_or(replicas);
+                replicas + surge.min(replicas)
+            }
+        }
+    }
+
     /// The service that may change the data when it is replaced: the one that migrates, or
     /// `otherwise`.
     pub(crate) fn migrating<'a>(&'a self, otherwise: &'a ServiceName) -> &'a ServiceName {
@@ -32,7 +43,15 @@ impl Stack {
         const SHORTEST: usize = 6;
         let of_services = self.services.values().map(|service| &service.environment);
         let of_jobs = self.jobs.values().map(|job| &job.environment);
-        let texts = of_services.chain(of_jobs).flat_map(BTreeMap::values);
+        let of_tls = self
+            .services
+            .values()
+            .filter_map(|service| service.tls.as_ref());
+        let of_tls = of_tls.map(|tls| &tls.environment);
+        let texts = of_services
+            .chain(of_tls)
+            .chain(of_jobs)
+            .flat_map(BTreeMap::values);
         let database = self
             .migrations
             .as_ref()

@@ -16,8 +16,8 @@ use super::{
     grammar::{show_duration, show_owner, show_port, show_size},
     stack::{
         Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Job, JobName, Migrations,
-        Mount, MountSource, Notify, Probe, Resources, Service, Stack, Verify, VerifyDatabase,
-        VerifyObservability, VerifySecurity,
+        Mount, MountSource, Notify, Probe, Resources, Service, Stack, Tls, Verify, VerifyDatabase,
+        VerifyMail, VerifyObservability, VerifySecurity,
     },
     tables::{GAPS, RESTARTS, SOURCES, UPDATE_ORDERS},
     text::Text,
@@ -26,7 +26,10 @@ use super::{
 /// The stack as a TOML document.
 pub(crate) fn show(stack: &Stack) -> String {
     let secrets = named(&stack.secrets, String::as_str, |secret| {
-        table([("length", integer(secret.length))])
+        table([
+            ("length", integer(secret.length)),
+            ("late", secret.late.then_some(Value::Boolean(true))),
+        ])
     });
     let volumes = named(
         &stack.volumes,
@@ -45,6 +48,17 @@ pub(crate) fn show(stack: &Stack) -> String {
         ("max_surge", stack.deploy.max_surge.and_then(integer)),
         ("keep_releases", integer(stack.deploy.keep_releases)),
         (
+            "pool",
+            stack.deploy.pool.and_then(|pool| {
+                table([
+                    ("connections", integer(pool.connections)),
+                    ("reserve", integer(pool.reserve)),
+                    ("beside", integer(pool.beside)),
+                    ("most", pool.most.and_then(integer)),
+                ])
+            }),
+        ),
+        (
             "pre_deploy_backup",
             stack.deploy.pre_deploy_backup.as_ref().and_then(job_name),
         ),
@@ -56,6 +70,10 @@ pub(crate) fn show(stack: &Stack) -> String {
     let hooks = unless_empty(table([
         ("pre_deploy", some_list(&stack.hooks.pre_deploy, job_name)),
         ("post_deploy", some_list(&stack.hooks.post_deploy, job_name)),
+    ]));
+    let quickstart = unless_empty(table([
+        ("jobs", some_list(&stack.quickstart.jobs, job_name)),
+        ("tell", stack.quickstart.tell.as_deref().and_then(text)),
     ]));
     keys([
         ("project", text(stack.project.as_str())),
@@ -69,6 +87,7 @@ pub(crate) fn show(stack: &Stack) -> String {
         ),
         ("jobs", named(&stack.jobs, |name| name.as_str(), job)),
         ("hooks", hooks),
+        ("quickstart", quickstart),
         ("notify", stack.notify.as_ref().and_then(notify)),
         ("edge", stack.edge.as_ref().and_then(edge)),
         ("migrations", stack.migrations.as_ref().and_then(migrations)),
@@ -137,6 +156,7 @@ fn service(service: &Service) -> Option<Value> {
             "healthcheck",
             unless_empty(healthcheck(&service.healthcheck)),
         ),
+        ("tls", service.tls.as_ref().and_then(tls)),
         ("restart", word(RESTARTS, &service.restart)),
         (
             "update_order",
@@ -257,6 +277,29 @@ fn healthcheck(healthcheck: &Healthcheck) -> Option<Value> {
     ])
 }
 
+fn tls(tls: &Tls) -> Option<Value> {
+    table([
+        ("dir", text(&tls.dir)),
+        ("certificate", boolean(tls.certificate)),
+        ("names", some_list(&tls.names, |name| text(name))),
+        (
+            "owner",
+            tls.owner.and_then(|owner| text(&show_owner(owner))),
+        ),
+        ("arguments", some_list(&tls.arguments, |word| text(word))),
+        (
+            "environment",
+            named(&tls.environment, String::as_str, template),
+        ),
+        (
+            "reload",
+            tls.reload
+                .as_ref()
+                .and_then(|words| list(words, |word| text(word))),
+        ),
+    ])
+}
+
 fn resources(resources: &Resources) -> Option<Value> {
     table([
         (
@@ -342,6 +385,7 @@ fn verify(verify: &Verify) -> Option<Value> {
             "security",
             verify.security.as_ref().and_then(verify_security),
         ),
+        ("mail", verify.mail.as_ref().and_then(verify_mail)),
         (
             "observability",
             verify.observability.as_ref().and_then(verify_observability),
@@ -387,6 +431,16 @@ fn verify_security(security: &VerifySecurity) -> Option<Value> {
         ("rate", rate),
         ("body", body),
         ("cors", security.cors.as_deref().and_then(text)),
+    ])
+}
+
+fn verify_mail(mail: &VerifyMail) -> Option<Value> {
+    table([
+        ("service", text(mail.service.as_str())),
+        ("command", list(&mail.command, |word| text(word))),
+        ("catcher", text(mail.catcher.as_str())),
+        ("port", integer(mail.port)),
+        ("paths", list(&mail.paths, |path| text(path))),
     ])
 }
 

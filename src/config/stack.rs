@@ -83,6 +83,8 @@ pub(crate) struct Stack {
     pub(crate) jobs: BTreeMap<JobName, Job>,
     #[serde(skip_serializing_if = "Hooks::is_empty")]
     pub(crate) hooks: Hooks,
+    #[serde(skip_serializing_if = "Quickstart::is_empty")]
+    pub(crate) quickstart: Quickstart,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) notify: Option<Notify>,
     pub(crate) volumes: BTreeMap<VolumeName, Volume>,
@@ -124,6 +126,9 @@ pub(crate) struct BaseImage {
 pub(crate) struct SecretSpec {
     /// Characters.
     pub(crate) length: usize,
+    /// It may be made when there are volumes already: nothing in them was made with it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) late: bool,
 }
 
 /// `[deploy]`.
@@ -143,12 +148,55 @@ pub(crate) struct Deploy {
     pub(crate) max_surge: Option<u32>,
     /// Releases that are remembered.
     pub(crate) keep_releases: u32,
+    /// Connections that replicas share, for `${deploy.pool}`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pool: Option<PoolShares>,
     /// Makes a backup before the migrating service is replaced, and tells its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pre_deploy_backup: Option<JobName>,
     /// Brings a backup back; its name is added to the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) restore_backup: Option<JobName>,
+}
+
+/// `[deploy.pool]`: how many connections there are, and who else needs some.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct PoolShares {
+    /// All that the server takes.
+    pub(crate) connections: u32,
+    /// Of them, those for others than the replicas.
+    pub(crate) reserve: u32,
+    /// What a replica holds beside its pool.
+    pub(crate) beside: u32,
+    /// No share is larger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) most: Option<u32>,
+}
+
+impl PoolShares {
+    /// The pool of one of so many replicas; `None`, when there are not enough connections.
+    pub(crate) fn share(&self, replicas: u32) -> Option<u32> {
+        let free = self.connections.checked_sub(self.reserve)?;
+        let share = (free / replicas.max(1)).checked_sub(self.beside)?;
+        let share = self.most.map_or(share, |most| share.min(most));
+        (share > 0).then_some(share)
+    }
+}
+
+/// `[quickstart]`: what a first set-up does beside a deployment.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Quickstart {
+    /// Run when the stack is up, each time: they must bear that.
+    pub(crate) jobs: Vec<JobName>,
+    /// Said at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tell: Option<String>,
+}
+
+impl Quickstart {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.jobs.is_empty() && self.tell.is_none()
+    }
 }
 
 /// `[hooks]`: jobs that are part of every deployment, in this order.
@@ -260,6 +308,8 @@ pub(crate) struct Service {
     pub(crate) ports: Vec<Port>,
     pub(crate) depends_on: Vec<ServiceName>,
     pub(crate) healthcheck: Healthcheck,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<Tls>,
     pub(crate) restart: Restart,
     /// Absent: see [`Stack::update_order`].
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -330,6 +380,29 @@ pub(crate) enum MountSource {
     Volume(VolumeName),
     /// Absolute path on the engine's host.
     Bind(PathBuf),
+}
+
+/// `tls` of a service: what it gets from the project's own authority.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Tls {
+    /// Directory in its containers, with `ca.pem`, `cert.pem` and `key.pem`.
+    pub(crate) dir: String,
+    /// Whether it has a certificate of its own; who only asks others needs `ca.pem` alone.
+    pub(crate) certificate: bool,
+    /// In its certificate, beside the name of the service: names and addresses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) names: Vec<String>,
+    /// Who may read `key.pem`. Absent: the service's user, where the file tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) owner: Option<Owner>,
+    /// Added to its command.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) arguments: Vec<String>,
+    /// Beside the service's.
+    pub(crate) environment: BTreeMap<String, Text>,
+    /// Run in its replicas when their files were renewed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reload: Option<Vec<String>>,
 }
 
 /// One published port.
@@ -424,7 +497,7 @@ pub(crate) struct Volume {
     pub(crate) owner: Option<Owner>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Owner {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
@@ -510,6 +583,8 @@ pub(crate) struct Verify {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) security: Option<VerifySecurity>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) mail: Option<VerifyMail>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) observability: Option<VerifyObservability>,
 }
 
@@ -569,6 +644,20 @@ pub(crate) struct VerifyBody {
     pub(crate) path: String,
     pub(crate) replica: u32,
     pub(crate) edge: u32,
+}
+
+/// How a letter is sent, and where it must arrive.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct VerifyMail {
+    /// In whose replica the command is run.
+    pub(crate) service: ServiceName,
+    /// Sends a letter to `{address}`.
+    pub(crate) command: Vec<String>,
+    /// Who takes all mail; it may be part of some profiles only.
+    pub(crate) catcher: ServiceName,
+    pub(crate) port: u16,
+    /// One of them lists what it took, addresses included.
+    pub(crate) paths: Vec<String>,
 }
 
 /// What replicas tell about themselves.

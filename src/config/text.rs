@@ -27,7 +27,7 @@ pub(crate) enum Part {
         value: String,
         secret: bool,
     },
-    /// `${deploy.release}` or `${deploy.replica}`.
+    /// `${deploy.release}`, `${deploy.replica}` or `${deploy.pool}`.
     Late(Late),
 }
 
@@ -36,18 +36,22 @@ pub(crate) enum Part {
 pub(crate) enum Late {
     Release,
     Replica,
+    /// A replica's share of the connections of `[deploy.pool]`. Known when the whole file is read, and
+    /// written in its place then.
+    Pool,
 }
 
 /// What is shown in place of a secret that has no name to be called by.
 pub(crate) const MASK: &str = "***";
 
 impl Late {
-    pub(super) const ALL: [Self; 2] = [Self::Release, Self::Replica];
+    pub(super) const ALL: [Self; 3] = [Self::Release, Self::Replica, Self::Pool];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Release => "deploy.release",
             Self::Replica => "deploy.replica",
+            Self::Pool => "deploy.pool",
         }
     }
 }
@@ -85,6 +89,20 @@ impl Text {
         &self.parts
     }
 
+    /// Whether this is part of it.
+    pub(super) fn has_late(&self, late: Late) -> bool {
+        self.parts.contains(&Part::Late(late))
+    }
+
+    /// The same with this value for what was not known before.
+    pub(super) fn with_late(self, late: Late, value: &str) -> Self {
+        let known = |part| match part {
+            Part::Late(found) if found == late => Part::Literal(value.to_owned()),
+            part => part,
+        };
+        Self::from_parts(self.parts.into_iter().map(known).collect())
+    }
+
     /// The pieces it is made of.
     pub(super) fn into_parts(self) -> Vec<Part> {
         self.parts
@@ -105,6 +123,7 @@ impl Text {
             }
             Part::Late(Late::Release) => release.to_string(),
             Part::Late(Late::Replica) => replica.to_string(),
+            Part::Late(late @ Late::Pool) => format!("${{{}}}", late.name()),
         })
     }
 

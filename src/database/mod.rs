@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::{net::TcpStream, time::timeout};
 
 use crate::{
-    config::{Migrations, ServiceName, Stack},
+    config::{Migrations, Service, ServiceName, Stack},
     docker::{Engine, EngineError, Tunnel},
     observe::{Observed, Replica},
     probe::{self, Prober},
@@ -88,7 +88,7 @@ impl Access {
         observed: &Observed,
     ) -> Result<Self, AccessError> {
         // The driver's own words may repeat a part of the URL.
-        let opts = Opts::from_url(&migrations.database.expose())
+        let mut opts = Opts::from_url(&migrations.database.expose())
             .map_err(|_| AccessError::Url(migrations.database.masked()))?;
         let target = Target {
             host: opts.ip_or_hostname().to_owned(),
@@ -99,6 +99,7 @@ impl Access {
         if stack.services.contains_key(&service) {
             let replica = running(observed, &service)
                 .ok_or_else(|| AccessError::NotRunning(service.clone()))?;
+            opts = with_authority(opts, &stack.services[&service], replica, engine).await?;
             return target.of_the_stack(opts, &service, replica, engine).await;
         }
         let through = running(observed, &migrations.service);
@@ -222,6 +223,28 @@ impl Target {
             tunnel,
         }
     }
+}
+
+/// A service with a certificate is asked for it. Whom to trust is read from its container, where the
+/// project put it; one that was made before it had any is spoken to as it can be.
+async fn with_authority(
+    opts: Opts,
+    service: &Service,
+    replica: &Replica,
+    engine: &Engine,
+) -> Result<Opts, AccessError> {
+    let Some(tls) = service.tls.as_ref().filter(|tls| tls.certificate) else {
+        return Ok(opts);
+    };
+    let path = format!("{}/ca.pem", tls.dir.trim_end_matches('/'));
+    let Some(authorities) = engine.read_file(&replica.container, &path).await? else {
+        return Ok(opts);
+    };
+    let asked = opts.ssl_opts().cloned().unwrap_or_default();
+    let asked = asked
+        .with_root_certs(vec![authorities.into()])
+        .with_disable_built_in_roots(true);
+    Ok(OptsBuilder::from_opts(opts).ssl_opts(asked).into())
 }
 
 fn running<'a>(observed: &'a Observed, service: &'a ServiceName) -> Option<&'a Replica> {

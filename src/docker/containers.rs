@@ -13,7 +13,7 @@ use bollard::{
     },
     query_parameters::{
         CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
-        StopContainerOptionsBuilder, TopOptionsBuilder,
+        StopContainerOptionsBuilder,
     },
 };
 use chrono::{DateTime, Utc};
@@ -186,39 +186,6 @@ impl Engine {
                 }
             }
         }
-    }
-
-    /// Processes that run in a container: number, as the engine's host counts, and title.
-    pub(crate) async fn processes(&self, container: &str) -> Result<Vec<(u32, String)>> {
-        let options = TopOptionsBuilder::new().ps_args("-eo pid,args").build();
-        let top = self
-            .api
-            .top_processes(container, Some(options))
-            .await
-            .map_err(|error| {
-                EngineError::new(format!("listing the processes of {container}"), error)
-            })?;
-        let rows = top.processes.unwrap_or_default();
-        let process =
-            |row: Vec<String>| Some((row.first()?.trim().parse().ok()?, row.last()?.clone()));
-        Ok(rows.into_iter().filter_map(process).collect())
-    }
-
-    /// Who the processes that run in a container belong to, as the engine's host counts users, and
-    /// which program each is; without its arguments, which may hold anything.
-    pub(crate) async fn process_owners(&self, container: &str) -> Result<Vec<(u32, String)>> {
-        let options = TopOptionsBuilder::new().ps_args("-eo pid,uid,comm").build();
-        let top = self
-            .api
-            .top_processes(container, Some(options))
-            .await
-            .map_err(|error| {
-                EngineError::new(format!("listing the processes of {container}"), error)
-            })?;
-        let rows = top.processes.unwrap_or_default();
-        let owner =
-            |row: Vec<String>| Some((row.get(1)?.trim().parse().ok()?, row.last()?.clone()));
-        Ok(rows.into_iter().filter_map(owner).collect())
     }
 
     /// Removes a container, killing it when it runs. Its anonymous volumes go with it.

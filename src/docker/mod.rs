@@ -16,6 +16,7 @@ mod images;
 mod interact;
 pub(crate) mod labels;
 mod logs;
+mod processes;
 mod prune;
 mod resources;
 mod ssh;

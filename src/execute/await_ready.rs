@@ -130,180 +130,157 @@ pub(super) async fn look(engine: &Engine, replica: &ReplicaName) -> Result<Repli
     inspect_replica(engine, replica).await
 }
 
-/// Returns when the replica is ready; fails when it ends, or when `limit` is over.
-pub(super) async fn await_ready(
-    engine: &Engine,
-    prober: &Prober,
-    watcher: &Watcher,
-    service: &Service,
-    name: &ReplicaName,
-    limit: Duration,
-) -> Result<(), ReplicaFailure> {
-    let mut last_answer = None;
-    let waited = wait(
-        engine,
-        prober,
-        watcher,
-        service,
-        name,
-        limit,
-        &mut last_answer,
-    );
-    match waited.await {
-        Ok(()) => Ok(()),
-        Err(reason) => Err(failure(engine, name, Stage::Starting, reason, last_answer).await),
-    }
+/// A replica that is waited for, with all that this takes.
+pub(super) struct Awaited<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) prober: &'a Prober,
+    pub(super) watcher: &'a Watcher,
+    pub(super) service: &'a Service,
+    pub(super) replica: &'a ReplicaName,
 }
 
-/// Returns when the replica stayed ready for `soak`; fails when it ends, is restarted, or is not
-/// ready twice in a row.
-pub(super) async fn await_stable(
-    engine: &Engine,
-    prober: &Prober,
-    watcher: &Watcher,
-    service: &Service,
-    name: &ReplicaName,
-    soak: Duration,
-) -> Result<(), ReplicaFailure> {
-    let mut last_answer = None;
-    let watched = watch(
-        engine,
-        prober,
-        watcher,
-        service,
-        name,
-        soak,
-        &mut last_answer,
-    );
-    match watched.await {
-        Ok(()) => Ok(()),
-        Err(reason) => Err(failure(engine, name, Stage::Soaking, reason, last_answer).await),
+impl Awaited<'_> {
+    /// Returns when the replica is ready; fails when it ends, or when `limit` is over.
+    pub(super) async fn ready(&self, limit: Duration) -> Result<(), ReplicaFailure> {
+        let mut last_answer = None;
+        match self.becomes_ready(limit, &mut last_answer).await {
+            Ok(()) => Ok(()),
+            Err(reason) => Err(self.failure(Stage::Starting, reason, last_answer).await),
+        }
     }
-}
 
-async fn watch(
-    engine: &Engine,
-    prober: &Prober,
-    watcher: &Watcher,
-    service: &Service,
-    name: &ReplicaName,
-    soak: Duration,
-    last_answer: &mut Option<String>,
-) -> Result<(), NotReady> {
-    let deadline = Instant::now() + soak;
-    let mut events = watcher.events.subscribe();
-    let first = alive(engine, name).await?;
-    let mut misses = 0;
-    loop {
-        let over = Instant::now() >= deadline;
-        match prober.readiness(service, &first).await {
-            Readiness::Ready | Readiness::Unknown => misses = 0,
-            Readiness::NotReady(reason) => {
-                *last_answer = Some(reason);
-                misses += 1;
+    /// Returns when the replica stayed ready for `soak`; fails when it ends, is restarted, or is not
+    /// ready twice in a row.
+    pub(super) async fn stable(&self, soak: Duration) -> Result<(), ReplicaFailure> {
+        let mut last_answer = None;
+        match self.stays_ready(soak, &mut last_answer).await {
+            Ok(()) => Ok(()),
+            Err(reason) => Err(self.failure(Stage::Soaking, reason, last_answer).await),
+        }
+    }
+
+    async fn becomes_ready(
+        &self,
+        limit: Duration,
+        last_answer: &mut Option<String>,
+    ) -> Result<(), NotReady> {
+        let deadline = Instant::now() + limit;
+        let mut events = self.watcher.events.subscribe();
+        let mut replica = self.alive().await?;
+        let mut looked = Instant::now();
+        loop {
+            match self.prober.readiness(self.service, &replica).await {
+                Readiness::Ready | Readiness::Unknown => return Ok(()),
+                Readiness::NotReady(reason) => *last_answer = Some(reason),
             }
-        }
-        if misses > 1 {
-            return Err(NotReady::Relapsed);
-        }
-        if over && misses == 0 {
-            // The engine may have restarted it between two looks.
-            let last = alive(engine, name).await?;
-            if last.started_at == first.started_at {
-                return Ok(());
+            if Instant::now() >= deadline {
+                return Err(NotReady::TimedOut(limit));
             }
-            return Err(ended(engine, name, None).await);
-        }
-        let pause = SOAK_LOOK.min(soak);
-        tokio::select! {
-            () = sleep(pause) => {}
-            exit_code = died(&mut events, name) => return Err(ended(engine, name, exit_code).await),
-        }
-    }
-}
-
-/// How a replica ended. A restarted one has no exit code any more: the event's is the right one.
-async fn ended(engine: &Engine, name: &ReplicaName, exit_code: Option<i64>) -> NotReady {
-    let ended = inspect_replica(engine, name).await.ok();
-    NotReady::Ended {
-        exit_code: exit_code.or(ended.as_ref().and_then(|replica| replica.exit_code)),
-        out_of_memory: ended.is_some_and(|replica| replica.oom_killed),
-    }
-}
-
-async fn failure(
-    engine: &Engine,
-    name: &ReplicaName,
-    stage: Stage,
-    reason: NotReady,
-    last_answer: Option<String>,
-) -> ReplicaFailure {
-    let query = LogQuery {
-        tail: Some(LAST_LINES),
-        ..LogQuery::default()
-    };
-    let last_lines = engine
-        .logs(name.as_str(), query)
-        .filter_map(|line| std::future::ready(line.ok()))
-        .collect()
-        .await;
-    ReplicaFailure {
-        replica: name.clone(),
-        stage,
-        reason,
-        last_answer,
-        last_lines,
-    }
-}
-
-async fn wait(
-    engine: &Engine,
-    prober: &Prober,
-    watcher: &Watcher,
-    service: &Service,
-    name: &ReplicaName,
-    limit: Duration,
-    last_answer: &mut Option<String>,
-) -> Result<(), NotReady> {
-    let deadline = Instant::now() + limit;
-    let mut events = watcher.events.subscribe();
-    let mut replica = alive(engine, name).await?;
-    let mut looked = Instant::now();
-    loop {
-        match prober.readiness(service, &replica).await {
-            Readiness::Ready | Readiness::Unknown => return Ok(()),
-            Readiness::NotReady(reason) => *last_answer = Some(reason),
-        }
-        if Instant::now() >= deadline {
-            return Err(NotReady::TimedOut(limit));
-        }
-        if looked.elapsed() >= LOOK_AGAIN {
-            replica = alive(engine, name).await?;
-            looked = Instant::now();
-        }
-        tokio::select! {
-            () = sleep(ASK_AGAIN) => {}
-            exit_code = died(&mut events, name) => {
-                // The engine may restart it, but a replica that falls over at its start is not
-                // ready.
-                return Err(ended(engine, name, exit_code).await);
+            if looked.elapsed() >= LOOK_AGAIN {
+                replica = self.alive().await?;
+                looked = Instant::now();
+            }
+            tokio::select! {
+                () = sleep(ASK_AGAIN) => {}
+                exit_code = died(&mut events, self.replica) => {
+                    // The engine may restart it, but a replica that falls over at its start is not
+                    // ready.
+                    return Err(self.ended(exit_code).await);
+                }
             }
         }
     }
-}
 
-/// The replica, if it runs and has not been restarted since its start.
-async fn alive(engine: &Engine, name: &ReplicaName) -> Result<Replica, NotReady> {
-    let replica = inspect_replica(engine, name)
-        .await
-        .map_err(|error| NotReady::Engine(error.to_string()))?;
-    if replica.is_running() {
-        return Ok(replica);
+    async fn stays_ready(
+        &self,
+        soak: Duration,
+        last_answer: &mut Option<String>,
+    ) -> Result<(), NotReady> {
+        let deadline = Instant::now() + soak;
+        let mut events = self.watcher.events.subscribe();
+        let first = self.alive().await?;
+        let mut misses = 0;
+        loop {
+            let over = Instant::now() >= deadline;
+            match self.prober.readiness(self.service, &first).await {
+                Readiness::Ready | Readiness::Unknown => misses = 0,
+                Readiness::NotReady(reason) => {
+                    *last_answer = Some(reason);
+                    misses += 1;
+                }
+            }
+            if over && misses == 0 {
+                // The engine may have restarted it between two looks.
+                let last = self.alive().await?;
+                if last.started_at == first.started_at {
+                    return Ok(());
+                }
+                return Err(self.ended(None).await);
+            }
+            // One that does not answer any more may be about to end, and then that is the cause.
+            let pause = if misses > 1 {
+                LOOK_AGAIN
+            } else {
+                SOAK_LOOK.min(soak)
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                exit_code = died(&mut events, self.replica) => return Err(self.ended(exit_code).await),
+            }
+            if misses > 1 {
+                self.alive().await?;
+                return Err(NotReady::Relapsed);
+            }
+        }
     }
-    Err(NotReady::Ended {
-        exit_code: replica.exit_code,
-        out_of_memory: replica.oom_killed,
-    })
+
+    /// The replica, if it runs and has not been restarted since its start.
+    async fn alive(&self) -> Result<Replica, NotReady> {
+        let replica = look(self.engine, self.replica)
+            .await
+            .map_err(|error| NotReady::Engine(error.to_string()))?;
+        if replica.is_running() {
+            return Ok(replica);
+        }
+        Err(NotReady::Ended {
+            exit_code: replica.exit_code,
+            out_of_memory: replica.oom_killed,
+        })
+    }
+
+    /// How it ended. A restarted one has no exit code any more: the event's is the right one.
+    async fn ended(&self, exit_code: Option<i64>) -> NotReady {
+        let ended = look(self.engine, self.replica).await.ok();
+        NotReady::Ended {
+            exit_code: exit_code.or(ended.as_ref().and_then(|replica| replica.exit_code)),
+            out_of_memory: ended.is_some_and(|replica| replica.oom_killed),
+        }
+    }
+
+    async fn failure(
+        &self,
+        stage: Stage,
+        reason: NotReady,
+        last_answer: Option<String>,
+    ) -> ReplicaFailure {
+        let query = LogQuery {
+            tail: Some(LAST_LINES),
+            ..LogQuery::default()
+        };
+        let last_lines = self
+            .engine
+            .logs(self.replica.as_str(), query)
+            .filter_map(|line| std::future::ready(line.ok()))
+            .collect()
+            .await;
+        ReplicaFailure {
+            replica: self.replica.clone(),
+            stage,
+            reason,
+            last_answer,
+            last_lines,
+        }
+    }
 }
 
 /// Returns when the replica ends, with its exit code.

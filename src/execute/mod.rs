@@ -5,6 +5,7 @@ mod await_ready;
 mod job;
 mod run;
 mod startup;
+mod volumes;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -15,7 +16,7 @@ pub(crate) use await_ready::ReplicaFailure;
 pub(crate) use job::JobReport;
 pub(crate) use run::execute;
 
-use crate::{config::JobName, docker::EngineError, edge::EdgeError, plan::OpId};
+use crate::{config::JobName, docker::EngineError, edge::EdgeError, plan::OpId, tls::IssueError};
 
 /// What happens while a plan runs.
 #[derive(Debug, Clone)]
@@ -42,6 +43,14 @@ pub(crate) enum ExecuteError {
     NotReady(Box<ReplicaFailure>),
     #[error("{0}")]
     Job(Box<JobReport>),
+    #[error(transparent)]
+    Tls(#[from] IssueError),
+    #[error("`tls.reload` in {replica} ended with exit code {code}: {output}")]
+    Reload {
+        replica: ReplicaName,
+        code: i64,
+        output: String,
+    },
     #[error("interrupted")]
     Interrupted,
 }

@@ -15,14 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     ExecuteError, Failure, Progress,
-    await_ready::{self, Watcher},
-    job, startup,
+    await_ready::{self, Awaited, Watcher},
+    job, startup, volumes,
 };
 use crate::{
-    config::Stack,
-    docker::{
-        ArchiveEntry, ContainerSpec, Engine, EngineError, MountSpec, MountSpecSource, labels,
-    },
+    config::{ServiceName, Stack},
+    docker::{Engine, EngineError},
     edge,
     plan::{Action, OpId, Operation, Plan},
     points::point,
@@ -163,7 +161,7 @@ impl Workshop {
             Action::CreateNetwork { name } => engine.create_network(name, project).await?,
             Action::CreateVolume { name } => engine.create_volume(name, project).await?,
             Action::OwnVolume { name, owner, image } => {
-                self.own_volume(name, owner.uid, owner.gid, image).await?;
+                volumes::own(engine, &self.stack, name, *owner, image).await?;
             }
             Action::OwnDirectory { path, owner, .. } => {
                 std::os::unix::fs::chown(path, Some(owner.uid), Some(owner.gid)).map_err(
@@ -172,6 +170,17 @@ impl Workshop {
                         cause: error.to_string(),
                     },
                 )?;
+            }
+            Action::ProvideTls {
+                volume,
+                image,
+                order,
+                reload,
+            } => {
+                volumes::provide_tls(engine, &self.stack, volume, image, order).await?;
+                if let Some(reload) = reload {
+                    volumes::reload(engine, reload).await?;
+                }
             }
             Action::CreateContainer(spec) => engine.create(spec).await.map(drop)?,
             Action::StartContainer { replica } => {
@@ -189,12 +198,10 @@ impl Workshop {
                 replica,
                 timeout,
             } => {
-                let service = &self.stack.services[service];
+                let awaited = self.awaited(service, replica);
                 tokio::select! {
                     () = self.halt.cancelled() => return Err(ExecuteError::Interrupted),
-                    ready = await_ready::await_ready(
-                        engine, &self.prober, &self.watcher, service, replica, *timeout,
-                    ) => ready.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
+                    ready = awaited.ready(*timeout) => ready.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
             }
             Action::AwaitStable {
@@ -202,12 +209,10 @@ impl Workshop {
                 replica,
                 soak,
             } => {
-                let service = &self.stack.services[service];
+                let awaited = self.awaited(service, replica);
                 tokio::select! {
                     () = self.halt.cancelled() => return Err(ExecuteError::Interrupted),
-                    stable = await_ready::await_stable(
-                        engine, &self.prober, &self.watcher, service, replica, *soak,
-                    ) => stable.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
+                    stable = awaited.stable(*soak) => stable.map_err(|failure| ExecuteError::NotReady(Box::new(failure)))?,
                 }
             }
             Action::RunJob {
@@ -295,70 +300,20 @@ impl Workshop {
         Ok(())
     }
 
+    fn awaited<'a>(&'a self, service: &ServiceName, replica: &'a ReplicaName) -> Awaited<'a> {
+        Awaited {
+            engine: &self.engine,
+            prober: &self.prober,
+            watcher: &self.watcher,
+            service: &self.stack.services[service],
+            replica,
+        }
+    }
+
     fn edge(&self) -> &crate::config::Edge {
         self.stack
             .edge
             .as_ref()
             .unwrap_or_else(|| unreachable!("only a stack with an edge is planned with one"))
-    }
-
-    /// An archive can be unpacked into the volumes of a container that never starts: this needs
-    /// nothing in the image, and gives the directory itself an owner.
-    async fn own_volume(
-        &self,
-        volume: &str,
-        uid: u32,
-        gid: u32,
-        image: &str,
-    ) -> Result<(), EngineError> {
-        const ABOVE: &str = "/mnt";
-        let helper = helper_container(&self.stack, volume, image, &format!("{ABOVE}/volume"));
-        let id = self.engine.create(&helper).await?;
-        let root = ArchiveEntry::Directory {
-            path: "volume/",
-            mode: 0o755,
-            uid,
-            gid,
-        };
-        let owned = self.engine.put_archive(&id, ABOVE, &[root]).await;
-        let removed = self.engine.remove(&id).await;
-        owned.and(removed)
-    }
-}
-
-fn helper_container(stack: &Stack, volume: &str, image: &str, target: &str) -> ContainerSpec {
-    ContainerSpec {
-        name: format!("{volume}-owner"),
-        image: image.to_owned(),
-        labels: [
-            (labels::PROJECT.to_owned(), stack.project.to_string()),
-            (labels::HELPER.to_owned(), "own-volume".to_owned()),
-        ]
-        .into(),
-        environment: std::collections::BTreeMap::default(),
-        entrypoint: None,
-        // Never run; but an image without a command of its own cannot be created without one.
-        command: Some(vec!["true".into()]),
-        user: None,
-        mounts: vec![MountSpec {
-            source: MountSpecSource::Volume(volume.to_owned()),
-            target: target.to_owned(),
-            read_only: false,
-        }],
-        tmpfs: Vec::new(),
-        ports: Vec::new(),
-        network: "none".into(),
-        aliases: Vec::new(),
-        healthcheck: None,
-        restart: "no".into(),
-        stop_signal: None,
-        stop_timeout_s: 0,
-        read_only: false,
-        cap_add: Vec::new(),
-        cap_drop: Vec::new(),
-        no_new_privileges: true,
-        memory: None,
-        nano_cpus: None,
-        pids: None,
     }
 }

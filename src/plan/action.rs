@@ -12,6 +12,7 @@ use crate::{
     config::{JobName, Owner, ProjectName, ServiceName},
     docker::ContainerSpec,
     observe::{Observed, Replica},
+    tls,
 };
 
 /// What will be done, in which order, and why.
@@ -116,6 +117,13 @@ pub(crate) enum Action {
         owner: Owner,
         name: String,
     },
+    /// Writes what a service needs to speak TLS into its volume, and tells the replicas that stay.
+    ProvideTls {
+        volume: String,
+        image: String,
+        order: Box<tls::Order>,
+        reload: Option<Reload>,
+    },
     CreateContainer(Box<ContainerSpec>),
     StartContainer {
         replica: ReplicaName,
@@ -180,6 +188,13 @@ pub(crate) enum Action {
     RemoveVolume {
         name: String,
     },
+}
+
+/// How replicas that stay get to know of new files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reload {
+    pub(crate) replicas: Vec<ReplicaName>,
+    pub(crate) command: Vec<String>,
 }
 
 /// When in a deployment a job runs.
@@ -282,6 +297,7 @@ impl Action {
             | Self::OwnDirectory { name, .. }
             | Self::RemoveNetwork { name }
             | Self::RemoveVolume { name } => name,
+            Self::ProvideTls { volume, .. } => volume,
             Self::CreateContainer(spec) => &spec.name,
             Self::RunJob { job, .. } => job.as_str(),
             Self::StartContainer { replica }
@@ -305,6 +321,7 @@ impl Action {
             Self::CreateVolume { .. } => "create volume",
             Self::OwnVolume { .. } => "own volume",
             Self::OwnDirectory { .. } => "own directory",
+            Self::ProvideTls { .. } => "write certificates",
             Self::CreateContainer(_) => "create",
             Self::StartContainer { .. } => "start",
             Self::AwaitReady { .. } => "await ready",

@@ -6,6 +6,7 @@ mod change;
 mod down;
 mod maintenance;
 mod mounts;
+mod once;
 mod order;
 mod restart;
 mod spec;
@@ -16,11 +17,12 @@ mod up;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use action::{Action, JobStage, Maintenance, OpId, Operation, Plan, Upstream};
+pub(crate) use action::{Action, JobStage, Maintenance, OpId, Operation, Plan, Reload, Upstream};
 pub(crate) use change::Change;
 pub(crate) use down::{DownIntent, down};
 pub(crate) use maintenance::maintenance;
 pub(crate) use mounts::mount_faults;
+pub(crate) use once::jobs;
 pub(crate) use restart::restart;
 pub(crate) use spec::{image_name, one_off};
 pub(crate) use undo::{Before, ListBefore, undo};

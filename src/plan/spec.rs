@@ -7,7 +7,9 @@ use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use super::action::JobStage;
 use crate::{
-    config::{Job, MountSource, Protocol, Restart, Service, ServiceName, Stack, VolumeName},
+    config::{
+        Job, MountSource, Protocol, Restart, Service, ServiceName, Stack, TLS_VOLUMES, VolumeName,
+    },
     docker::{ContainerSpec, HealthcheckSpec, MountSpec, MountSpecSource, PublishedPort, labels},
 };
 
@@ -19,6 +21,11 @@ pub(crate) fn network_name(stack: &Stack) -> String {
 /// The engine's name of a volume.
 pub(crate) fn volume_name(stack: &Stack, volume: &VolumeName) -> String {
     format!("{}-{volume}", stack.project)
+}
+
+/// The engine's name of the volume with a service's certificates.
+pub(crate) fn tls_volume_name(stack: &Stack, service: &ServiceName) -> String {
+    format!("{}-{TLS_VOLUMES}{service}", stack.project)
 }
 
 /// Repository of a service's own image.
@@ -63,7 +70,7 @@ impl<'a> ContainerTemplate<'a> {
             "{}-{}-{release}-{number}",
             self.stack.project, self.service.name
         ));
-        let mut spec = self.spec(&|text| text.resolve(release, &name));
+        let mut spec = self.replica(&|text| text.resolve(release, &name));
         spec.labels.extend([
             (labels::PROJECT.to_owned(), self.stack.project.to_string()),
             (labels::SERVICE.to_owned(), self.service.name.to_string()),
@@ -94,10 +101,22 @@ impl<'a> ContainerTemplate<'a> {
     }
 
     fn hash_of_content(&self) -> String {
-        let spec = self.spec(&crate::config::Text::expose);
+        let spec = self.replica(&crate::config::Text::expose);
         let json = serde_json::to_vec(&spec)
             .unwrap_or_else(|error| unreachable!("a container spec has string keys only: {error}"));
         hex(&Sha256::digest(&json)[..16])
+    }
+
+    /// A replica runs the service's own command, which is told where its certificates are.
+    fn replica(&self, text: &dyn Fn(&crate::config::Text) -> String) -> ContainerSpec {
+        let mut spec = self.spec(text);
+        if let Some(tls) = &self.service.tls
+            && !tls.arguments.is_empty()
+        {
+            let command = spec.command.get_or_insert_default();
+            command.extend(tls.arguments.iter().cloned());
+        }
+        spec
     }
 
     fn spec(&self, text: &dyn Fn(&crate::config::Text) -> String) -> ContainerSpec {
@@ -105,32 +124,40 @@ impl<'a> ContainerTemplate<'a> {
         let texts = |map: &BTreeMap<String, crate::config::Text>| {
             map.iter()
                 .map(|(key, value)| (key.clone(), text(value)))
-                .collect()
+                .collect::<BTreeMap<String, String>>()
         };
+        let mut environment = texts(&service.environment);
+        let mut mounts: Vec<MountSpec> = service
+            .volumes
+            .iter()
+            .map(|mount| MountSpec {
+                source: match &mount.source {
+                    MountSource::Volume(name) => {
+                        MountSpecSource::Volume(volume_name(self.stack, name))
+                    }
+                    MountSource::Bind(path) => MountSpecSource::Bind(path.display().to_string()),
+                },
+                target: mount.target.clone(),
+                read_only: mount.read_only,
+            })
+            .collect();
+        if let Some(tls) = &service.tls {
+            environment.extend(texts(&tls.environment));
+            mounts.push(MountSpec {
+                source: MountSpecSource::Volume(tls_volume_name(self.stack, &service.name)),
+                target: tls.dir.clone(),
+                read_only: true,
+            });
+        }
         ContainerSpec {
             name: String::new(),
             image: self.image.to_owned(),
             labels: texts(&service.labels),
-            environment: texts(&service.environment),
+            environment,
             entrypoint: service.entrypoint.clone(),
             command: service.command.clone(),
             user: service.user.clone(),
-            mounts: service
-                .volumes
-                .iter()
-                .map(|mount| MountSpec {
-                    source: match &mount.source {
-                        MountSource::Volume(name) => {
-                            MountSpecSource::Volume(volume_name(self.stack, name))
-                        }
-                        MountSource::Bind(path) => {
-                            MountSpecSource::Bind(path.display().to_string())
-                        }
-                    },
-                    target: mount.target.clone(),
-                    read_only: mount.read_only,
-                })
-                .collect(),
+            mounts,
             tmpfs: service.tmpfs.clone(),
             ports: service
                 .ports

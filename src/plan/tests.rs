@@ -747,3 +747,75 @@ fn a_restart_takes_one_replica_after_the_other_out_of_the_list() {
         });
     assert_eq!(last, situation.observed.edge_generation);
 }
+
+const TLS: &str = r#"
+project = "demo"
+
+[services.db]
+image = "db:1"
+user = "999:999"
+tls = { dir = "/run/tls", arguments = ["--tls"], reload = ["reload"] }
+
+[services.api]
+image = "api:1"
+depends_on = ["db"]
+tls = { dir = "/run/tls", certificate = false, environment = { CA = "/run/tls/ca.pem" } }
+"#;
+
+#[test]
+fn certificates_are_made_before_what_needs_them() {
+    let mut situation = Situation::new(TLS);
+    let authority =
+        crate::tls::new_authority(&situation.stack.project, situation.intent.now).unwrap();
+    situation
+        .intent
+        .history
+        .tls
+        .add(crate::tls::TlsRecord::Authority(authority));
+    insta::assert_snapshot!(situation.text());
+    let plan = situation.plan();
+    let specs: Vec<_> = plan
+        .operations
+        .iter()
+        .filter_map(|operation| match &operation.action {
+            Action::CreateContainer(spec) => Some(spec),
+            _ => None,
+        })
+        .collect();
+    for spec in &specs {
+        assert!(
+            spec.mounts
+                .iter()
+                .any(|mount| mount.target == "/run/tls" && mount.read_only),
+            "{spec:?}"
+        );
+    }
+    assert_eq!(specs[0].command, Some(vec!["--tls".to_owned()]));
+    assert_eq!(specs[1].environment["CA"], "/run/tls/ca.pem");
+    let stack = &situation.stack;
+    let service = &stack.services[&ServiceName::new("db")];
+    let name = ReplicaName::new("demo-once");
+    let once = one_off(stack, service, "sha256:db", &ReleaseId::new("r1"), &name);
+    assert_eq!(once.command, None, "a single command is another one");
+}
+
+#[test]
+fn a_renewal_tells_the_replicas_that_stay_and_makes_no_release() {
+    let mut situation = Situation::new(TLS);
+    let authority =
+        crate::tls::new_authority(&situation.stack.project, situation.intent.now).unwrap();
+    let known = &mut situation.intent.history.tls;
+    known.add(crate::tls::TlsRecord::Authority(authority));
+    for operation in situation.plan().operations {
+        if let Action::ProvideTls { order, .. } = operation.action {
+            let record = crate::tls::TlsRecord::Issued(order.issued);
+            situation.intent.history.tls.add(record);
+        }
+    }
+    situation.carry_out();
+    assert!(situation.plan().is_empty(), "{}", situation.text());
+    situation.intent.now += chrono::TimeDelta::days(400);
+    let plan = situation.plan();
+    assert_eq!(plan.release, None);
+    insta::assert_snapshot!(situation.text());
+}

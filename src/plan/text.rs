@@ -51,6 +51,20 @@ impl fmt::Display for Line<'_> {
             Action::OwnVolume { owner, .. } | Action::OwnDirectory { owner, .. } => {
                 write!(f, " by {}:{}", owner.uid, owner.gid)?;
             }
+            Action::ProvideTls { order, reload, .. } => {
+                match order.issued.not_after {
+                    Some(end) => write!(
+                        f,
+                        " for {} until {}",
+                        order.issued.names.join(", "),
+                        end.format("%Y-%m-%d")
+                    )?,
+                    None => write!(f, ": whom to trust")?,
+                }
+                if let Some(reload) = reload {
+                    write!(f, ", reload {} replicas", reload.replicas.len())?;
+                }
+            }
             Action::WriteUpstream { list, .. } => {
                 write!(f, " of {} servers", list.servers.len())?;
             }

@@ -42,11 +42,18 @@ pub(super) async fn send_to(
     authority: &str,
     request: &Request<'_>,
 ) -> Result<Response, ProbeError> {
-    let Request { method, path, .. } = request;
+    let Request {
+        method,
+        path,
+        within,
+        ..
+    } = request;
     let verb = method
         .parse()
         .map_err(|_| ProbeError::Failed(format!("{method} is no method")))?;
-    let mut call = client.request(verb, format!("http://{authority}{path}"));
+    let mut call = client
+        .request(verb, format!("http://{authority}{path}"))
+        .timeout(*within);
     for (name, value) in request.all_headers() {
         call = call.header(name, value);
     }
@@ -61,9 +68,7 @@ pub(super) async fn send_to(
         } else if error.is_connect() {
             ProbeError::Failed(format!("{authority} refuses connections"))
         } else if error.is_timeout() {
-            ProbeError::Failed(format!(
-                "no answer to {method} {path} within {PROBE_TIMEOUT:?}"
-            ))
+            ProbeError::Failed(format!("no answer to {method} {path} within {within:?}"))
         } else {
             ProbeError::Failed(format!("{method} {path}: {error}"))
         }

@@ -1,6 +1,8 @@
 //! An HTTP answer, whichever way it came.
 
-use super::Readiness;
+use std::time::Duration;
+
+use super::{PROBE_TIMEOUT, Readiness};
 
 /// What is asked. The default is a bare `GET`.
 #[derive(Debug, Clone)]
@@ -10,6 +12,8 @@ pub(crate) struct Request<'a> {
     /// Plain words only: they are written out as they are.
     pub(crate) headers: Vec<(&'a str, String)>,
     pub(crate) body: Body,
+    /// How long the answer may take.
+    pub(crate) within: Duration,
 }
 
 /// What goes with a request.
@@ -28,6 +32,7 @@ impl<'a> Request<'a> {
             path,
             headers: Vec::new(),
             body: Body::None,
+            within: PROBE_TIMEOUT,
         }
     }
 
@@ -37,7 +42,14 @@ impl<'a> Request<'a> {
             path,
             headers: Vec::new(),
             body,
+            within: PROBE_TIMEOUT,
         }
+    }
+
+    /// For what is not about time: a busy machine may take longer.
+    pub(crate) fn within(mut self, within: Duration) -> Self {
+        self.within = within;
+        self
     }
 
     pub(crate) fn header(mut self, name: &'a str, value: impl Into<String>) -> Self {

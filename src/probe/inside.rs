@@ -1,5 +1,7 @@
 //! From inside the container, through the engine. Needs nothing in the image but `bash`.
 
+use std::time::Duration;
+
 use super::{
     PROBE_TIMEOUT, ProbeError, Readiness,
     http::{Request, Response},
@@ -24,7 +26,7 @@ pub(super) async fn send(
     let (head, filler) = request.wire();
     let (port_text, filler) = (port.to_string(), filler.to_string());
     let command = ["bash", "-c", SEND, "probe", &port_text, &head, &filler];
-    let output = run(engine, replica, &command).await?;
+    let output = run(engine, replica, &command, request.within).await?;
     match output.exit_code {
         0 => Response::parse(&output.stdout)
             .ok_or_else(|| ProbeError::Failed(format!("{method} {path}: the answer is not HTTP"))),
@@ -47,6 +49,7 @@ pub(super) async fn connects(
         engine,
         replica,
         &["bash", "-c", CONNECT, "probe", &port.to_string()],
+        PROBE_TIMEOUT,
     )
     .await?;
     match output.exit_code {
@@ -68,8 +71,11 @@ pub(super) async fn healthcheck(
 ) -> Result<Readiness, ProbeError> {
     let words: Vec<&str> = test.iter().map(String::as_str).collect();
     let output = match words.as_slice() {
-        ["CMD", command @ ..] => run(engine, replica, command).await?,
-        ["CMD-SHELL", script, ..] => run(engine, replica, &["/bin/sh", "-c", script]).await?,
+        ["CMD", command @ ..] => run(engine, replica, command, PROBE_TIMEOUT).await?,
+        ["CMD-SHELL", script, ..] => {
+            let command = ["/bin/sh", "-c", script];
+            run(engine, replica, &command, PROBE_TIMEOUT).await?
+        }
         _ => return Ok(Readiness::Unknown),
     };
     Ok(if output.success() {
@@ -87,12 +93,11 @@ async fn run(
     engine: &Engine,
     replica: &Replica,
     command: &[&str],
+    within: Duration,
 ) -> Result<crate::docker::ExecOutput, ProbeError> {
     let exec = engine.exec(&replica.container, command);
-    match tokio::time::timeout(PROBE_TIMEOUT, exec).await {
-        Err(_) => Err(ProbeError::Failed(format!(
-            "no answer within {PROBE_TIMEOUT:?}"
-        ))),
+    match tokio::time::timeout(within, exec).await {
+        Err(_) => Err(ProbeError::Failed(format!("no answer within {within:?}"))),
         Ok(Err(error)) => Err(ProbeError::Failed(error.to_string())),
         Ok(Ok(output)) => Ok(output),
     }

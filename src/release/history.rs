@@ -139,6 +139,7 @@ pub(crate) fn history(state: &State) -> plan::History {
     plan::History {
         recorded: state.releases.keys().cloned().collect(),
         done: done.collect(),
+        tls: state.tls.clone(),
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     manifest::Manifest,
     who::Who,
 };
+use crate::tls;
 
 /// The shape of a report's file.
 pub(super) const REPORT_SCHEMA: &str = "sysndd-deploy/verdict/1";
@@ -62,6 +63,8 @@ pub(crate) struct State {
     pub(crate) audit: Vec<AuditRecord>,
     /// Verdicts beside each release, the last one last.
     pub(crate) verdicts: BTreeMap<ReleaseId, Vec<Verdict>>,
+    /// The project's authorities, and what they signed.
+    pub(crate) tls: tls::Known,
     /// Files that could not be read.
     pub(crate) damaged: Vec<Damaged>,
     /// Number of the next record of the audit.
@@ -206,6 +209,7 @@ impl State {
                     .or_default()
                     .push(json(content)?);
             }
+            ["tls", _] => self.tls.add(json(content)?),
             // What a newer version of the program keeps here is its own business.
             _ => {}
         }

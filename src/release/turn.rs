@@ -24,6 +24,7 @@ use crate::{
     docker::Engine,
     plan::{Before, Plan},
     points::point,
+    tls::{self, IssueError, TlsRecord},
 };
 
 /// Why a command cannot have its turn, or cannot record what it did.
@@ -35,6 +36,8 @@ pub(crate) enum TurnError {
     Store(#[from] StoreError),
     #[error("the journal could not be written: {0}")]
     Journal(String),
+    #[error(transparent)]
+    Tls(#[from] IssueError),
 }
 
 /// A command's turn.
@@ -148,6 +151,33 @@ impl Turn {
         self.journal = Some(journal.clone());
         point("what is to be done is recorded");
         Ok(journal)
+    }
+
+    /// Makes and records an authority, where the stack needs one and has none that lasts.
+    pub(crate) async fn keep_authority(&mut self, stack: &Stack) -> Result<(), TurnError> {
+        let now = Utc::now();
+        let asked = stack.services.values().any(|service| service.tls.is_some());
+        if !asked || !self.state.tls.wants_authority(now) {
+            return Ok(());
+        }
+        let authority = tls::new_authority(&stack.project, now)?;
+        self.record_tls(vec![TlsRecord::Authority(authority)]).await
+    }
+
+    /// Records what was made for services.
+    pub(crate) async fn record_tls(&mut self, records: Vec<TlsRecord>) -> Result<(), TurnError> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let files: Result<Vec<Record>, StoreError> = records
+            .iter()
+            .map(|record| Record::new(record.path(), record))
+            .collect();
+        self.store.put(&files?).await?;
+        for record in records {
+            self.state.tls.add(record);
+        }
+        Ok(())
     }
 
     /// Records that a release stands. From here on it is the one that runs.

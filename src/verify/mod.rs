@@ -47,6 +47,7 @@ pub(crate) enum Suite {
     Database,
     Security,
     Storage,
+    Mail,
     Observability,
 }
 

@@ -112,7 +112,11 @@ async fn compose_brings_the_exported_stack_up_scaled_and_verify_passes_on_it() {
 
     let verify = call(&["--project", &project.name, "verify"]).report().await;
     verify.passes();
-    assert_eq!(verify.ids("skip"), ["startup.parallel"]);
+    let skipped = verify.ids("skip");
+    assert!(skipped.contains(&"startup.parallel"), "{skipped:?}");
+    // Compose may have started all of them before the last migration was applied.
+    let told = |id: &&str| ["startup.parallel", "migration.fast-path"].contains(id);
+    assert!(skipped.iter().all(told), "{skipped:?}");
 
     // One more fits beside them, and the edge finds it without being told.
     let more = project.compose(&["up", "-d", "--wait", "--no-recreate", "--scale", "api=5"]);

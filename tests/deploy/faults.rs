@@ -105,8 +105,10 @@ async fn a_replica_of_another_user_and_one_of_another_image_are_found() {
     .await;
     let report = verify(&stack).report().await;
     report
-        .fails_only(&["replicas.same-image"])
-        .naming("replicas.same-image", last);
+        // An image made of a container has its environment.
+        .fails_only(&["replicas.same-image", "security.no-secrets-in-image"])
+        .naming("replicas.same-image", last)
+        .naming("security.no-secrets-in-image", last);
     stack.call(&["up"]).ends_with(0).await;
     verify(&stack).report().await.passes();
 
@@ -273,6 +275,9 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
 
     // All that a wrong setting can break, at once.
     let api = "services.api.environment";
+    let certificate: Vec<String> = ["ca", "cert", "key"]
+        .map(|file| format!("--ssl-{file}=/run/tls/{file}.pem"))
+        .into();
     let wrong = StackFile::shipped()
         .with("services.web.environment.EDGE_AUTH_RATE", "100000r/s")
         .with(&format!("{api}.SYSNDD_DB_POOL_MAX"), "200")
@@ -281,8 +286,11 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
             &format!("{api}.SYSNDD_CORS_ORIGINS"),
             "https://stranger.invalid",
         )
-        .with("verify.database.tls", true);
-    let up = stack.call_by(&wrong.path(), &["up"]).json().await;
+        // An API that asks for no certificate, and a database that does not insist.
+        .with("services.api.tls.environment.SYSNDD_DB_CA", "")
+        .with("services.db.tls.arguments", certificate);
+    let again = ["up", "--allow-recreate", "db"];
+    let up = stack.call_by(&wrong.path(), &again).json().await;
     let names = each(&up, "api", "name");
     let report = stack.call_by(&wrong.path(), &["verify"]).report().await;
     report
@@ -293,13 +301,16 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
             "security.cors",
             "security.rate-limit",
         ])
-        .naming("database.pool-fits", "800 connections")
+        .naming(
+            "database.pool-fits",
+            "1600 connections of 4 replicas, 4 more while they are replaced",
+        )
         .naming("database.tls", &names[0])
         .naming("security.body-limit", &names[0])
         .naming("security.cors", &names[0])
         .naming("security.rate-limit", "none of 60");
 
-    let up = stack.call(&["up"]).json().await;
+    let up = stack.call(&again).json().await;
     let names = each(&up, "api", "name");
     verify(&stack).report().await.passes();
 

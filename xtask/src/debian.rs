@@ -15,6 +15,11 @@ pub(crate) fn install(there: &str, packages: &[&str]) -> anyhow::Result<()> {
     if Path::new(there).exists() {
         return Ok(());
     }
+    install_anyway(packages)
+}
+
+/// Installs packages, or sees that they are there.
+pub(crate) fn install_anyway(packages: &[&str]) -> anyhow::Result<()> {
     let ours = !Path::new(POLICY).exists();
     if ours {
         std::fs::write(POLICY, "#!/bin/sh\nexit 101\n").context(POLICY)?;

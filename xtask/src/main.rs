@@ -9,6 +9,7 @@ mod deploy;
 mod drill;
 mod engine;
 mod load;
+mod schemathesis;
 mod test;
 
 use clap::{Parser, Subcommand};

@@ -9,6 +9,7 @@ use crate::{
     debian,
     deploy::{Deploy, SECRETS, TestDatabase, TestMail},
     drill::{DeployDrill, Jobs, Migrate},
+    schemathesis::schemathesis,
 };
 
 /// Set up what tests need, then run every one of them.
@@ -117,6 +118,7 @@ fn lint() -> anyhow::Result<()> {
 fn database(deploy: &Deploy) -> anyhow::Result<()> {
     let database = TestDatabase::start(deploy)?;
     let mail = TestMail::start(deploy)?;
+    let schemathesis = schemathesis()?;
     run(
         "tests against a real MySQL and a real mail catcher",
         cargo()
@@ -136,7 +138,8 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
             .env("SYSNDD_TEST_MAILBOX", &mail.mailbox)
             .env("SYSNDD_TEST_STARTTLS", &mail.starttls)
             .env("SYSNDD_TEST_SMTPS", &mail.tls)
-            .env("SYSNDD_TEST_SMTP_CA", &mail.ca),
+            .env("SYSNDD_TEST_SMTP_CA", &mail.ca)
+            .env("SYSNDD_TEST_SCHEMATHESIS", schemathesis),
     )?;
     Ok(())
 }

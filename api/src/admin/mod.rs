@@ -1,6 +1,7 @@
 //! `admin …`: what whoever runs the site does from its machine, straight at the database.
 
 mod create;
+mod mail;
 mod restore_account;
 mod seed;
 
@@ -19,6 +20,8 @@ use clap::Subcommand;
 pub(crate) enum Command {
     /// Make an administrator's account, for instance the first one
     Create(create::Args),
+    /// Send a test letter by way of the queue
+    Mail(mail::Args),
     /// Make the account that restores backups, with the rights that this takes
     RestoreAccount(restore_account::Args),
     /// Make, or remove, synthetic entities for tests and measurements
@@ -29,6 +32,7 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Create(args) => create::run(args).await,
+        Command::Mail(args) => mail::run(args).await,
         Command::RestoreAccount(restore_account::Args {}) => restore_account::run().await,
         Command::Seed(args) => seed::run(args).await,
     }

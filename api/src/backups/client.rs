@@ -4,7 +4,7 @@
 //! machine can see.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
 use mysql_async::Opts;
@@ -26,6 +26,8 @@ const NOISE: &str = "[Warning]";
 #[derive(Debug, Clone)]
 pub(super) struct Client {
     dir: Option<PathBuf>,
+    /// `SYSNDD_DB_CA`.
+    authority: Option<PathBuf>,
 }
 
 /// A program that runs. It ends when this is dropped.
@@ -35,8 +37,8 @@ pub(super) struct Running {
 }
 
 impl Client {
-    pub(super) fn new(dir: Option<PathBuf>) -> Self {
-        Self { dir }
+    pub(super) fn new(dir: Option<PathBuf>, authority: Option<PathBuf>) -> Self {
+        Self { dir, authority }
     }
 
     /// A program with what it needs to connect; no file of options has a say.
@@ -58,7 +60,7 @@ impl Client {
             .arg(format!("--user={}", opts.user().unwrap_or_default()))
             .arg("--default-character-set=utf8mb4")
             .arg("--max-allowed-packet=1G")
-            .args(encryption(opts))
+            .args(encryption(opts, self.authority.as_deref()))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -68,7 +70,7 @@ impl Client {
 }
 
 /// As the driver does it: by the wish of the address.
-fn encryption(opts: &Opts) -> Vec<String> {
+fn encryption(opts: &Opts, authority: Option<&Path>) -> Vec<String> {
     match opts.ssl_opts() {
         None => vec![
             "--ssl-mode=PREFERRED".into(),
@@ -81,10 +83,9 @@ fn encryption(opts: &Opts) -> Vec<String> {
             } else {
                 "VERIFY_IDENTITY"
             };
-            vec![
-                format!("--ssl-mode={mode}"),
-                format!("--ssl-ca={PUBLIC_CA}"),
-            ]
+            // What `SYSNDD_DB_CA` names, else who is trusted on the internet.
+            let ca = authority.unwrap_or(Path::new(PUBLIC_CA)).display();
+            vec![format!("--ssl-mode={mode}"), format!("--ssl-ca={ca}")]
         }
     }
 }

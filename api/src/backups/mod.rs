@@ -78,7 +78,7 @@ impl Backups {
             mail: config.mail,
             summary: latest::Sender::new(Summary::default()),
             catalogue: Catalogue::new(config.dir.clone()),
-            client: Client::new(config.client_dir.clone()),
+            client: Client::new(config.client_dir.clone(), database.authority()),
             opts: database.opts(),
             release,
             deriving: Arc::default(),

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Source;
 use super::source::duration;
+use super::weak::weakness;
 
 const DEFAULT_IDLE: Duration = Duration::from_hours(12);
 const DEFAULT_LIFETIME: Duration = Duration::from_hours(30 * 24);
@@ -128,10 +129,8 @@ impl SecretKey {
         let mut different: Vec<_> = text.bytes().collect();
         different.sort_unstable();
         different.dedup();
-        if text.len() < SHORTEST_KEY {
-            Err(format!(
-                "is too short; give {SHORTEST_KEY} or more random characters"
-            ))
+        if let Some(fault) = weakness(&text, SHORTEST_KEY) {
+            Err(fault)
         } else if different.len() < FEWEST_DIFFERENT {
             Err("repeats itself; give random characters".to_owned())
         } else {

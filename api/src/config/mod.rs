@@ -18,6 +18,7 @@ mod storage;
 mod telemetry;
 #[cfg(test)]
 mod tests;
+mod weak;
 
 use std::path::PathBuf;
 

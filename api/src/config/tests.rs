@@ -91,7 +91,7 @@ fn hosted_platforms_may_use_their_own_names() {
     let config = read(&[("DATABASE_URL", &database_url()), ("PORT", "5000")]).expect("complete");
     assert_eq!(config.server.bind.to_string(), "0.0.0.0:5000");
 
-    let own = "mysql://own:x@own/own";
+    let own = "mysql://own:for-tests-only@own/own";
     let config = read(&[
         ("DATABASE_URL", &database_url()),
         ("SYSNDD_DATABASE_URL", own),
@@ -151,6 +151,65 @@ fn a_database_address_that_does_not_parse_is_not_repeated() {
         assert!(!shown.contains(SECRET), "{url} gives {shown}");
         assert!(shown.contains("SYSNDD_DATABASE_URL: "), "{shown}");
     }
+}
+
+#[test]
+fn a_password_of_the_database_that_everybody_tries_first_is_refused_and_not_repeated() {
+    for password in [
+        "root",
+        "password",
+        "sysndd",
+        "elevenchars",
+        "mysql-password-1",
+    ] {
+        let url = format!("mysql://sysndd:{password}@db:3306/elsewhere");
+        let faults = read(&[("SYSNDD_DATABASE_URL", &url)]).expect_err(password);
+        let shown = faults.to_string();
+        assert!(
+            shown.contains("SYSNDD_DATABASE_URL: its password "),
+            "{shown}"
+        );
+        assert!(!shown.contains(&format!("{password}@")), "{shown}");
+    }
+    let none = read(&[("SYSNDD_DATABASE_URL", "mysql://sysndd@db:3306/sysndd")]);
+    assert!(none.is_err());
+}
+
+#[test]
+fn an_authority_is_a_file_with_certificates() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), "-----BEGIN PRIVATE KEY-----\n").expect("writable");
+    let wrong = file.path().to_str().expect("UTF-8").to_owned();
+    for (path, fault) in [
+        ("/does/not/exist", "cannot read"),
+        (wrong.as_str(), "no certificate"),
+    ] {
+        let variables = [
+            ("SYSNDD_DATABASE_URL", database_url()),
+            ("SYSNDD_DB_CA", path.to_owned()),
+        ];
+        let variables = variables
+            .each_ref()
+            .map(|(name, value)| (*name, value.as_str()));
+        let faults = read(&variables).expect_err(path).to_string();
+        assert!(
+            faults.contains("SYSNDD_DB_CA: ") && faults.contains(fault),
+            "{faults}"
+        );
+    }
+    std::fs::write(file.path(), "-----BEGIN CERTIFICATE-----\n").expect("writable");
+    let variables = [
+        ("SYSNDD_DATABASE_URL", database_url()),
+        ("SYSNDD_DB_CA", wrong),
+    ];
+    let variables = variables
+        .each_ref()
+        .map(|(name, value)| (*name, value.as_str()));
+    let config = read(&variables).expect("complete");
+    let opts = config.database.url.opts();
+    let tls = opts.ssl_opts().expect("TLS is asked for");
+    assert!(tls.disable_built_in_roots() && !tls.skip_domain_validation());
+    assert!(!tls.accept_invalid_certs());
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The `OpenAPI` document, collected from the resources themselves.
 
+mod common;
+mod names;
+
 use std::sync::Arc;
 
 use axum::routing::get;
@@ -40,7 +43,7 @@ impl Modify for Credentials {
 
 /// All resources, under `/api`.
 pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
-    OpenApiRouter::with_openapi(Document::openapi()).nest(
+    let mut resources = OpenApiRouter::with_openapi(Document::openapi()).nest(
         "/api",
         OpenApiRouter::new()
             .merge(health::routes())
@@ -51,7 +54,10 @@ pub(super) fn resources() -> OpenApiRouter<Arc<App>> {
             .merge(entities::routes())
             .merge(genes::routes())
             .merge(statistics::routes()),
-    )
+    );
+    common::complete(resources.get_openapi_mut());
+    names::give(resources.get_openapi_mut());
+    resources
 }
 
 /// The document alone.

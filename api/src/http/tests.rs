@@ -28,7 +28,7 @@ impl TestApp {
             // Port 1 refuses at once.
             (
                 "SYSNDD_DATABASE_URL",
-                "mysql://nobody:nothing@127.0.0.1:1/none",
+                "mysql://nobody:nothing-to-see@127.0.0.1:1/none",
             ),
             ("SYSNDD_SECRET_KEY", "only-for-tests-0123456789abcdefghijkl"),
             ("SYSNDD_REPLICA", "test-api-1"),

@@ -4,6 +4,7 @@
 //! secret, a token, a password or the body of a request.
 
 mod events;
+mod line;
 mod metrics;
 
 pub(crate) use events::Events;
@@ -18,6 +19,7 @@ pub(crate) fn init(filter: EnvFilter) {
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
+        .map_event_format(line::Line)
         .with_env_filter(filter)
         .with_writer(std::io::stdout)
         .init();

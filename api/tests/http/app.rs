@@ -23,7 +23,7 @@ pub(crate) struct TestApp {
     address: String,
     client: reqwest::Client,
     replica: Replica,
-    _data_dir: tempfile::TempDir,
+    data_dir: tempfile::TempDir,
 }
 
 /// An answer, read whole.
@@ -57,6 +57,16 @@ impl TestApp {
         Self::with(db, name, &[]).await
     }
 
+    /// With mail set up, to a server that nobody runs: letters wait in the queue.
+    pub(crate) async fn promising_mail(db: &Database) -> Self {
+        let variables = [
+            ("SYSNDD_SMTP_HOST", "127.0.0.1"),
+            ("SYSNDD_SMTP_PORT", "1"),
+            ("SYSNDD_SMTP_FROM", "SysNDD <no-reply@sysndd.example.org>"),
+        ];
+        Self::with(db, "api-1", &variables).await
+    }
+
     pub(crate) async fn with(db: &Database, name: &str, variables: &[(&str, &str)]) -> Self {
         Self::behind(db, &db.url(), name, variables).await
     }
@@ -82,8 +92,16 @@ impl TestApp {
             address: format!("http://{}", replica.address().await),
             client: reqwest::Client::new(),
             replica,
-            _data_dir: data_dir,
+            data_dir,
         }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(crate) fn data_dir(&self) -> &std::path::Path {
+        self.data_dir.path()
     }
 
     pub(crate) async fn get(&self, who: &As, path: &str) -> Answer {

@@ -1,5 +1,7 @@
 use std::process::Command;
 
+use serde_json::json;
+
 use crate::app::{As, TestApp};
 use crate::support::with_database;
 
@@ -27,6 +29,22 @@ fn the_document_in_the_repository_is_of_this_version() {
     );
 }
 
+#[test]
+fn each_operation_has_a_name_of_its_own() {
+    let document: serde_json::Value = serde_json::from_str(&document()).expect("JSON");
+    let mut names: Vec<&str> = document["paths"]
+        .as_object()
+        .expect("paths")
+        .values()
+        .flat_map(|item| item.as_object().expect("methods").values())
+        .map(|operation| operation["operationId"].as_str().expect("a name"))
+        .collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
 #[tokio::test]
 #[ignore = "needs a MySQL"]
 async fn a_replica_serves_the_same_document() {
@@ -39,6 +57,64 @@ async fn a_replica_serves_the_same_document() {
         assert_eq!(
             served,
             serde_json::from_str::<serde_json::Value>(&document()).expect("JSON")
+        );
+    })
+    .await;
+}
+
+/// Requests by the document, and some that it forbids: none may end in a fault of ours, and what is
+/// answered is what the document says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL and SYSNDD_TEST_SCHEMATHESIS"]
+async fn answers_are_as_the_document_says_whatever_is_asked() {
+    with_database(async |db| {
+        let schemathesis = std::env::var("SYSNDD_TEST_SCHEMATHESIS")
+            .expect("SYSNDD_TEST_SCHEMATHESIS: the program `schemathesis`");
+        // Letters are kept waiting: nobody listens there.
+        let mail = [
+            ("SYSNDD_SMTP_HOST", "127.0.0.1"),
+            ("SYSNDD_SMTP_PORT", "9"),
+            ("SYSNDD_SMTP_TLS", "none"),
+            ("SYSNDD_SMTP_FROM", "SysNDD <noreply@example.org>"),
+            ("SYSNDD_ACCOUNT_PACE", "100000"),
+        ];
+        let app = TestApp::with(&db, "api-1", &mail).await;
+        let admin = app.administrator().await;
+        // A session would end with the first request to sign out.
+        let token = app
+            .post(
+                &admin,
+                "/api/account/tokens",
+                json!({ "label": "test", "days": 1 }),
+            )
+            .await;
+        let mut command = tokio::process::Command::new(schemathesis);
+        command
+            .arg("run")
+            .arg(format!("{}/api/openapi.json", app.address()))
+            .args([
+                "--header",
+                &format!("Authorization: Bearer {}", token.text("token")),
+            ])
+            .args([
+                "--phases",
+                "examples,coverage,fuzzing",
+                "--max-examples",
+                "20",
+            ])
+            .args(["--generation-deterministic", "--no-color"])
+            .args([
+                "--checks",
+                "not_a_server_error,status_code_conformance,content_type_conformance,\
+                 response_headers_conformance,response_schema_conformance",
+            ])
+            .current_dir(app.data_dir());
+        let output = command.output().await.expect("it starts");
+        assert!(
+            output.status.success(),
+            "{}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+            app.log()
         );
     })
     .await;

@@ -116,13 +116,17 @@ async fn with_a_drain_delay_a_replica_says_that_it_drains_before_it_closes() {
             .becomes("draining", |report| report.status == ReadyStatus::Draining)
             .await;
         assert_eq!(report.migrations.pending, Some(0), "it still looks");
+        for _ in 0..3 {
+            replica.get("/health/ready").await;
+        }
         let (status, stdout, _) = replica.end().await;
         assert_eq!(status.code(), Some(0));
         assert!(asked.elapsed() >= Duration::from_millis(700));
-        assert_eq!(
-            drained(&stdout).0,
-            0,
-            "what came after the signal was not drained"
+        // One may have been on its way when the signal came.
+        let drained = drained(&stdout).0;
+        assert!(
+            drained <= 1,
+            "what came after the signal was not drained: {drained}"
         );
     })
     .await;

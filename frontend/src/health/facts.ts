@@ -1,6 +1,6 @@
 /** The figures at the head of the page, and the words of a replica's card. Pure. */
 import { formatMillis, median } from '@/format'
-import type { MigrationsHealth, StartupMigration } from './report'
+import type { MailHealth, MigrationsHealth, StartupMigration } from './report'
 import type { Replica, Roster } from './roster'
 
 export interface Fact {
@@ -83,6 +83,20 @@ export function describeLock({ lock, startup }: MigrationsHealth): string {
   const now = !lock.held ? 'free' : lock.holder ? `held by ${lock.holder}` : 'held'
   const waited = startup?.lock_waited_ms ?? 0
   return waited > 0 ? `${now} · waited ${formatMillis(waited)}` : now
+}
+
+/** Whether letters leave, as this replica last saw it. */
+export function describeMail(mail: MailHealth | null | undefined): string {
+  switch (mail?.status) {
+    case 'up':
+      return mail.latency_ms == null ? 'answers' : formatMillis(mail.latency_ms)
+    case 'down':
+      return 'does not answer'
+    case 'off':
+      return 'not set up'
+    default:
+      return UNKNOWN
+  }
 }
 
 /** The short name of that path, for the badge. */

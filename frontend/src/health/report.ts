@@ -53,6 +53,14 @@ export interface WorkersHealth {
   oldest_queued_s: number
 }
 
+/** The server that takes our mail; one that is down makes no replica unready. */
+export interface MailHealth {
+  /** `up`, `down`, `off` (none is set up) or `unknown` (not asked yet). */
+  status: string
+  latency_ms?: number | null
+  reason?: string | null
+}
+
 export interface StorageHealth {
   backend: string
   status: UpDown
@@ -71,6 +79,8 @@ export interface HealthReport {
   database: DatabaseHealth
   migrations: MigrationsHealth
   workers: WorkersHealth
+  /** Older releases do not say. */
+  smtp?: MailHealth | null
   storage: StorageHealth
   data_dir: { writable: boolean }
 }

@@ -8,6 +8,8 @@ mod take_back;
 
 pub(super) use take_back::{before, undo};
 
+use std::collections::BTreeSet;
+
 use chrono::Utc;
 use sysndd_protocol::ReleaseId;
 use tokio_util::sync::CancellationToken;
@@ -23,8 +25,9 @@ use crate::{
     exit::Exit,
     notify::{self, Ended, Notice},
     observe::Observed,
-    plan::{self, History, Images, Plan, ResolvedImage, UpIntent, Wish},
+    plan::{self, Action, History, Images, OpId, Operation, Plan, ResolvedImage, UpIntent, Wish},
     release::{self, Manifest, Outcome, State, Turn, Why},
+    tls::TlsRecord,
 };
 use changes::describe;
 use record::{forget_old, manifest};
@@ -264,6 +267,7 @@ async fn in_turn(
     let (images, observed) =
         tokio::try_join!(find_images(session, order, interrupt), session.observe())?;
     let edge_template = edge_template(session, order)?;
+    turn.keep_authority(&session.stack).await?;
     let intent = UpIntent {
         now: Utc::now(),
         run: turn.run().to_string(),
@@ -296,6 +300,10 @@ async fn in_turn(
     let record = Record::new(&journal);
     let token = while_held(turn, interrupt);
     let done = carry_out(session, &plan, &edge_template, &token, &record).await;
+    let provided = provided(&plan, done.as_ref().err().map(|failure| &failure.done));
+    if turn.is_held() {
+        turn.record_tls(provided).await?;
+    }
     match done {
         Ok(()) => {
             if let Some(mut manifest) = manifest {
@@ -328,6 +336,19 @@ async fn in_turn(
             Err(unfinished)
         }
     }
+}
+
+/// The certificates that a plan wrote. `done` are the operations that were, when not all were.
+fn provided(plan: &Plan, done: Option<&BTreeSet<OpId>>) -> Vec<TlsRecord> {
+    let was_done = |operation: &&Operation| done.is_none_or(|done| done.contains(&operation.id));
+    plan.operations
+        .iter()
+        .filter(was_done)
+        .filter_map(|operation| match &operation.action {
+            Action::ProvideTls { order, .. } => Some(TlsRecord::Issued(order.issued.clone())),
+            _ => None,
+        })
+        .collect()
 }
 
 async fn find_images(

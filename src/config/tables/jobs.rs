@@ -11,7 +11,7 @@ use crate::config::{
     grammar,
     read::{Shape, Table, late_text, list, map, plain, text, then},
     secrets::hide_all,
-    stack::{Hooks, Job, JobName, Notify},
+    stack::{Hooks, Job, JobName, Notify, Quickstart},
     text::{Part, Text},
 };
 
@@ -84,6 +84,19 @@ pub(super) fn hooks(t: &mut Table<'_, '_>) -> Hooks {
     Hooks {
         pre_deploy: pre_deploy.unwrap_or_default(),
         post_deploy: post_deploy.unwrap_or_default(),
+    }
+}
+
+pub(super) fn quickstart(t: &mut Table<'_, '_>) -> Quickstart {
+    let jobs = t.optional(
+        "jobs",
+        "Jobs that `quickstart` runs when the stack is up, each time: a second run must do nothing more.",
+        list(job_ref()),
+    );
+    let tell = t.optional("tell", "What `quickstart` says at its end.", plain());
+    Quickstart {
+        jobs: jobs.unwrap_or_default(),
+        tell,
     }
 }
 

@@ -11,6 +11,7 @@ mod jobs;
 mod migrations;
 mod mount;
 mod service;
+mod tls;
 mod verify;
 
 pub(super) use bases::SOURCES;
@@ -25,11 +26,12 @@ use super::{
     files::Needed,
     grammar,
     read::{
-        Kind, Parsed, Problem, Shape, Table, integer, map, parsed, plain, table, then, whole_table,
+        Kind, Parsed, Problem, Shape, Table, boolean, integer, map, parsed, plain, table, then,
+        whole_table,
     },
     stack::{
-        BaseName, Deploy, Endpoint, JobName, MigrationFiles, Owner, ProjectName, SecretSpec,
-        ServiceName, Stack, Volume, VolumeName,
+        BaseName, Deploy, Endpoint, JobName, MigrationFiles, Owner, PoolShares, ProjectName,
+        SecretSpec, ServiceName, Stack, Volume, VolumeName,
     },
 };
 
@@ -40,6 +42,9 @@ const SOAK: Duration = Duration::from_secs(2);
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const KEEP_RELEASES: u32 = 5;
 const MAX_RELEASES: u64 = 1000;
+const MAX_CONNECTIONS: u64 = 100_000;
+/// For an operator, a backup, and a look at the ledger.
+const RESERVE: u32 = 10;
 /// Below this a secret can be guessed.
 const MIN_SECRET: u64 = 16;
 const MAX_SECRET: u64 = 256;
@@ -87,6 +92,11 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         "Jobs that are part of every deployment.",
         table(jobs::hooks),
     );
+    let quickstart = t.optional(
+        "quickstart",
+        "What a first set-up does beside a deployment.",
+        table(jobs::quickstart),
+    );
     let notify = t.optional(
         "notify",
         "Who is told how a deployment ended.",
@@ -124,6 +134,7 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         services: keyed(services.unwrap_or_default(), ServiceName::new),
         jobs: keyed(jobs.unwrap_or_default(), JobName::new),
         hooks: hooks.unwrap_or_default(),
+        quickstart: quickstart.unwrap_or_default(),
         // An empty address means that nobody wants to be told.
         notify: notify.filter(|notify| !notify.webhook.expose().is_empty()),
         volumes: keyed(volumes.unwrap_or_default(), VolumeName::new),
@@ -158,7 +169,15 @@ pub(super) fn secrets() -> impl Shape<Out = BTreeMap<String, SecretSpec>> {
 
 fn secret(t: &mut Table<'_, '_>) -> Option<SecretSpec> {
     let length = t.required("length", "Characters.", integer(MIN_SECRET..=MAX_SECRET));
-    Some(SecretSpec { length: length? })
+    let late = t.optional(
+        "late",
+        "Whether it may be made when there are volumes already: nothing in them was made with it. Default: false.",
+        boolean(),
+    );
+    Some(SecretSpec {
+        length: length?,
+        late: late.unwrap_or(false),
+    })
 }
 
 fn deploy(t: &mut Table<'_, '_>) -> Deploy {
@@ -187,6 +206,11 @@ fn deploy(t: &mut Table<'_, '_>) -> Deploy {
         "Releases that are remembered, with their images. Default: 5.",
         integer(1..=MAX_RELEASES),
     );
+    let pool = t.optional(
+        "pool",
+        "Connections that replicas share: ${deploy.pool} in the environment of a service is what one of its replicas may hold, while old and new ones run beside each other.",
+        whole_table(pool),
+    );
     let pre_deploy_backup = t.optional(
         "pre_deploy_backup",
         "The job that makes a backup before the migrating service is replaced; its last line on stdout is {\"filename\": \"…\"}.",
@@ -204,9 +228,39 @@ fn deploy(t: &mut Table<'_, '_>) -> Deploy {
         drain_timeout: drain_timeout.unwrap_or(default.drain_timeout),
         max_surge,
         keep_releases: keep_releases.unwrap_or(default.keep_releases),
+        pool,
         pre_deploy_backup,
         restore_backup,
     }
+}
+
+fn pool(t: &mut Table<'_, '_>) -> Option<PoolShares> {
+    let connections = t.required(
+        "connections",
+        "All that the server takes.",
+        integer(1..=MAX_CONNECTIONS),
+    );
+    let reserve = t.optional(
+        "reserve",
+        "Of them, those for others than the replicas. Default: 10.",
+        integer(0..=MAX_CONNECTIONS),
+    );
+    let beside = t.optional(
+        "beside",
+        "What a replica holds beside its pool. Default: 0.",
+        integer(0..=MAX_CONNECTIONS),
+    );
+    let most = t.optional(
+        "most",
+        "No replica's share is larger. Default: no limit.",
+        integer(1..=MAX_CONNECTIONS),
+    );
+    Some(PoolShares {
+        connections: connections?,
+        reserve: reserve.unwrap_or(RESERVE),
+        beside: beside.unwrap_or(0),
+        most,
+    })
 }
 
 impl Default for Deploy {
@@ -217,6 +271,7 @@ impl Default for Deploy {
             drain_timeout: DRAIN_TIMEOUT,
             max_surge: None,
             keep_releases: KEEP_RELEASES,
+            pool: None,
             pre_deploy_backup: None,
             restore_backup: None,
         }

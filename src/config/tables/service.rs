@@ -4,12 +4,12 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
 
-use super::{base_ref, build, duration, healthcheck, mount, service_ref, signal};
+use super::{base_ref, build, duration, healthcheck, mount, service_ref, signal, tls};
 use crate::config::{
     grammar,
     read::{
         Parsed, Shape, Table, bare_integer, boolean, choice, either, integer, late_text, list, map,
-        number, parsed, plain, table, text, then,
+        number, parsed, plain, table, text, then, whole_table,
     },
     secrets::{hide_all, is_secret_name},
     stack::{ImageSource, Port, Resources, Restart, Service, ServiceName, UpdateOrder},
@@ -73,6 +73,11 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
         "How readiness is asked.",
         table(healthcheck::healthcheck),
     );
+    let tls = t.optional(
+        "tls",
+        "What it gets from the project's own authority: { dir, … }.",
+        whole_table(tls::tls),
+    );
     let restart = t.optional(
         "restart",
         "What follows an exit. Default: no.",
@@ -135,6 +140,7 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
         ports: ports.unwrap_or_default(),
         depends_on: depends_on.unwrap_or_default(),
         healthcheck: healthcheck.unwrap_or_default(),
+        tls,
         restart: restart.unwrap_or(Restart::No),
         update_order,
         stop_grace_period: stop_grace_period.unwrap_or(STOP_GRACE_PERIOD),

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{container_path, duration, service_ref, url_path};
+use super::{container_path, duration, port_number, service_ref, url_path};
 use crate::config::{
     read::{Table, boolean, integer, list, plain, whole_table},
     stack::{
-        Favicon, Verify, VerifyBody, VerifyCanary, VerifyData, VerifyDatabase, VerifyMetrics,
-        VerifyObservability, VerifyRate, VerifySecurity, VerifyWeb,
+        Favicon, Verify, VerifyBody, VerifyCanary, VerifyData, VerifyDatabase, VerifyMail,
+        VerifyMetrics, VerifyObservability, VerifyRate, VerifySecurity, VerifyWeb,
     },
 };
 
@@ -28,6 +28,7 @@ impl Default for Verify {
             web: None,
             database: None,
             security: None,
+            mail: None,
             observability: None,
         }
     }
@@ -60,6 +61,11 @@ pub(super) fn verify(t: &mut Table<'_, '_>) -> Verify {
         "What must be refused, and where that is tried.",
         whole_table(security),
     );
+    let mail = t.optional(
+        "mail",
+        "How a letter is sent, and where it must arrive.",
+        whole_table(mail),
+    );
     let observability = t.optional(
         "observability",
         "What replicas tell about themselves.",
@@ -73,14 +79,11 @@ pub(super) fn verify(t: &mut Table<'_, '_>) -> Verify {
         web,
         database,
         security,
+        mail,
         observability,
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "what reads a whole table may refuse it"
-)]
 fn database(t: &mut Table<'_, '_>) -> Option<VerifyDatabase> {
     let reserve = t.optional(
         "reserve",
@@ -107,6 +110,14 @@ fn database(t: &mut Table<'_, '_>) -> Option<VerifyDatabase> {
         "How long the slowest of these answers may take; at most 5s. Default: 5s.",
         duration(),
     );
+    if within.is_some_and(|within| within > WITHIN) {
+        t.fault(
+            "within",
+            "`within` is longer than 5s, after which `verify` does not wait any more",
+            "write 5s or less",
+        );
+        return None;
+    }
     Some(VerifyDatabase {
         reserve: reserve.unwrap_or(RESERVE),
         tls: tls.unwrap_or(false),
@@ -158,6 +169,14 @@ fn security(t: &mut Table<'_, '_>) -> Option<VerifySecurity> {
 fn canary(t: &mut Table<'_, '_>) -> Option<VerifyCanary> {
     let path = t.required("path", "Where it is posted.", url_path());
     let body = t.required("body", "JSON; {canary} stands for the secret.", plain());
+    if body.as_ref().is_some_and(|body| !body.contains("{canary}")) {
+        t.fault(
+            "body",
+            "`body` has no {canary}: no secret would be sent, and none be missed in the logs",
+            "write {canary} in the place of a password",
+        );
+        return None;
+    }
     Some(VerifyCanary {
         path: path?,
         body: body?,
@@ -210,6 +229,42 @@ fn observability(t: &mut Table<'_, '_>) -> Option<VerifyObservability> {
         service: service?,
         metrics,
         log_keys: log_keys.unwrap_or_default(),
+    })
+}
+
+fn mail(t: &mut Table<'_, '_>) -> Option<VerifyMail> {
+    let service = t.required(
+        "service",
+        "In whose replica the command is run.",
+        service_ref(),
+    );
+    let command = t.required("command", "Sends a letter to {address}.", list(plain()));
+    let catcher = t.required(
+        "catcher",
+        "The service that takes all mail; it may be part of some profiles only.",
+        service_ref(),
+    );
+    let port = t.required("port", "Where it answers HTTP.", port_number());
+    let paths = t.required(
+        "paths",
+        "One of them lists what it took, addresses included.",
+        list(url_path()),
+    );
+    let sends = |words: &Vec<String>| words.iter().any(|word| word.contains("{address}"));
+    if command.as_ref().is_some_and(|words| !sends(words)) {
+        t.fault(
+            "command",
+            "`command` has no {address}: the letter could not be told from others",
+            "write {address} where the address belongs",
+        );
+        return None;
+    }
+    Some(VerifyMail {
+        service: service?,
+        command: command?,
+        catcher: catcher?,
+        port: port?,
+        paths: paths?,
     })
 }
 

@@ -16,6 +16,7 @@ recipe = "images/os"
 
 [secrets]
 DB_PASSWORD = { length = 24 }
+ADMIN_PASSWORD = { length = 16, late = true }
 
 [deploy]
 ready_timeout = "1m30s"
@@ -25,6 +26,12 @@ max_surge = 2
 keep_releases = 9
 pre_deploy_backup = "save"
 restore_backup = "bring-back"
+
+[deploy.pool]
+connections = 300
+reserve = 20
+beside = 3
+most = 9
 
 [jobs.save]
 service = "api"
@@ -42,6 +49,10 @@ service = "api"
 [hooks]
 pre_deploy = ["save"]
 post_deploy = ["bring-back", "save"]
+
+[quickstart]
+jobs = ["save"]
+tell = "look into .env"
 
 [notify]
 webhook = "${DEPLOY_WEBHOOK}"
@@ -94,6 +105,19 @@ timeout = "250ms"
 retries = 2
 start_period = "2m"
 
+[services.api.tls]
+dir = "/run/tls"
+certificate = false
+environment = { CA = "/run/tls/ca.pem", POOL = "${deploy.pool}" }
+
+[services.web.tls]
+dir = "/run/tls"
+certificate = true
+names = ["web.example.org", "10.0.0.7"]
+owner = "3:4"
+arguments = ["--tls"]
+reload = ["kill", "-HUP", "1"]
+
 [services.web]
 image = "web:1"
 ports = ["127.0.0.1:${WEB_PORT:-8080}:80", "[::1]:53:53/udp", "9090"]
@@ -135,6 +159,13 @@ canary = { path = "/login", body = '{"password":"{canary}"}' }
 rate = { path = "/login", requests = 40, other = "/health" }
 body = { path = "/login", replica = 1024, edge = 2048 }
 cors = "/health"
+
+[verify.mail]
+service = "api"
+command = ["send", "{address}"]
+catcher = "web"
+port = 80
+paths = ["/messages"]
 
 [verify.observability]
 service = "api"

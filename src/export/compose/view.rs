@@ -389,7 +389,7 @@ fn quoted_text(text: &Text, at: &str) -> Result<Option<String>, ComposeError> {
     for part in text.parts() {
         match part {
             Part::Hidden(_) => return Err(ComposeError::WrittenOut(at.to_owned())),
-            Part::Late(Late::Replica) => return Ok(None),
+            Part::Late(Late::Replica | Late::Pool) => return Ok(None),
             Part::Late(Late::Release) => written.push_str(labels::COMPOSE),
             Part::Variable {
                 name, secret: true, ..

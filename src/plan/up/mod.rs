@@ -5,6 +5,7 @@ mod edge;
 mod ground;
 mod jobs;
 mod service;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,7 @@ use crate::{
     config::{JobName, Service, ServiceName, Stack},
     docker::ContainerSpec,
     observe::{Observed, Replica},
+    tls::Known,
 };
 
 /// The image of every service.
@@ -64,6 +66,8 @@ pub(crate) struct History {
     pub(crate) recorded: BTreeSet<ReleaseId>,
     /// Jobs that were done for a release whose run was cut off.
     pub(crate) done: BTreeSet<(ReleaseId, JobStage, JobName)>,
+    /// Certificates that were made.
+    pub(crate) tls: Known,
 }
 
 /// What a plan is made for, beside the stack.
@@ -100,6 +104,7 @@ pub(crate) fn up(stack: &Stack, images: &Images, observed: &Observed, intent: &U
     }
     planner.remove_leftovers();
     planner.network_and_volumes();
+    planner.certificates();
     planner.jobs_before();
     for name in start_order(stack) {
         if !planner.members.contains_key(name) {

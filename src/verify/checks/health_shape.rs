@@ -1,6 +1,8 @@
 //! `health.shape`: every replica's health report has all that the protocol names, and speaks of
 //! itself.
 
+use sysndd_protocol::SmtpStatus;
+
 use crate::verify::{Check, Context, Outcome, Suite};
 
 pub(super) const CHECK: Check = Check {
@@ -43,6 +45,21 @@ fn check(context: &Context<'_>) -> Outcome {
                 }
                 if report.database.latency_ms.is_none() {
                     faults.push(format!("{name} does not say how fast the database answers"));
+                }
+                match (
+                    report.smtp.status,
+                    report.smtp.latency_ms,
+                    &report.smtp.reason,
+                ) {
+                    (SmtpStatus::Up, None, _) => {
+                        faults.push(format!(
+                            "{name} does not say how fast the mail server answers"
+                        ));
+                    }
+                    (SmtpStatus::Down, _, None) => {
+                        faults.push(format!("{name} does not say why the mail server is down"));
+                    }
+                    _ => {}
                 }
                 right += 1;
             }

@@ -30,7 +30,7 @@ struct Wanted {
     #[garde(skip)]
     status: Option<Status>,
     /// Only jobs of this kind, such as `mail.send`
-    #[garde(length(max = 64))]
+    #[garde(ascii, length(max = 64))]
     kind: Option<String>,
     /// `next` of the page before
     #[garde(skip)]

@@ -2,6 +2,7 @@
 
 mod backups;
 mod jobs;
+mod migrations;
 mod smtp;
 mod users;
 
@@ -17,4 +18,5 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(jobs::routes())
         .merge(backups::routes())
         .merge(smtp::routes())
+        .merge(migrations::routes())
 }

@@ -76,7 +76,7 @@ struct Which {
 /// What is to change; the rest stays.
 #[derive(Deserialize, Validate, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Change {
+struct UserChange {
     #[garde(skip)]
     role: Option<Role>,
     /// `active` or `disabled`
@@ -162,7 +162,7 @@ async fn show(
 /// Takes effect with the next request of whoever it is about. Nobody changes their own account
 /// here, so that there is always an administrator.
 #[utoipa::path(patch, path = "/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
-    request_body = Change, security(("session" = []), ("bearer" = [])), responses(
+    request_body = UserChange, security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "The account as it is now", body = User),
     (status = 401, description = "Nobody is signed in", body = Problem),
     (status = 403, description = "Not an administrator", body = Problem),
@@ -174,7 +174,7 @@ async fn change(
     State(app): State<Arc<App>>,
     Administrator(actor): Administrator,
     Path(user_id): Path<u64>,
-    Json(change): Json<Change>,
+    Json(change): Json<UserChange>,
 ) -> Answer<axum::Json<User>> {
     if change.status == Some(Status::Unconfirmed) {
         return Err(ApiError::invalid("status", "must be active or disabled"));

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use utoipa_axum::router::OpenApiRouter;
 
-use super::Answer;
+use super::{Answer, ApiError};
 use crate::state::App;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
@@ -22,6 +22,18 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .merge(confirm::routes())
         .merge(session::routes())
         .merge(password::routes())
+}
+
+/// Where no mail is sent, nobody would get what they were promised: said to all alike, before anything
+/// is looked up.
+fn needs_mail(app: &App) -> Answer<()> {
+    if app.mail.is_on() {
+        Ok(())
+    } else {
+        Err(ApiError::NotSetUp {
+            detail: "this site sends no mail yet, which this needs; ask those who run it".into(),
+        })
+    }
 }
 
 /// Longer than what the work takes on a machine that is not overloaded.

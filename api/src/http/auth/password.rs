@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::same_time;
+use super::{needs_mail, same_time};
 use crate::accounts::{self, Known, Status};
 use crate::auth::{Password, Purpose, Token, may_be_set, redeem};
 use crate::http::{Answer, ApiError, Json, Problem};
@@ -51,8 +51,10 @@ struct Reset {
 #[utoipa::path(post, path = "/auth/password/forgot", tag = "auth", request_body = Forgot, responses(
     (status = 202, description = "If there is an active account with this address, a mail is on its way"),
     (status = 422, description = "Values are refused", body = Problem),
+    (status = 503, description = "Mail is not set up", body = Problem),
 ))]
 async fn forgot(State(app): State<Arc<App>>, Json(forgot): Json<Forgot>) -> Answer<StatusCode> {
+    needs_mail(&app)?;
     same_time(async {
         let mut conn = app.db.conn().await?;
         if let Some(Known {

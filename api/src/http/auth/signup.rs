@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::same_time;
+use super::{needs_mail, same_time};
 use crate::accounts::{self, Known, NewUser, Status};
 use crate::auth::{Password, Role, may_be_set};
 use crate::db;
@@ -63,8 +63,10 @@ struct SignUp {
 #[utoipa::path(post, path = "/auth/signup", tag = "auth", request_body = SignUp, responses(
     (status = 202, description = "A mail is on its way"),
     (status = 422, description = "Values are refused", body = Problem),
+    (status = 503, description = "Mail is not set up", body = Problem),
 ))]
 async fn sign_up(State(app): State<Arc<App>>, Json(wish): Json<SignUp>) -> Answer<StatusCode> {
+    needs_mail(&app)?;
     same_time(async {
         let password_hash = app.hasher.hash(wish.password.clone()).await?;
         let user = NewUser {

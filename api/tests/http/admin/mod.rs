@@ -1,6 +1,7 @@
 mod backups;
 mod backups_by_the_clock;
 mod jobs;
+mod migrations;
 mod restore;
 mod smtp;
 mod users;

@@ -22,7 +22,7 @@ fn wish(user_name: &str, email: &str) -> Value {
 #[ignore = "needs a MySQL"]
 async fn every_refused_value_is_named() {
     with_database(async |db| {
-        let app = TestApp::start(&db).await;
+        let app = TestApp::promising_mail(&db).await;
         let answer = app
             .post(
                 &As::Nobody,
@@ -76,7 +76,7 @@ async fn every_refused_value_is_named() {
 #[ignore = "needs a MySQL"]
 async fn whether_name_or_address_are_known_is_not_told() {
     with_database(async |db| {
-        let app = TestApp::start(&db).await;
+        let app = TestApp::promising_mail(&db).await;
         app.administrator().await;
         for (name, email) in [
             ("pierre", "pierre@example.org"),
@@ -140,6 +140,37 @@ async fn a_token_that_nobody_sent_confirms_and_resets_nothing() {
                 .await;
             answer.is_problem(422, "token: the link was used already");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a MySQL"]
+async fn where_no_mail_is_sent_nobody_is_promised_one_and_nothing_is_told() {
+    with_database(async |db| {
+        let app = TestApp::start(&db).await;
+        app.administrator().await;
+        for email in ["marie@example.org", "nobody@example.org"] {
+            let answer = app
+                .post(
+                    &As::Nobody,
+                    "/api/auth/password/forgot",
+                    json!({ "email": email }),
+                )
+                .await;
+            answer.is_problem(503, "sends no mail");
+            let answer = app
+                .post(&As::Nobody, "/api/auth/signup", wish("pierre", email))
+                .await;
+            answer.is_problem(503, "sends no mail");
+        }
+        let mut conn = db.connect().await;
+        let users: Option<u64> = conn
+            .query_first("SELECT COUNT(*) FROM users")
+            .await
+            .expect("read");
+        assert_eq!(users, Some(1));
+        conn.disconnect().await.expect("closed");
     })
     .await;
 }
