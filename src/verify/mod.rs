@@ -47,6 +47,7 @@ pub(crate) enum Suite {
     Health,
     Database,
     Security,
+    Storage,
     Mail,
     Observability,
 }

@@ -20,7 +20,7 @@ impl Backups {
     /// Makes a backup. Dropping this takes back what was done of it.
     pub(crate) async fn create(&self, kind: Kind) -> Result<Backup, Error> {
         let mut lock = Lock::take(self.opts.clone(), PATIENCE).await?;
-        let made = self.create_under(&mut lock, kind).await;
+        let made = Box::pin(self.create_under(&mut lock, kind)).await;
         lock.release().await;
         made
     }

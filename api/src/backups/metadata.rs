@@ -2,6 +2,7 @@
 //!
 //! The first line of the dump says the same in short, so that the file can be made anew.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -128,7 +129,11 @@ fn decode(file: &mut impl BufRead, scan: &mut Scan, head: &mut Vec<u8>) -> std::
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Sums up what passes.

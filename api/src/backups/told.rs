@@ -20,6 +20,16 @@ pub(crate) enum Told {
     Failed,
 }
 
+impl Told {
+    /// The name of the letter.
+    pub(crate) fn letter(self) -> &'static str {
+        match self {
+            Self::Done => "backup_done",
+            Self::Failed => "backup_failed",
+        }
+    }
+}
+
 /// Puts the letters into the queue. What cannot be told is logged: the job itself ended as it did.
 pub(super) async fn tell(app: &App, turn: &Turn, ended: &Result<Value, Failure>) {
     let told = match ended {

@@ -12,7 +12,6 @@ use super::letter::{KIND, Letter};
 use super::post::Undelivered;
 use super::text::Facts;
 use crate::auth::{Purpose, issue};
-use crate::backups::Told;
 use crate::jobs::{Failure, Handler, Turn};
 use crate::state::App;
 
@@ -112,16 +111,7 @@ impl Letter {
             Self::AlreadyRegistered { user_id } => (*user_id, "already_registered"),
             Self::ResetPassword { user_id } => (*user_id, "reset_password"),
             Self::PasswordChanged { user_id } => (*user_id, "password_changed"),
-            Self::Backup {
-                user_id,
-                told: Told::Done,
-                ..
-            } => (*user_id, "backup_done"),
-            Self::Backup {
-                user_id,
-                told: Told::Failed,
-                ..
-            } => (*user_id, "backup_failed"),
+            Self::Backup { user_id, told, .. } => (*user_id, told.letter()),
         };
         let mut conn = app.db.conn().await?;
         let row: Option<(String, String, String, String, String)> = conn

@@ -127,7 +127,7 @@ impl Backups {
             lock: &mut lock,
             errand,
         };
-        let done = run.whole(name).await;
+        let done = Box::pin(run.whole(name)).await;
         lock.release().await;
         done
     }

@@ -81,7 +81,7 @@ impl Backups {
             lock: &mut lock,
             errand: &errand,
         };
-        let recovered = run.recover().await;
+        let recovered = Box::pin(run.recover()).await;
         lock.release().await;
         recovered.map(|_| true)
     }

@@ -32,14 +32,14 @@ impl Site {
         let (user, restore_user) = (format!("a_{name}"), format!("r_{name}"));
         let site = Self {
             db: db.clone(),
-            url: at(&user, "it%27s"),
-            restore_url: at(&restore_user, "it%27s%5C"),
+            url: at(&user, "it%27s-long-enough-7"),
+            restore_url: at(&restore_user, "it%27s%5C-long-enough-7"),
             dir: tempfile::tempdir().expect("a directory"),
         };
         let mut conn = db.connect().await;
         for statement in [
             format!("DROP USER IF EXISTS {user}, {restore_user}"),
-            format!("CREATE USER {user} IDENTIFIED BY 'it''s'"),
+            format!("CREATE USER {user} IDENTIFIED BY 'it''s-long-enough-7'"),
             format!("GRANT ALL ON `{}`.* TO {user}", name.replace('_', "\\_")),
         ] {
             conn.query_drop(statement).await.expect("done");
@@ -130,7 +130,9 @@ impl Site {
                 .into_string()
                 .expect("text");
             assert!(
-                !name.contains(".partial-") && !name.ends_with(".sql"),
+                !name.contains(".partial-")
+                    && !name.contains(".restore-new")
+                    && !name.contains(".restore-old"),
                 "{name}"
             );
         }
