@@ -22,7 +22,7 @@ fn check(context: &Context<'_>) -> Outcome {
         let name = &evidence.replica.name;
         let report = match &evidence.health {
             Some(Ok(answer)) => answer.report.as_ref().map_err(ToString::to_string),
-            Some(Err(cause)) => Err(cause.to_string()),
+            Some(Err(cause)) => Err(cause.clone()),
             None => Err("it does not run, or has no HTTP probe".to_owned()),
         };
         match report {
