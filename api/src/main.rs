@@ -19,6 +19,7 @@ mod migrate;
 mod shutdown;
 mod startup;
 mod state;
+mod storage;
 mod telemetry;
 
 use std::io::Write as _;

@@ -17,7 +17,7 @@ use crate::jobs::Jobs;
 use crate::shutdown::{self, Running, Signals};
 use crate::state::App;
 use crate::telemetry::{self, Events};
-use crate::{backups, db, http, mail};
+use crate::{backups, db, http, mail, storage};
 
 /// How often the database may be lost in the middle of migrating before a start gives up.
 const DATABASE_LOSSES: u32 = 3;
@@ -49,6 +49,8 @@ pub(crate) async fn serve(duty: Duty) -> anyhow::Result<()> {
     // Runs to the end of the process.
     tokio::spawn(mail::watch(Arc::clone(&app)));
     tokio::spawn(backups::watch(Arc::clone(&app)));
+    tokio::spawn(backups::watch_directory(Arc::clone(&app)));
+    tokio::spawn(storage::watch(Arc::clone(&app)));
 
     let boot = boot(&config, &app, &set, &events);
     tokio::pin!(boot);

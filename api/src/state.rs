@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use sysndd_migrator::{Gaps, MigrationSet, Mode};
 use sysndd_protocol::StartupMigration;
@@ -15,6 +16,7 @@ use crate::http::StatisticsCache;
 use crate::jobs::Jobs;
 use crate::lifecycle::Lifecycle;
 use crate::mail::Post;
+use crate::storage::Storage;
 use crate::telemetry::Metrics;
 
 /// The state of the application.
@@ -34,6 +36,8 @@ pub(crate) struct App {
     pub(crate) jobs: Arc<Jobs>,
     pub(crate) mail: Post,
     pub(crate) backups: Backups,
+    /// Absent when copies of backups go nowhere.
+    pub(crate) storage: Option<Storage>,
     pub(crate) database: db::Probe,
     pub(crate) data_dir: DataDir,
     /// How many entities there are, counted now and then.
@@ -51,8 +55,23 @@ impl App {
     pub(crate) fn new(config: &Config, set: Arc<MigrationSet>) -> anyhow::Result<Arc<Self>> {
         let db = Db::new(&config.database);
         let lifecycle = Arc::new(Lifecycle::new());
-        let jobs = Arc::new(Jobs::new(&config.jobs));
-        let metrics = Metrics::new(&config.identity, &db, &lifecycle, &jobs);
+        let jobs = Arc::new(Jobs::new(&config.jobs, &config.backups));
+        let backups = Backups::new(
+            &config.backups,
+            &config.database.url,
+            config.identity.release.as_ref().map(ToString::to_string),
+            config
+                .backups
+                .restore_url
+                .as_ref()
+                .map(|url| backups::Means {
+                    opts: url.opts(),
+                    set: Arc::clone(&set),
+                    replica: config.identity.replica.clone(),
+                    request_timeout: config.limits.timeout,
+                }),
+        );
+        let metrics = Metrics::new(&config.identity, &db, &lifecycle, &jobs, backups.summary());
         Ok(Arc::new(Self {
             identity: config.identity.clone(),
             started_at: Utc::now(),
@@ -70,21 +89,13 @@ impl App {
             hasher: Hasher::new(),
             jobs,
             mail: Post::new(config.smtp.clone(), &config.accounts.public_url)?,
-            backups: Backups::new(
-                &config.backups,
-                &config.database.url,
-                config.identity.release.as_ref().map(ToString::to_string),
-                config
-                    .backups
-                    .restore_url
-                    .as_ref()
-                    .map(|url| backups::Means {
-                        opts: url.opts(),
-                        set: Arc::clone(&set),
-                        replica: config.identity.replica.clone(),
-                        request_timeout: config.limits.timeout,
-                    }),
-            ),
+            storage: config
+                .storage
+                .as_ref()
+                .map(Storage::new)
+                .transpose()
+                .context("setting up the object storage")?,
+            backups,
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),
             statistics: StatisticsCache::default(),

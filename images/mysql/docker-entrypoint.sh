@@ -5,6 +5,10 @@
 # MYSQL_RANDOM_ROOT_PASSWORD), MYSQL_ROOT_HOST, MYSQL_DATABASE, MYSQL_USER, MYSQL_PASSWORD, each
 # with a …_FILE twin, and *.sh, *.sql, *.sql.gz in /docker-entrypoint-initdb.d.
 #
+# Not known to the official image: MYSQL_RESTORE_USER and MYSQL_RESTORE_PASSWORD, the account that
+# restores backups of MYSQL_DATABASE. It may do all in ‹database›, ‹database›__restore and
+# ‹database›__old, and make there what belongs to others.
+#
 # A first start can be killed at any moment. Two marks in the data directory say how far it came:
 #   .seeding      no server that could be reached ever ran on it: start again from nothing
 #   .configuring  the data is whole; passwords and accounts may not be set yet: set them (again)
@@ -42,9 +46,16 @@ quoted() {
 # name TEXT: an SQL identifier.
 name() { printf '`%s`' "${1//\`/\`\`}"; }
 
+# pattern TEXT: the name of a database in a grant, where _ and % would be wildcards.
+pattern() {
+    local text=${1//_/\\_}
+    name "${text//%/\\%}"
+}
+
 check_environment() {
     local variable
-    for variable in MYSQL_ROOT_PASSWORD MYSQL_ROOT_HOST MYSQL_DATABASE MYSQL_USER MYSQL_PASSWORD; do
+    for variable in MYSQL_ROOT_PASSWORD MYSQL_ROOT_HOST MYSQL_DATABASE MYSQL_USER MYSQL_PASSWORD \
+        MYSQL_RESTORE_USER MYSQL_RESTORE_PASSWORD; do
         from_file "$variable"
         # The statements go to the server line by line.
         [[ ${!variable:-} != *$'\n'* ]] || die "$variable holds a line end, which is not supported"
@@ -64,11 +75,14 @@ check_environment() {
     if [[ -n ${MYSQL_USER:-} && -z ${MYSQL_PASSWORD:-} ]]; then
         die "MYSQL_USER is set and MYSQL_PASSWORD is not"
     fi
+    if [[ -n ${MYSQL_RESTORE_USER:-} && ( -z ${MYSQL_RESTORE_PASSWORD:-} || -z $MYSQL_DATABASE ) ]]; then
+        die "MYSQL_RESTORE_USER is set and MYSQL_RESTORE_PASSWORD or MYSQL_DATABASE is not"
+    fi
 }
 
 # What makes the accounts, one statement a line, each of which may run twice.
 statements() {
-    local root user
+    local root user schema
     root="'root'@$(quoted "${MYSQL_ROOT_HOST:-%}")"
     echo "ALTER USER 'root'@'localhost' IDENTIFIED BY $(quoted "${MYSQL_ROOT_PASSWORD:-}");"
     if [[ -n ${MYSQL_DATABASE:-} ]]; then
@@ -78,10 +92,16 @@ statements() {
         user="$(quoted "$MYSQL_USER")@'%'"
         echo "CREATE USER IF NOT EXISTS $user IDENTIFIED BY $(quoted "$MYSQL_PASSWORD");"
         if [[ -n ${MYSQL_DATABASE:-} ]]; then
-            # In a grant, _ and % of a database's name would be wildcards.
-            local database=${MYSQL_DATABASE//_/\\_}
-            echo "GRANT ALL ON $(name "${database//%/\\%}").* TO $user;"
+            echo "GRANT ALL ON $(pattern "$MYSQL_DATABASE").* TO $user;"
         fi
+    fi
+    if [[ -n ${MYSQL_RESTORE_USER:-} ]]; then
+        user="$(quoted "$MYSQL_RESTORE_USER")@'%'"
+        echo "CREATE USER IF NOT EXISTS $user IDENTIFIED BY $(quoted "$MYSQL_RESTORE_PASSWORD");"
+        for schema in "" __restore __old; do
+            echo "GRANT ALL ON $(pattern "$MYSQL_DATABASE$schema").* TO $user;"
+        done
+        echo "GRANT SHOW_ROUTINE, SET_ANY_DEFINER, ALLOW_NONEXISTENT_DEFINER ON *.* TO $user;"
     fi
     echo "CREATE USER IF NOT EXISTS $root IDENTIFIED BY $(quoted "${MYSQL_ROOT_PASSWORD:-}");"
     echo "GRANT ALL ON *.* TO $root WITH GRANT OPTION;"
@@ -181,7 +201,7 @@ if [[ -e $data/.configuring && ! -e $data/.configured ]]; then
     # it before it answers its first client; after a statement that fails it would go on without
     # the rest, hence offline_mode, which only the last statement ends.
     accounts=$(statements; mark_configured)
-    unset MYSQL_ROOT_PASSWORD MYSQL_PASSWORD
+    unset MYSQL_ROOT_PASSWORD MYSQL_PASSWORD MYSQL_RESTORE_PASSWORD
     exec "$@" --offline-mode=ON --init-file=/dev/fd/3 3<<<"$accounts"
 fi
 rm -f "$data/.configuring" "$data/.configured"

@@ -51,9 +51,14 @@ impl Sandbox {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let secret = |name: &str| (name.to_owned(), "hunter2".to_owned());
         let environment = Environment {
-            variables: ["DB_PASSWORD", "DB_ROOT_PASSWORD", "SECRET_KEY"]
-                .map(secret)
-                .into(),
+            variables: [
+                "DB_PASSWORD",
+                "DB_RESTORE_PASSWORD",
+                "DB_ROOT_PASSWORD",
+                "SECRET_KEY",
+            ]
+            .map(secret)
+            .into(),
             caller: Caller { uid: 0, gid: 0 },
             directory: root.to_owned(),
         };

@@ -46,6 +46,7 @@ pub(crate) enum Suite {
     Health,
     Database,
     Security,
+    Storage,
     Mail,
     Observability,
 }

@@ -92,6 +92,7 @@ async fn an_engine_that_is_not_there_is_exit_code_3_with_a_hint() {
         let answer = program(&["--config", &stack.path().display().to_string()])
             .with(command)
             .env("DB_PASSWORD", "x")
+            .env("DB_RESTORE_PASSWORD", "r")
             .env("DB_ROOT_PASSWORD", "y")
             .env("SECRET_KEY", "z")
             .with(&["-H", "unix:///nonexistent.sock"])
@@ -133,12 +134,14 @@ async fn what_is_wrong_on_the_command_line_is_exit_code_2() {
     ]);
     let answer = program(&["--config", &path, "status"])
         .without_env("DB_PASSWORD")
+        .without_env("DB_RESTORE_PASSWORD")
         .without_env("DB_ROOT_PASSWORD")
         .without_env("SECRET_KEY")
         .ends_with(2)
         .await;
     answer.says(&[
         "DB_PASSWORD",
+        "DB_RESTORE_PASSWORD",
         "DB_ROOT_PASSWORD",
         "SECRET_KEY",
         "quickstart",
@@ -182,6 +185,7 @@ async fn the_stack_is_shown_without_its_secrets() {
         ])
         .with(&["--format", format])
         .env("DB_PASSWORD", "hunter2-of-the-user")
+        .env("DB_RESTORE_PASSWORD", "hunter2-of-restoring")
         .env("DB_ROOT_PASSWORD", "hunter2-of-root")
         .env("SECRET_KEY", "hunter2-of-the-api")
         .ends_with(0)

@@ -15,8 +15,9 @@ struct ComposeProject {
     _directory: tempfile::TempDir,
 }
 
-const SECRETS: [(&str, &str); 4] = [
+const SECRETS: [(&str, &str); 5] = [
     ("DB_PASSWORD", "for-tests-only"),
+    ("DB_RESTORE_PASSWORD", "for-tests-only"),
     ("DB_ROOT_PASSWORD", "for-tests-only"),
     ("SECRET_KEY", "only-for-tests-0123456789abcdefghijkl"),
     ("SYSNDD_PORT", "0"),

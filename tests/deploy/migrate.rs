@@ -53,6 +53,7 @@ fn bare(copy: &Copy, arguments: &[&str]) -> Call {
         "migrate",
     ])
     .without_env("DB_PASSWORD")
+    .without_env("DB_RESTORE_PASSWORD")
     .without_env("DB_ROOT_PASSWORD")
     .without_env("SECRET_KEY")
     .with(arguments)
@@ -100,6 +101,7 @@ async fn lint_and_new_need_neither_an_engine_nor_secrets_and_findings_end_with_1
 fn copy_with_secrets(copy: &Copy, arguments: &[&str]) -> Call {
     bare(copy, arguments)
         .env("DB_PASSWORD", "for-tests-only")
+        .env("DB_RESTORE_PASSWORD", "for-tests-only")
         .env("DB_ROOT_PASSWORD", "for-tests-only")
         .env("SECRET_KEY", "for-tests-only")
 }

@@ -9,6 +9,7 @@ fn quickstart(stack: &Deployment) -> Call {
     stack
         .call(&["quickstart"])
         .without_env("DB_PASSWORD")
+        .without_env("DB_RESTORE_PASSWORD")
         .without_env("DB_ROOT_PASSWORD")
         .without_env("SECRET_KEY")
         .without_env("ADMIN_PASSWORD")
@@ -35,6 +36,7 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
     let expected = [
         "ADMIN_PASSWORD",
         "DB_PASSWORD",
+        "DB_RESTORE_PASSWORD",
         "DB_ROOT_PASSWORD",
         "SECRET_KEY",
     ];
@@ -88,7 +90,7 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
     fs::remove_file(&secrets).expect(".env goes");
     let answer = quickstart(&stack).ends_with(2).await;
     answer.says(&[
-        "ADMIN_PASSWORD, DB_PASSWORD, DB_ROOT_PASSWORD, SECRET_KEY",
+        "ADMIN_PASSWORD, DB_PASSWORD, DB_RESTORE_PASSWORD, DB_ROOT_PASSWORD, SECRET_KEY",
         "volumes",
         "bring the .env of that time back",
     ]);

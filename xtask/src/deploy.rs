@@ -11,8 +11,9 @@ use crate::{
 };
 
 /// What the shipped stack needs; of stacks that live for a test or a measurement.
-pub(crate) const SECRETS: [(&str, &str); 3] = [
+pub(crate) const SECRETS: [(&str, &str); 4] = [
     ("DB_PASSWORD", "for-tests-only"),
+    ("DB_RESTORE_PASSWORD", "for-tests-only"),
     ("DB_ROOT_PASSWORD", "for-tests-only"),
     ("SECRET_KEY", "only-for-tests-0123456789abcdefghijkl"),
 ];

@@ -40,6 +40,8 @@ pub(crate) struct Backup {
     pub(crate) migration_head: Option<String>,
     /// The release that made it
     pub(crate) release: Option<String>,
+    /// When it was last tried: loaded beside the live database, checked and dropped again
+    pub(crate) tested_at: Option<DateTime<Utc>>,
     /// Why it cannot be restored; absent when nothing is known against it
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<String>,
@@ -142,6 +144,7 @@ impl Catalogue {
             migration_head: known
                 .as_ref()
                 .and_then(|known| known.origin.migration_head.clone()),
+            tested_at: known.as_ref().and_then(|known| known.tested_at),
             release: known.and_then(|known| known.origin.release),
             fault,
         })
@@ -161,7 +164,7 @@ impl Catalogue {
     }
 
     /// Reads a backup whole; it must be what was noted when it was made.
-    pub(super) fn verify(&self, name: &BackupName) -> Result<(), Error> {
+    pub(super) fn verify(&self, name: &BackupName) -> Result<Metadata, Error> {
         let backup = self.find(name)?;
         let bad = |what: String| Error::Bad {
             name: name.clone(),
@@ -180,8 +183,8 @@ impl Catalogue {
                 "has the checksum {} and had {} when it was made",
                 found.checksum, noted.checksum
             ))),
-            Some(_) => Ok(()),
-            None => self.note(name, &found),
+            Some(_) => Ok(found),
+            None => self.note(name, &found).map(|()| found),
         }
     }
 
@@ -212,6 +215,18 @@ impl Catalogue {
         sync(&self.dir)
     }
 
+    /// Makes a file from elsewhere a backup, if it can be restored.
+    pub(super) fn adopt(&self, partial: Partial, name: &BackupName) -> Result<(), Error> {
+        let metadata = examine(partial.path()).map_err(Error::file("read", partial.path()))?;
+        match &metadata.fault {
+            Some(what) => Err(Error::Bad {
+                name: name.clone(),
+                what: what.clone(),
+            }),
+            None => self.publish(partial, name, &metadata),
+        }
+    }
+
     fn note(&self, name: &BackupName, metadata: &Metadata) -> Result<(), Error> {
         let partial = self.partial(name)?;
         let failed = |error| Error::file("write", partial.path())(error);
@@ -226,6 +241,20 @@ impl Catalogue {
             .map_err(failed)?;
         let path = self.sidecar(name);
         fs::rename(partial.path(), &path).map_err(Error::file("write", &path))
+    }
+
+    /// Notes that a backup was tried and is good.
+    pub(super) fn tested(&self, name: &BackupName, at: DateTime<Utc>) -> Result<(), Error> {
+        match self.metadata(name) {
+            Some(metadata) => self.note(
+                name,
+                &Metadata {
+                    tested_at: Some(at),
+                    ..metadata
+                },
+            ),
+            None => Ok(()),
+        }
     }
 
     /// Takes a backup away.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::restore::{Errand, Means, Progress};
 use super::{Backup, BackupName, Backups, Kind, Page, Sort};
 use crate::config::{self, DatabaseUrl, Identity, Limits, Migrations, Source, Telemetry};
+use crate::storage::Storage;
 use crate::{db, telemetry};
 
 const EXAMPLES: &str = "\
@@ -52,6 +53,11 @@ enum Action {
         /// The newest one unless told
         filename: Option<BackupName>,
     },
+    /// Bring a copy back from the object storage
+    Fetch {
+        /// Without one, the copies are listed
+        filename: Option<BackupName>,
+    },
     /// Exchange the live database for a backup; a `pre-restore` backup is made first
     Restore {
         filename: BackupName,
@@ -78,6 +84,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let telemetry = Telemetry::read(&mut source);
     let data_dir = config::data_dir(&mut source);
     let url = database.as_ref().map(|database| &database.url);
+    let storage = config::Storage::read(&mut source);
     let config = config::Backups::read(&mut source, &data_dir, url);
     let database = source.finish(database)?;
     telemetry::init_beside(telemetry.filter);
@@ -112,6 +119,22 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 ),
             };
             print(&text)?;
+        }
+        Action::Fetch { filename } => {
+            let Some(storage) = &storage else {
+                bail!("there are no copies: SYSNDD_STORAGE_URL is not set");
+            };
+            let storage = Storage::new(storage)?;
+            if let Some(name) = filename {
+                backups.fetch(&storage, &name).await?;
+                print(&format!("{}\n", json!(backups.find(&name).await?)))?;
+            } else {
+                let mut names = storage.list().await?;
+                names.sort();
+                for (name, bytes) in names {
+                    print(&format!("{name}  {bytes:>12} bytes\n"))?;
+                }
+            }
         }
         Action::Restore { filename, confirm } => {
             if confirm != "RESTORE" {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, params};
 use sysndd_migrator::{LedgerRow, State, read_ledger};
 
-use super::dump::dump;
+use super::dump::{What, dump};
 use super::error::Error;
 use super::lock::Lock;
 use super::metadata::Origin;
@@ -20,7 +20,7 @@ impl Backups {
     /// Makes a backup. Dropping this takes back what was done of it.
     pub(crate) async fn create(&self, kind: Kind) -> Result<Backup, Error> {
         let mut lock = Lock::take(self.opts.clone(), PATIENCE).await?;
-        let made = self.create_under(&mut lock, kind).await;
+        let made = Box::pin(self.create_under(&mut lock, kind)).await;
         lock.release().await;
         made
     }
@@ -43,7 +43,10 @@ impl Backups {
             release: self.release.clone(),
             server,
         };
-        let work = dump(&self.client, &self.opts, origin, partial.path());
+        let schema = self.opts.db_name().unwrap_or_default();
+        let views = views(lock.conn(), schema).await?;
+        let what = What { origin, views };
+        let work = dump(&self.client, &self.opts, what, partial.path());
         let metadata = lock.during(work).await?;
         // Changes of the schema are no part of the consistent picture.
         if ledger(lock.conn()).await? != before {
@@ -63,6 +66,17 @@ impl Backups {
         })
         .await
     }
+}
+
+/// The views of a schema.
+pub(super) async fn views(conn: &mut Conn, schema: &str) -> Result<Vec<String>, Error> {
+    Ok(conn
+        .exec(
+            "SELECT TABLE_NAME FROM information_schema.views \
+             WHERE table_schema = :schema ORDER BY TABLE_NAME",
+            params! { schema },
+        )
+        .await?)
 }
 
 /// The rows of the ledger; none where there is no ledger.

@@ -53,6 +53,8 @@ pub(crate) enum Error {
     Cancelled,
     #[error("the restore was taken back and the live database is as it was: {0}")]
     TakenBack(String),
+    #[error("{0}")]
+    Storage(String),
     #[error("a task of this process ended: {0}")]
     Task(String),
     #[error("the migration ledger cannot be read: {0}")]
@@ -88,6 +90,7 @@ impl Error {
             Self::Refused(_) => "refused",
             Self::Cancelled => "cancelled",
             Self::TakenBack(_) => "taken_back",
+            Self::Storage(_) => "storage",
             Self::Task(_) => "task",
             Self::Ledger(_) => "ledger",
             Self::Database(_) => "database",
@@ -104,6 +107,7 @@ impl Error {
                 | Self::Busy(_)
                 | Self::LockLost(_)
                 | Self::Ledger(_)
+                | Self::Storage(_)
                 | Self::Database(_)
         )
     }

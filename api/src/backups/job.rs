@@ -6,7 +6,7 @@ use mysql_async::prelude::Queryable;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Kind;
+use super::{Kind, Mirror, told};
 use crate::db;
 use crate::jobs::{Enqueued, Failure, Handler, NewJob, Turn, enqueue};
 use crate::state::App;
@@ -36,11 +36,48 @@ impl Handler for Create {
     const KIND: &'static str = "backup.create";
 
     async fn run(self, app: Arc<App>, turn: Turn) -> Result<Value, Failure> {
-        turn.progress("dumping", 0, 1).await?;
-        let backup = tokio::select! {
-            made = app.backups.create(self.kind) => made?,
-            () = turn.cancel.cancelled() => return Err(Failure::Cancelled),
-        };
-        Ok(json!(backup))
+        let made = create(&app, &turn, self.kind).await;
+        after(&app, &turn, &made).await;
+        made
+    }
+}
+
+/// `backup.scheduled`: a backup by the clock, and which are not kept any more.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Scheduled {}
+
+impl Handler for Scheduled {
+    const KIND: &'static str = "backup.scheduled";
+
+    async fn run(self, app: Arc<App>, turn: Turn) -> Result<Value, Failure> {
+        let made = async {
+            let made = create(&app, &turn, Kind::Scheduled).await?;
+            // Old ones go only when there is a new one.
+            app.backups.tidy(app.storage.as_ref()).await?;
+            Ok(made)
+        }
+        .await;
+        after(&app, &turn, &made).await;
+        made
+    }
+}
+
+async fn create(app: &App, turn: &Turn, kind: Kind) -> Result<Value, Failure> {
+    turn.progress("dumping", 0, 1).await?;
+    let backup = tokio::select! {
+        made = app.backups.create(kind) => made?,
+        () = turn.cancel.cancelled() => return Err(Failure::Cancelled),
+    };
+    Ok(json!(backup))
+}
+
+/// A new backup is to be copied, and somebody told; neither changes how it ended.
+async fn after(app: &App, turn: &Turn, made: &Result<Value, Failure>) {
+    told::tell(app, turn, made).await;
+    if made.is_ok() {
+        let enqueued = async { Mirror::enqueue(app, &mut app.db.conn().await?).await };
+        if let Err(error) = enqueued.await {
+            tracing::warn!(%error, "a backup is copied to the object storage later");
+        }
     }
 }

@@ -31,6 +31,7 @@ pub(crate) enum Sort {
 }
 
 /// One page of backups.
+#[expect(clippy::struct_field_names, reason = "the API's names")]
 #[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = BackupPage)]
 pub(crate) struct Page {
@@ -104,6 +105,7 @@ mod tests {
             checksum: None,
             migration_head: None,
             release: None,
+            tested_at: None,
             fault: None,
         }
     }

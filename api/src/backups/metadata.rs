@@ -2,17 +2,21 @@
 //!
 //! The first line of the dump says the same in short, so that the file can be made anew.
 
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::scan::Scan;
+use super::scan::{Scan, Seen};
 
 /// How the first line of our dumps begins.
 const MARK: &str = "-- sysndd-backup ";
+/// What a dump lacks that was cut off.
+const CUT_OFF: &str = "does not end as a whole dump does";
 /// What is read in one go.
 const PIECE: usize = 128 * 1024;
 /// The first line is shorter.
@@ -61,6 +65,12 @@ pub(crate) struct Metadata {
     pub(crate) size_bytes: u64,
     /// Length of the dump before it was compressed.
     pub(crate) dump_bytes: u64,
+    /// Before how many bytes of the dump its definitions begin.
+    #[serde(default)]
+    pub(crate) definitions_at: Option<u64>,
+    /// When it was last loaded into a schema of its own, whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tested_at: Option<DateTime<Utc>>,
     /// Why it cannot be restored. Ours are whole when they are made; others may not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<String>,
@@ -73,8 +83,7 @@ pub(super) fn examine(path: &Path) -> std::io::Result<Metadata> {
     let mut head = Vec::new();
     let fault = match decode(&mut file, &mut scan, &mut head) {
         Err(error) => Some(format!("cannot be decompressed: {error}")),
-        Ok(()) if !scan.seen().complete => Some(super::CUT_OFF.to_owned()),
-        Ok(()) => None,
+        Ok(()) => Some(scan.seen()).and_then(fault).map(str::to_owned),
     };
     // What stands behind a fault belongs to the file as well.
     std::io::copy(&mut file, &mut std::io::sink())?;
@@ -86,8 +95,23 @@ pub(super) fn examine(path: &Path) -> std::io::Result<Metadata> {
         checksum: hex(&file.hash.finalize()),
         size_bytes: file.length,
         dump_bytes: seen.bytes,
+        definitions_at: seen.definitions_at,
+        tested_at: None,
         fault,
     })
+}
+
+/// Why a dump that can be decompressed cannot be restored.
+fn fault(seen: Seen) -> Option<&'static str> {
+    if !seen.complete {
+        Some(CUT_OFF)
+    } else if seen.astray {
+        Some("names a database of its own and would go into that; it was not made here")
+    } else if seen.definitions_at.is_none() {
+        Some("was not made here: nothing says where its definitions begin. Load it by hand")
+    } else {
+        None
+    }
 }
 
 fn decode(file: &mut impl BufRead, scan: &mut Scan, head: &mut Vec<u8>) -> std::io::Result<()> {
@@ -105,7 +129,11 @@ fn decode(file: &mut impl BufRead, scan: &mut Scan, head: &mut Vec<u8>) -> std::
 }
 
 pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Sums up what passes.
@@ -171,7 +199,7 @@ mod tests {
             server: Some("9.7.4".into()),
         };
         let dump = format!(
-            "{}-- Table structure for table `a`\n-- Dump completed on 2026-11-20\n",
+            "{}-- Table structure for table `a`\n-- sysndd-backup definitions\n-- Dump completed on 2026-11-20\n",
             origin.line()
         );
         let file = backup(&dump);
@@ -190,7 +218,16 @@ mod tests {
         let file = backup("-- MySQL dump 10.13\n-- Dump completed on 2026-11-20\n");
         let found = examine(file.path()).expect("readable");
         assert_eq!(found.origin, Origin::default());
-        assert_eq!(found.fault, None);
+        assert!(found.fault.expect("a fault").contains("not made here"));
+        let stray =
+            backup("-- sysndd-backup definitions\nUSE x;\n-- Dump completed on 2026-11-20\n");
+        let found = examine(stray.path()).expect("readable");
+        assert!(
+            found
+                .fault
+                .expect("a fault")
+                .contains("database of its own")
+        );
         let bytes = std::fs::read(file.path()).expect("readable");
         std::fs::write(file.path(), &bytes[..bytes.len() - 3]).expect("written");
         let found = examine(file.path()).expect("readable");
@@ -201,6 +238,6 @@ mod tests {
         );
 
         let found = examine(backup("-- MySQL dump 10.13\n").path()).expect("readable");
-        assert_eq!(found.fault.as_deref(), Some(super::super::CUT_OFF));
+        assert_eq!(found.fault.as_deref(), Some(CUT_OFF));
     }
 }

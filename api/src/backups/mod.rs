@@ -10,34 +10,39 @@ mod create;
 mod dump;
 mod error;
 mod job;
+mod keep;
 mod list;
 mod lock;
 mod metadata;
+mod mirror;
 mod name;
 mod restore;
 mod scan;
+mod summary;
+mod told;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mysql_async::Opts;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch as latest};
 
 pub(crate) use catalogue::Backup;
 pub(crate) use cli::{Args, run};
 pub(crate) use error::Error;
-pub(crate) use job::Create;
+pub(crate) use job::{Create, Scheduled};
 pub(crate) use list::{Page, Sort};
+pub(crate) use mirror::Mirror;
 pub(crate) use name::{BackupName, Kind, NoBackupName};
-pub(crate) use restore::{Fence, Means, Restore, watch};
+pub(crate) use restore::{Fence, Means, Restore, Test, watch};
+pub(crate) use summary::{Summary, watch_directory};
+pub(crate) use told::Told;
 
-use crate::config;
+use crate::config::{self, BackupMail, Keep};
 use catalogue::Catalogue;
 use client::Client;
 
-/// What a dump lacks that was cut off.
-const CUT_OFF: &str = "does not end as a whole dump does";
 /// How long reading backups that were put there by hand may keep a list waiting.
 const DERIVE_WAIT: Duration = Duration::from_millis(500);
 
@@ -51,6 +56,9 @@ pub(crate) struct Backups {
     pub(crate) fence: Fence,
     /// Absent where nothing can be restored.
     means: Option<Means>,
+    keep: Keep,
+    pub(crate) mail: BackupMail,
+    summary: latest::Sender<Summary>,
     /// Held by the one who reads backups of which nothing is known.
     deriving: Arc<Mutex<()>>,
 }
@@ -66,6 +74,9 @@ impl Backups {
         Self {
             fence: Fence::new(config.dir.clone()),
             means,
+            keep: config.keep,
+            mail: config.mail,
+            summary: latest::Sender::new(Summary::default()),
             catalogue: Catalogue::new(config.dir.clone()),
             client: Client::new(config.client_dir.clone(), database.authority()),
             opts: database.opts(),

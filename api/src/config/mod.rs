@@ -14,6 +14,7 @@ mod migrations;
 mod server;
 mod smtp;
 mod source;
+mod storage;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ mod weak;
 use std::path::PathBuf;
 
 pub(crate) use accounts::{Accounts, PublicUrl, SecretKey};
-pub(crate) use backups::Backups;
+pub(crate) use backups::{BackupMail, Backups, Keep};
 pub(crate) use database::{Database, DatabaseUrl};
 pub(crate) use fault::Fault;
 pub(crate) use identity::Identity;
@@ -32,6 +33,7 @@ pub(crate) use migrations::Migrations;
 pub(crate) use server::Server;
 pub(crate) use smtp::{Smtp, SmtpTls};
 pub(crate) use source::{Faults, Source};
+pub(crate) use storage::Storage;
 pub(crate) use telemetry::Telemetry;
 
 /// All that `serve` needs to know.
@@ -46,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) telemetry: Telemetry,
     pub(crate) jobs: Jobs,
     pub(crate) backups: Backups,
+    /// Absent when copies of backups go nowhere.
+    pub(crate) storage: Option<Storage>,
     /// Absent when no mail is sent.
     pub(crate) smtp: Option<Smtp>,
     pub(crate) fault: Option<Fault>,
@@ -74,6 +78,7 @@ impl Config {
             &data_dir,
             database.as_ref().map(|database| &database.url),
         );
+        let storage = Storage::read(&mut source);
         let unknown = source.unknown();
         source.finish(database.zip(accounts).map(|(database, accounts)| Self {
             identity,
@@ -85,6 +90,7 @@ impl Config {
             telemetry,
             jobs,
             backups,
+            storage,
             smtp,
             fault,
             data_dir,

@@ -22,6 +22,7 @@ use crate::data_dir::DataDirError;
 use crate::db::{Schema, Seen};
 use crate::lifecycle::Phase;
 use crate::state::App;
+use crate::storage::Storage;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
@@ -98,8 +99,18 @@ fn report(
         },
         workers: app.jobs.report(),
         smtp: app.mail.report(),
-        // Files are kept in the data directory, so the one probe answers for both.
-        storage: protocol::Storage {
+        storage: storage(app, data_dir),
+        data_dir: protocol::DataDir {
+            writable: data_dir.is_ok(),
+        },
+    }
+}
+
+/// Where copies of backups go. Without such a place all is in the data directory, and the one probe answers
+/// for both.
+fn storage(app: &App, data_dir: &Result<Duration, DataDirError>) -> protocol::Storage {
+    app.storage.as_ref().map_or_else(
+        || protocol::Storage {
             backend: "fs".to_owned(),
             status: if data_dir.is_ok() {
                 StorageStatus::Up
@@ -108,10 +119,8 @@ fn report(
             },
             latency_ms: data_dir.as_ref().ok().copied().map(milliseconds),
         },
-        data_dir: protocol::DataDir {
-            writable: data_dir.is_ok(),
-        },
-    }
+        Storage::report,
+    )
 }
 
 /// Decides whether traffic may be sent, and if not, why: the first cause in the order in which

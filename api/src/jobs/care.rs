@@ -4,7 +4,7 @@
 use mysql_async::params;
 use mysql_async::prelude::Queryable as _;
 
-use super::schedule::SCHEDULE;
+use super::schedule::Entry;
 use super::{NewJob, enqueue};
 use crate::db::{self, Db};
 
@@ -58,9 +58,9 @@ pub(super) async fn reap(db: &Db) -> Result<u64, db::Error> {
 
 /// Puts what is due by the clock into the queue, each time exactly once however many replicas do
 /// this. The time is the database's. What was missed while nobody was there is made up for once.
-pub(super) async fn fire(db: &Db) -> Result<(), db::Error> {
+pub(super) async fn fire(db: &Db, schedule: &[Entry]) -> Result<(), db::Error> {
     let mut conn = db.conn().await?;
-    for entry in SCHEDULE {
+    for entry in schedule {
         let (now, last): (chrono::NaiveDateTime, Option<chrono::NaiveDateTime>) = conn
             .exec_first(
                 "SELECT UTC_TIMESTAMP(6), (SELECT fired_for FROM job_schedule WHERE kind = :kind)",

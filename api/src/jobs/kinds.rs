@@ -13,7 +13,10 @@ pub(super) fn kinds(config: &config::Jobs) -> Kinds {
         .with::<Purge>()
         .with::<accounts::Purge>()
         .with::<backups::Create>()
-        .with::<backups::Restore>();
+        .with::<backups::Restore>()
+        .with::<backups::Scheduled>()
+        .with::<backups::Test>()
+        .with::<backups::Mirror>();
     if config.drill {
         kinds.with::<drill::Count>()
     } else {

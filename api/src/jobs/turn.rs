@@ -17,6 +17,8 @@ pub(crate) struct Turn {
     pub(crate) cancel: CancellationToken,
     /// The process wants to end. A long job that can go on elsewhere answers `HandBack`.
     pub(crate) stopping: CancellationToken,
+    /// Another attempt follows when this one fails for now.
+    pub(crate) is_last: bool,
     pub(super) db: Db,
 }
 

@@ -66,6 +66,7 @@ async fn attend(app: &Arc<App>, claim: &Claim) -> Result<Value, Failure> {
         fence: claim.fence,
         cancel: cancel.clone(),
         stopping: app.jobs.stopping.clone(),
+        is_last: claim.attempt >= claim.max_attempts,
         db: app.db.clone(),
     };
     let payload = claim.payload.clone();

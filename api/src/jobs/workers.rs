@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::handler::{Handler as _, Kinds};
+use super::schedule::{Entry, schedule};
 use super::{care, claim, kinds, wake, worker};
 use crate::db;
 use crate::state::App;
@@ -37,6 +38,7 @@ pub(crate) struct Backlog {
 pub(crate) struct Jobs {
     config: config::Jobs,
     pub(super) kinds: Kinds,
+    schedule: Vec<Entry>,
     busy: AtomicUsize,
     backlog: watch::Sender<Backlog>,
     tasks: TaskTracker,
@@ -56,10 +58,11 @@ impl fmt::Debug for Jobs {
 
 impl Jobs {
     /// Does nothing yet.
-    pub(crate) fn new(config: &config::Jobs) -> Self {
+    pub(crate) fn new(config: &config::Jobs, backups: &config::Backups) -> Self {
         Self {
             config: config.clone(),
             kinds: kinds::kinds(config),
+            schedule: schedule(backups),
             busy: AtomicUsize::new(0),
             backlog: watch::Sender::new(Backlog::default()),
             tasks: TaskTracker::new(),
@@ -244,7 +247,7 @@ async fn take_care(app: Arc<App>) {
     loop {
         let done = async {
             care::reap(&app.db).await?;
-            care::fire(&app.db).await
+            care::fire(&app.db, &jobs.schedule).await
         };
         if let Err(error) = done.await
             && !error.is_contention()

@@ -4,6 +4,7 @@ use mysql_async::prelude::Queryable;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::backups::Told;
 use crate::db;
 use crate::jobs::{NewJob, enqueue};
 
@@ -27,6 +28,12 @@ pub(crate) enum Letter {
     ResetPassword { user_id: u64 },
     /// The password of this account was changed.
     PasswordChanged { user_id: u64 },
+    /// How a backup, a restore or a test of one ended.
+    Backup {
+        user_id: u64,
+        job_id: u64,
+        told: Told,
+    },
     /// What an administrator sends to see whether mail works.
     Test { to: String },
 }

@@ -111,6 +111,7 @@ impl Letter {
             Self::AlreadyRegistered { user_id } => (*user_id, "already_registered"),
             Self::ResetPassword { user_id } => (*user_id, "reset_password"),
             Self::PasswordChanged { user_id } => (*user_id, "password_changed"),
+            Self::Backup { user_id, told, .. } => (*user_id, told.letter()),
         };
         let mut conn = app.db.conn().await?;
         let row: Option<(String, String, String, String, String)> = conn
@@ -141,7 +142,12 @@ impl Letter {
             }
             Self::ConfirmEmail { .. } => ("confirm", Some(Purpose::ConfirmEmail)),
             Self::ResetPassword { .. } => ("reset-password", Some(Purpose::ResetPassword)),
+            Self::Backup { .. } => ("admin/backups", None),
             _ => ("forgot-password", None),
+        };
+        let (what, detail) = match self {
+            Self::Backup { job_id, .. } => about(&mut conn, *job_id).await?,
+            _ => Default::default(),
         };
         let mut link = format!("{site}/{page}");
         if let Some(purpose) = purpose {
@@ -156,12 +162,43 @@ impl Letter {
             facts: Facts {
                 name: user.first_name,
                 user_name: user.login,
+                what,
+                detail,
                 link,
                 hours: purpose.map_or(0, |purpose| purpose.lifetime().as_secs() / 3600),
                 ..facts
             },
         }))
     }
+}
+
+/// What a job was, in words, and what came of it. It stands in the table soon after the letter was written.
+async fn about(conn: &mut mysql_async::Conn, job_id: u64) -> Result<(String, String), Failure> {
+    let row: Option<(String, String, Option<String>, Option<String>)> = conn
+        .exec_first(
+            "SELECT kind, CAST(status AS CHAR), error_message, \
+                    JSON_UNQUOTE(JSON_EXTRACT(result, '$.filename')) \
+             FROM jobs WHERE job_id = :job_id",
+            params! { job_id },
+        )
+        .await?;
+    let Some((kind, status, error, filename)) = row else {
+        return Err(Failure::fatal("job", "the job is gone that it is about"));
+    };
+    if status == "running" {
+        return Err(Failure::again(
+            "job",
+            "the job that it is about has not ended yet",
+        ));
+    }
+    let what = match kind.as_str() {
+        "backup.restore" => "restore of a backup",
+        "backup.test" => "test of the newest backup",
+        "backup.scheduled" => "scheduled backup",
+        _ => "backup",
+    };
+    let detail = error.or(filename).unwrap_or_default();
+    Ok((what.to_owned(), detail))
 }
 
 fn mailbox(name: Option<String>, address: &str) -> Result<Mailbox, Failure> {

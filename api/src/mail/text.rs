@@ -25,6 +25,10 @@ pub(super) struct Facts {
     pub(super) hours: u64,
     /// Who sent it: replica and release.
     pub(super) sender: String,
+    /// What it is about: `backup`, `restore of a backup`.
+    pub(super) what: String,
+    /// More about it, a line.
+    pub(super) detail: String,
 }
 
 macro_rules! templates {
@@ -39,6 +43,8 @@ macro_rules! templates {
 
 const TEMPLATES: &[(&str, &str)] = templates![
     "already_registered",
+    "backup_done",
+    "backup_failed",
     "confirm_email",
     "name_taken",
     "password_changed",
@@ -85,6 +91,8 @@ mod tests {
             link: "https://sysndd.example.org/page#token=0123abcd".into(),
             hours: 48,
             sender: "api-1".into(),
+            what: "restore of a backup".into(),
+            detail: "manual_2026-11-20_20-01-02.sql.zst".into(),
         }
     }
 

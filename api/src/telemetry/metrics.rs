@@ -17,7 +17,9 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::watch as latest;
 
+use crate::backups::Summary;
 use crate::config::Identity;
 use crate::db::Db;
 use crate::jobs::Jobs;
@@ -61,6 +63,7 @@ impl Metrics {
         db: &Db,
         lifecycle: &Arc<Lifecycle>,
         workers: &Arc<Jobs>,
+        backups: latest::Receiver<Summary>,
     ) -> Self {
         let mut registry = Registry::with_prefix("sysndd");
         let release = identity.release.as_ref().map(ToString::to_string);
@@ -96,6 +99,7 @@ impl Metrics {
             db: db.clone(),
             lifecycle: Arc::clone(lifecycle),
             workers: Arc::clone(workers),
+            backups,
         }));
         Self {
             registry,
@@ -173,12 +177,15 @@ struct Now {
     db: Db,
     lifecycle: Arc<Lifecycle>,
     workers: Arc<Jobs>,
+    backups: latest::Receiver<Summary>,
 }
 
 impl Collector for Now {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let usage = self.db.usage();
         let workers = self.workers.report();
+        let backups = *self.backups.borrow();
+        let seconds = |at| usize::try_from(at).unwrap_or_default();
         for (name, help, value) in [
             (
                 "db_pool_connections_max",
@@ -219,6 +226,26 @@ impl Collector for Now {
                 "jobs_oldest_queued_seconds",
                 "For how long the job has waited that was due first",
                 usize::try_from(workers.oldest_queued_s).unwrap_or(usize::MAX),
+            ),
+            (
+                "backups",
+                "Backups that can be restored as far as is known",
+                backups.count,
+            ),
+            (
+                "backups_bytes",
+                "How much room they take",
+                usize::try_from(backups.bytes).unwrap_or(usize::MAX),
+            ),
+            (
+                "backup_newest_timestamp_seconds",
+                "When the newest was made; 0 when there is none",
+                seconds(backups.newest_at),
+            ),
+            (
+                "backup_tested_timestamp_seconds",
+                "When one was last loaded beside the live database and was good; 0 when none was",
+                seconds(backups.tested_at),
             ),
         ] {
             gauge(&mut encoder, name, help, value)?;

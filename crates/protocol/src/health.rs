@@ -173,7 +173,7 @@ pub enum SmtpStatus {
     Unknown,
 }
 
-/// Object storage.
+/// Object storage, as it was found at most 45 seconds ago. One that is down makes no replica unready.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Storage {
     /// `fs` or `s3`.
@@ -192,6 +192,8 @@ pub struct Storage {
 pub enum StorageStatus {
     Up,
     Down,
+    /// It was not tried yet.
+    Unknown,
 }
 
 /// The shared data directory.

@@ -17,8 +17,9 @@ use super::{environment::Caller, *};
 const SHIPPED: &str = include_str!("../../../sysndd.toml");
 
 /// What the shipped file needs, and an address that is one.
-const SECRETS: [(&str, &str); 4] = [
+const SECRETS: [(&str, &str); 5] = [
     ("DB_PASSWORD", "hunter2"),
+    ("DB_RESTORE_PASSWORD", "staple-battery"),
     ("DB_ROOT_PASSWORD", "correct-horse"),
     ("SECRET_KEY", "battery-staple"),
     ("DEPLOY_WEBHOOK", "https://chat.example.org/hunter2"),

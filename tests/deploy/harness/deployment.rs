@@ -99,9 +99,10 @@ impl Deployment {
 }
 
 /// The port is one that the engine picks.
-fn environment() -> [(&'static str, &'static str); 4] {
+fn environment() -> [(&'static str, &'static str); 5] {
     [
         ("DB_PASSWORD", PASSWORD),
+        ("DB_RESTORE_PASSWORD", PASSWORD),
         ("DB_ROOT_PASSWORD", PASSWORD),
         ("SECRET_KEY", SECRET_KEY),
         ("SYSNDD_PORT", "0"),

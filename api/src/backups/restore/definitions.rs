@@ -6,96 +6,68 @@ use std::path::Path;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, params};
 use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
 
 use super::super::Error;
 use super::super::client::Running;
+use super::super::create::views;
+use super::super::dump;
 use super::Run;
 use super::fence::store;
 use super::load::{PROGRAM, feed};
 use super::schema::Name;
 
-const DUMP: &str = "mysqldump";
-
 impl Run<'_> {
-    /// Writes the definitions of a schema down, so that they can be made there or elsewhere, once or
-    /// several times.
-    pub(super) async fn write_down(&mut self, schema: &str, which: &str) -> Result<(), Error> {
-        let views: Vec<String> = self
-            .lock
-            .conn()
-            .exec(
-                "SELECT TABLE_NAME FROM information_schema.views WHERE table_schema = :schema",
-                params! { schema },
-            )
-            .await?;
-        let rest = [
-            "--no-create-info",
-            "--no-data",
-            "--routines",
-            "--triggers",
-            "--add-drop-trigger",
-            "--events",
-        ];
-        // Triggers and events may call routines and read views, which exist by then.
+    /// Writes the definitions of the live schema down, so that they can be made again.
+    pub(super) async fn write_down(&mut self) -> Result<(), Error> {
+        let live = self.schemas.live.clone();
+        let views = views(self.lock.conn(), &live).await?;
+        let opts = self.opts(&live);
         let mut text = Vec::new();
-        if !views.is_empty() {
-            let mut only_views = vec!["--no-data".to_owned(), "--skip-triggers".to_owned()];
-            only_views.push("--".to_owned());
-            only_views.push(schema.to_owned());
-            only_views.extend(views);
-            text.extend(self.definitions(schema, &only_views).await?);
+        for command in dump::definitions(&self.backups.client, &opts, &views) {
+            text.extend(self.lock.during(output(command)).await?);
         }
-        let mut only_rest: Vec<String> = rest.iter().map(ToString::to_string).collect();
-        only_rest.push(schema.to_owned());
-        text.extend(self.definitions(schema, &only_rest).await?);
-        let path = self.backups.fence.definitions(which);
+        let path = self.backups.fence.definitions("old");
         tokio::task::spawn_blocking(move || store(&path, &text))
             .await
             .map_err(|panic| Error::Task(panic.to_string()))?
     }
 
-    async fn definitions(&mut self, schema: &str, what: &[String]) -> Result<Vec<u8>, Error> {
-        let opts = self.opts(schema);
-        let mut command = self.backups.client.command(DUMP, &opts);
-        command
-            .args([
-                "--set-gtid-purged=OFF",
-                "--no-tablespaces",
-                "--skip-lock-tables",
-            ])
-            .args(what)
-            .stdout(std::process::Stdio::piped());
-        let work = async {
-            let mut running = Running::start(DUMP, command)?;
-            let stdout = running.stdout();
-            let read = async {
-                let mut text = Vec::new();
-                if let Some(mut stdout) = stdout {
-                    stdout
-                        .read_to_end(&mut text)
-                        .await
-                        .map_err(Error::file("read from", Path::new(DUMP)))?;
-                }
-                Ok::<_, Error>(text)
-            };
-            let (ended, text) = tokio::join!(running.end(), read);
-            ended?;
-            text
-        };
-        self.lock.during(work).await
-    }
-
     /// Makes what was written down, in the live schema.
     pub(super) async fn define(&mut self, which: &str) -> Result<(), Error> {
+        let live = self.schemas.live.clone();
+        let conn = self.lock.conn();
+        drop_triggers(conn, &live).await?;
+        drop_definitions(conn, &live).await?;
         let path = self.backups.fence.definitions(which);
-        let opts = self.opts(&self.schemas.live);
+        let opts = self.opts(&live);
         let mut command = self.backups.client.command(PROGRAM, &opts);
-        command.arg("--binary-mode").arg(&self.schemas.live);
+        command.arg("--binary-mode").arg(&live);
         let work = feed(command, move |into| {
             std::io::copy(&mut std::fs::File::open(path)?, into).map(drop)
         });
         self.lock.during(work).await
     }
+}
+
+/// What a program writes.
+async fn output(mut command: Command) -> Result<Vec<u8>, Error> {
+    command.stdout(std::process::Stdio::piped());
+    let mut running = Running::start(dump::PROGRAM, command)?;
+    let stdout = running.stdout();
+    let read = async {
+        let mut text = Vec::new();
+        if let Some(mut stdout) = stdout {
+            stdout
+                .read_to_end(&mut text)
+                .await
+                .map_err(Error::file("read from", Path::new(dump::PROGRAM)))?;
+        }
+        Ok(text)
+    };
+    let (ended, text) = tokio::join!(running.end(), read);
+    ended?;
+    text
 }
 
 /// Drops the triggers of a schema: a table that has one does not leave its schema.
@@ -109,7 +81,7 @@ pub(super) async fn drop_triggers(conn: &mut Conn, schema: &str) -> Result<(), E
 }
 
 /// Drops all views, routines and events of a schema.
-pub(super) async fn drop_definitions(conn: &mut Conn, schema: &str) -> Result<(), Error> {
+async fn drop_definitions(conn: &mut Conn, schema: &str) -> Result<(), Error> {
     drop_all(
         conn,
         schema,

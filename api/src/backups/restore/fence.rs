@@ -35,6 +35,8 @@ pub(super) enum Step {
     Preparing,
     /// Definitions are stored; the tables may be exchanged.
     Swapping,
+    /// The tables are exchanged and the definitions made; migrations may be under way.
+    Defined,
     /// The outcome is noted; what was beside the live schema goes.
     Ended,
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::super::BackupName;
+use super::super::{BackupName, told};
 use super::{Errand, Progress};
 use crate::db;
 use crate::jobs::{Enqueued, Failure, Handler, NewJob, Turn, enqueue};
@@ -55,9 +55,13 @@ impl Handler for Restore {
             std::future::pending::<()>().await;
         };
         let restored = tokio::select! {
-            restored = app.backups.restore(&self.filename, &errand) => restored?,
+            restored = app.backups.restore(&self.filename, &errand) => restored,
             () = telling => return Err(Failure::HandBack),
         };
-        Ok(json!(restored))
+        let restored = restored
+            .map(|restored| json!(restored))
+            .map_err(Failure::from);
+        told::tell(&app, &turn, &restored).await;
+        restored
     }
 }

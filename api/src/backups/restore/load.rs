@@ -2,16 +2,18 @@
 
 use std::fs::File;
 use std::io::{BufReader, Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use mysql_async::params;
 use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, params};
 use sysndd_migrator::{EventSink, LEDGER_TABLE, Settings};
 use sysndd_protocol::{Event, Level};
 
 use super::super::client::Running;
+use super::super::metadata::Metadata;
 use super::super::{BackupName, Error};
 use super::Run;
 use super::schema::{Name, tables};
@@ -54,42 +56,46 @@ impl Run<'_> {
         }
     }
 
-    /// Fills the second schema.
-    pub(super) async fn load(&mut self, name: &BackupName) -> Result<(), Error> {
+    /// Fills the second schema with the tables, and writes down what is made anew later.
+    pub(super) async fn load(&mut self, name: &BackupName, found: &Metadata) -> Result<(), Error> {
         self.make_schemas().await?;
-        let path = self.backups.path(name);
+        let tables = found.definitions_at.unwrap_or(found.dump_bytes);
+        let (path, rest) = (
+            self.backups.path(name),
+            self.backups.fence.definitions("new"),
+        );
         let opts = self.opts(&self.schemas.restore);
         let mut command = self.backups.client.command(PROGRAM, &opts);
-        command
-            // A dump that names another schema goes nowhere.
-            .arg("--one-database")
-            .arg("--binary-mode")
-            .arg(&self.schemas.restore);
+        command.arg("--binary-mode").arg(&self.schemas.restore);
         let work = feed(command, move |into| {
             let file = BufReader::with_capacity(PIECE, File::open(&path)?);
-            let text = zstd::stream::read::Decoder::with_buffer(file)?;
-            copy(text, into)
+            let mut text = zstd::stream::read::Decoder::with_buffer(file)?;
+            copy((&mut text).take(tables), into)?;
+            let mut rest = File::options()
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(&rest)?;
+            copy(text, &mut rest)?;
+            rest.sync_all()
         });
         self.unless_cancelled(work).await
     }
 
-    /// What was loaded must be all of the backup, and of this site; it is brought up to date. Answers how
-    /// many tables there are, and the newest migration.
-    pub(super) async fn check(
-        &mut self,
-        name: &BackupName,
-    ) -> Result<(u32, Option<String>), Error> {
+    /// What was loaded must be all of the backup, and of this site. Answers how many tables there are.
+    pub(super) async fn check(&mut self, name: &BackupName) -> Result<u32, Error> {
         let bad = |what: String| Error::Bad {
             name: name.clone(),
             what,
         };
         let expected = self.backups.find(name).await?.table_count;
         let loaded = tables(self.lock.conn(), &self.schemas.restore).await?;
-        if expected != u32::try_from(loaded.len()).ok() || loaded.is_empty() {
+        let count = u32::try_from(loaded.len()).unwrap_or(u32::MAX);
+        if expected != Some(count) || loaded.is_empty() {
             return Err(bad(format!(
-                "holds {} tables and {} were loaded from it",
+                "holds {} tables and {count} were loaded from it",
                 expected.unwrap_or_default(),
-                loaded.len()
             )));
         }
         if !loaded.iter().any(|table| table == LEDGER_TABLE) {
@@ -97,24 +103,44 @@ impl Run<'_> {
                 "is of something else: it has no {LEDGER_TABLE}"
             )));
         }
-        let (opts, set) = (self.opts(&self.schemas.restore), self.means.set.clone());
+        // What this release does not work with, and what it cannot bring up to date.
+        let mut conn = Conn::new(self.opts(&self.schemas.restore)).await?;
+        let status = sysndd_migrator::status(&mut conn, &self.means.set).await;
+        let _ = conn.disconnect().await;
+        let status =
+            status.map_err(|error| bad(format!("has a ledger that cannot be read: {error}")))?;
+        if status.problems.is_empty() {
+            Ok(count)
+        } else {
+            Err(bad(format!(
+                "does not go with this release: {}",
+                status.problems.join("; ")
+            )))
+        }
+    }
+
+    /// Brings the live database up to date, as the application's account: what migrations make is its.
+    /// Answers the newest one.
+    pub(super) async fn migrate(&mut self) -> Result<Option<String>, Error> {
+        let (opts, set) = (self.backups.opts.clone(), self.means.set.clone());
         let settings = Settings::new(self.means.replica.clone());
         let migrating = async {
             sysndd_migrator::migrate(opts, &set, &settings, &Quiet)
                 .await
-                .map_err(|error| bad(format!("cannot be brought up to date: {error}")))
+                .map_err(|error| {
+                    Error::Refused(format!("it cannot be brought up to date: {error}"))
+                })
         };
-        // Not cancelled in the middle: each file takes little, and is thrown away in any case.
         self.lock.during(migrating).await?;
-        let conn = self.lock.conn();
-        let count = tables(conn, &self.schemas.restore).await?.len();
-        let head: Option<String> = conn
+        let head: Option<String> = self
+            .lock
+            .conn()
             .query_first(format!(
                 "SELECT filename FROM {}.{LEDGER_TABLE} ORDER BY version DESC LIMIT 1",
-                Name(&self.schemas.restore)
+                Name(&self.schemas.live)
             ))
             .await?;
-        Ok((u32::try_from(count).unwrap_or(u32::MAX), head))
+        Ok(head)
     }
 }
 

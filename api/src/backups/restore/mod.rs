@@ -7,9 +7,10 @@
 //! | quiet | waits for what began before | 〃 |
 //! | save | makes a `pre-restore` backup | 〃 |
 //! | load | fills `‹db›__restore` | 〃, and the second schema dropped |
-//! | check | tables, ledger; pending migrations are applied there | 〃 |
+//! | check | tables and ledger | 〃 |
 //! | swap | exchanges all tables at once | finished if they were exchanged, else as before |
 //! | define | makes views, triggers, routines and events anew | finished, or exchanged back |
+//! | migrate | applies what the backup does not have | finished, or exchanged back |
 //!
 //! Who does it holds the lock of [`super::lock`], and what touches the live schema runs on that very
 //! connection. Who finds the fence and nobody with the lock finishes or takes back (`recover`).
@@ -22,10 +23,12 @@ mod load;
 mod recover;
 mod schema;
 mod swap;
+mod test;
 
 pub(crate) use fence::Fence;
 pub(crate) use job::Restore;
 pub(crate) use recover::watch;
+pub(crate) use test::Test;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +44,7 @@ use utoipa::ToSchema;
 use self::fence::{State, Step};
 use self::schema::Schemas;
 use super::lock::Lock;
+use super::metadata::Metadata;
 use super::{BackupName, Backups, Error, Kind};
 
 /// How long the backup or restore before it may take.
@@ -80,7 +84,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) const TOTAL: u32 = 7;
+    pub(crate) const TOTAL: u32 = 8;
     pub(crate) const NONE: Self = Self {
         step: "waiting",
         number: 0,
@@ -123,7 +127,7 @@ impl Backups {
             lock: &mut lock,
             errand,
         };
-        let done = run.whole(name).await;
+        let done = Box::pin(run.whole(name)).await;
         lock.release().await;
         done
     }
@@ -150,11 +154,7 @@ impl Run<'_> {
             return ended.into_result();
         }
         self.tell("reading the backup", 1);
-        let look = name.clone();
-        let found = self
-            .backups
-            .blocking(move |catalogue| catalogue.verify(&look));
-        self.unless_cancelled(found).await?;
+        let found = self.look(name).await?;
 
         tracing::info!(%name, "writes are fenced: a backup is restored");
         self.backups
@@ -166,7 +166,7 @@ impl Run<'_> {
                 restored: None,
             })
             .await?;
-        match self.fenced(name).await {
+        match self.fenced(name, &found).await {
             Ok(restored) => Ok(restored),
             Err(error) => {
                 tracing::warn!(%error, %name, "the restore failed; taking it back");
@@ -181,7 +181,7 @@ impl Run<'_> {
     }
 
     /// All behind the fence, up to its removal.
-    async fn fenced(&mut self, name: &BackupName) -> Result<Restored, Error> {
+    async fn fenced(&mut self, name: &BackupName, found: &Metadata) -> Result<Restored, Error> {
         self.tell("waiting for changes that are under way", 2);
         self.quiet().await?;
         self.tell("making a backup of what is there", 3);
@@ -192,14 +192,13 @@ impl Run<'_> {
             () = cancel.cancelled() => return Err(Error::Cancelled),
         };
         self.tell("loading", 4);
-        self.load(name).await?;
+        self.load(name, found).await?;
         self.tell("checking", 5);
-        let (table_count, migration_head) = self.check(name).await?;
         let restored = Restored {
             filename: name.clone(),
             pre_restore: saved.filename,
-            table_count,
-            migration_head,
+            table_count: self.check(name).await?,
+            migration_head: None,
         };
         if self.errand.cancel.is_cancelled() {
             return Err(Error::Cancelled);
@@ -207,8 +206,16 @@ impl Run<'_> {
         self.tell("exchanging the tables", 6);
         self.swap(&restored).await?;
         self.tell("making views, triggers, routines and events", 7);
-        self.finish(&restored).await?;
-        Ok(restored)
+        self.finish().await
+    }
+
+    /// Reads the backup whole.
+    async fn look(&mut self, name: &BackupName) -> Result<Metadata, Error> {
+        let name = name.clone();
+        let found = self
+            .backups
+            .blocking(move |catalogue| catalogue.verify(&name));
+        self.unless_cancelled(found).await
     }
 
     fn tell(&self, step: &'static str, number: u32) {

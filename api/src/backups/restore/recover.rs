@@ -81,7 +81,7 @@ impl Backups {
             lock: &mut lock,
             errand: &errand,
         };
-        let recovered = run.recover().await;
+        let recovered = Box::pin(run.recover()).await;
         lock.release().await;
         recovered.map(|_| true)
     }
@@ -101,11 +101,9 @@ impl Run<'_> {
             return self.backups.fence.outcome(&id).await;
         }
         let mut why = CUT_OFF.to_owned();
-        if let (Step::Swapping, Some(restored)) = (step, &state.restored)
-            && self.is_swapped().await?
-        {
-            match self.finish(restored).await {
-                Ok(()) => return self.backups.fence.outcome(&id).await,
+        if step != Step::Preparing && self.is_swapped().await? {
+            match self.finish().await {
+                Ok(_) => return self.backups.fence.outcome(&id).await,
                 Err(error) => {
                     tracing::warn!(%error, "it cannot be finished; taking it back");
                     why = error.to_string();
@@ -117,7 +115,7 @@ impl Run<'_> {
     }
 
     /// Programs of a dead process may still be at work in the server.
-    async fn end_leftovers(&mut self) -> Result<(), Error> {
+    pub(super) async fn end_leftovers(&mut self) -> Result<(), Error> {
         let began = std::time::Instant::now();
         loop {
             let conn = self.lock.conn();

@@ -78,6 +78,7 @@ pub(super) async fn columns(
 impl Run<'_> {
     /// Makes the two schemas beside the live one, empty.
     pub(super) async fn make_schemas(&mut self) -> Result<(), Error> {
+        self.end_leftovers().await?;
         self.drop_schemas().await?;
         let conn = self.lock.conn();
         let kind: Option<(String, String)> = conn

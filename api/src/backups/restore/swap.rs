@@ -6,7 +6,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 
 use super::super::Error;
-use super::definitions::{drop_definitions, drop_triggers};
+use super::definitions::drop_triggers;
 use super::fence::{End, Outcome, State, Step};
 use super::schema::{Name, Schemas, tables};
 use super::{Restored, Run, carry};
@@ -22,13 +22,8 @@ const TRIES: u32 = 3;
 impl Run<'_> {
     /// Exchanges the tables. From here on nobody can cancel it: it is finished, or taken back.
     pub(super) async fn swap(&mut self, restored: &Restored) -> Result<(), Error> {
-        let Schemas {
-            live,
-            restore,
-            old: _,
-        } = self.schemas.clone();
-        self.write_down(&restore, "new").await?;
-        self.write_down(&live, "old").await?;
+        let live = self.schemas.live.clone();
+        self.write_down().await?;
         self.backups
             .fence
             .raise(State {
@@ -39,8 +34,6 @@ impl Run<'_> {
             })
             .await?;
         let conn = self.lock.conn();
-        drop_triggers(conn, &restore).await?;
-        drop_definitions(conn, &restore).await?;
         drop_triggers(conn, &live).await?;
         self.exchange(Direction::Forward).await
     }
@@ -52,24 +45,33 @@ impl Run<'_> {
             && tables(conn, &self.schemas.restore).await?.is_empty())
     }
 
-    /// Makes the definitions of the backup, looks that the application sees all of it, and ends.
-    pub(super) async fn finish(&mut self, restored: &Restored) -> Result<(), Error> {
-        let live = self.schemas.live.clone();
-        let conn = self.lock.conn();
-        drop_triggers(conn, &live).await?;
-        drop_definitions(conn, &live).await?;
-        self.define("new").await?;
+    /// Makes the definitions of the backup, brings it up to date, looks that the application sees all of it,
+    /// and ends.
+    pub(super) async fn finish(&mut self) -> Result<Restored, Error> {
+        let gone = || Error::Refused("the fence was taken away by somebody".into());
+        let mut state = self.backups.fence.state().await?.ok_or_else(gone)?;
+        if state.step == Step::Swapping {
+            self.define("new").await?;
+            // What migrations change of it must not be made anew.
+            state.step = Step::Defined;
+            self.backups.fence.raise(state.clone()).await?;
+        }
+        self.tell("applying pending migrations", 8);
+        let migration_head = self.migrate().await?;
         self.is_granted().await?;
-        let Some(state) = self.backups.fence.state().await? else {
-            return Err(Error::Refused(
-                "the fence was taken away by somebody".into(),
-            ));
+        let live = self.schemas.live.clone();
+        let count = tables(self.lock.conn(), &live).await?.len();
+        let restored = Restored {
+            table_count: u32::try_from(count).unwrap_or(u32::MAX),
+            migration_head,
+            ..state.restored.clone().ok_or_else(gone)?
         };
         let id = state.id.clone();
         let end = End::Restored(restored.clone());
         self.backups.fence.note(Outcome { id, end }).await?;
         tracing::info!(name = %restored.filename, "the backup is the live database now");
-        self.clear(state).await
+        self.clear(state).await?;
+        Ok(restored)
     }
 
     /// The account of the application must see the same tables as we do.
@@ -104,13 +106,12 @@ impl Run<'_> {
         if state.step == Step::Ended {
             return self.clear(state).await;
         }
-        if state.step == Step::Swapping {
+        if state.step != Step::Preparing {
             let live = self.schemas.live.clone();
             drop_triggers(self.lock.conn(), &live).await?;
             if self.is_swapped().await? {
                 self.exchange(Direction::Back).await?;
             }
-            drop_definitions(self.lock.conn(), &live).await?;
             self.define("old").await?;
         }
         let end = End::TakenBack(why.to_owned());

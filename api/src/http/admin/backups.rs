@@ -169,6 +169,12 @@ async fn delete(
 ) -> Answer<Response> {
     let name = name(&filename)?;
     app.backups.delete(&name).await?;
+    if let Some(storage) = &app.storage
+        && let Err(error) = storage.delete(&filename).await
+    {
+        // The copy stays: a backup too many is no loss.
+        tracing::warn!(%error, %name, "the copy of a deleted backup could not be deleted");
+    }
     tracing::info!(%name, by = actor.user_id, "a backup was deleted");
     Ok(StatusCode::NO_CONTENT.into_response())
 }

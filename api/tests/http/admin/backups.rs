@@ -1,3 +1,4 @@
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -137,7 +138,7 @@ async fn a_backup_is_made_listed_downloaded_in_parts_and_deleted() {
         assert_eq!(whole.headers()["cache-control"], "no-store");
         let whole = whole.bytes().await.expect("a body");
         assert_eq!(made["size_bytes"], whole.len() as u64);
-        let checksum: String = Sha256::digest(&whole).iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum = format!("{:x}", Sha256::digest(&whole));
         assert_eq!(made["checksum"], checksum);
         let part = download(Some("bytes=10-19")).await;
         assert_eq!(part.status().as_u16(), 206);
@@ -145,7 +146,6 @@ async fn a_backup_is_made_listed_downloaded_in_parts_and_deleted() {
         assert_eq!(download(Some("bytes=999999999-")).await.status().as_u16(), 416);
 
         // Passwords are hashes, but not for everybody on the machine.
-        use std::os::unix::fs::PermissionsExt as _;
         let file = std::fs::metadata(site.dir.path().join(&name)).expect("there");
         assert_eq!(file.permissions().mode() & 0o777, 0o600);
 

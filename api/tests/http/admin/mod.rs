@@ -1,4 +1,5 @@
 mod backups;
+mod backups_by_the_clock;
 mod jobs;
 mod migrations;
 mod restore;

@@ -1,0 +1,91 @@
+//! `backup.mirror`: copies of all backups go to the object storage.
+//!
+//! A copy is taken away when its backup is deleted, never because the directory lacks it: an empty
+//! directory is what a lost volume looks like.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use mysql_async::prelude::Queryable;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{BackupName, Backups, Error};
+use crate::db;
+use crate::jobs::{Failure, Handler, NewJob, Turn, enqueue};
+use crate::state::App;
+use crate::storage::{self, Storage};
+
+/// Copies what is not there yet.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Mirror {}
+
+impl Mirror {
+    /// Puts it into the queue, where there is a storage; while one waits, that one does.
+    pub(super) async fn enqueue(app: &App, conn: &mut impl Queryable) -> Result<(), db::Error> {
+        if app.storage.is_some() {
+            // The clock puts it in under this key as well.
+            let job = NewJob::new(Self::KIND, json!({}))
+                .with_dedup_key(format!("schedule:{}", Self::KIND));
+            enqueue(conn, &job).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Handler for Mirror {
+    const KIND: &'static str = "backup.mirror";
+
+    async fn run(self, app: Arc<App>, turn: Turn) -> Result<Value, Failure> {
+        let Some(storage) = &app.storage else {
+            return Ok(json!({ "copied": 0, "reason": "SYSNDD_STORAGE_URL is not set" }));
+        };
+        let there = storage.list().await.map_err(failed)?;
+        let there: BTreeMap<String, u64> = there.into_iter().collect();
+        let mut copied = Vec::new();
+        for backup in app.backups.list().await? {
+            let name = backup.filename.to_string();
+            if backup.fault.is_some() || there.get(&name) == Some(&backup.size_bytes) {
+                continue;
+            }
+            turn.progress(
+                "copying",
+                u32::try_from(copied.len()).unwrap_or(u32::MAX),
+                0,
+            )
+            .await?;
+            if turn.stopping.is_cancelled() {
+                return Err(Failure::HandBack);
+            }
+            let path = app.backups.path(&backup.filename);
+            tokio::select! {
+                uploaded = storage.upload(&name, &path) => uploaded.map_err(failed)?,
+                () = turn.cancel.cancelled() => return Err(Failure::Cancelled),
+            }
+            tracing::info!(name, "a backup was copied to the object storage");
+            copied.push(name);
+        }
+        Ok(json!({ "copied": copied.len(), "filenames": copied }))
+    }
+}
+
+fn failed(error: storage::Error) -> Failure {
+    Failure::again("storage", error)
+}
+
+impl Backups {
+    /// Brings a copy back from the storage: it is listed when it is whole.
+    pub(crate) async fn fetch(&self, storage: &Storage, name: &BackupName) -> Result<(), Error> {
+        let wanted = name.clone();
+        let partial = self
+            .blocking(move |catalogue| catalogue.partial(&wanted))
+            .await?;
+        storage
+            .download(&name.to_string(), partial.path())
+            .await
+            .map_err(|error| Error::Storage(error.to_string()))?;
+        let name = name.clone();
+        self.blocking(move |catalogue| catalogue.adopt(partial, &name))
+            .await
+    }
+}

@@ -1,0 +1,58 @@
+//! How it stands with backups, for those who watch from afar.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch as latest;
+
+use super::{Backups, Error};
+use crate::state::App;
+
+/// How often the directory is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What there is. Faulty ones do not count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) count: usize,
+    pub(crate) bytes: u64,
+    /// When the newest was begun, in seconds since 1970; zero when there is none.
+    pub(crate) newest_at: i64,
+    /// When one was last tried and was good, likewise.
+    pub(crate) tested_at: i64,
+}
+
+impl Backups {
+    pub(crate) fn summary(&self) -> latest::Receiver<Summary> {
+        self.summary.subscribe()
+    }
+
+    async fn sum_up(&self) -> Result<Summary, Error> {
+        let backups = self.list().await?;
+        let good: Vec<_> = backups
+            .iter()
+            .filter(|backup| backup.fault.is_none())
+            .collect();
+        let newest = good.iter().map(|backup| backup.created_at).max();
+        let tested = good.iter().filter_map(|backup| backup.tested_at).max();
+        Ok(Summary {
+            count: good.len(),
+            bytes: good.iter().map(|backup| backup.size_bytes).sum(),
+            newest_at: newest.map_or(0, |at| at.timestamp()),
+            tested_at: tested.map_or(0, |at| at.timestamp()),
+        })
+    }
+}
+
+/// Looks now and then, to the end of the process.
+pub(crate) async fn watch_directory(app: Arc<App>) {
+    loop {
+        match app.backups.sum_up().await {
+            Ok(summary) => {
+                app.backups.summary.send_replace(summary);
+            }
+            Err(error) => tracing::debug!(%error, "the backups could not be counted"),
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

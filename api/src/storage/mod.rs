@@ -1,0 +1,230 @@
+//! Object storage: a bucket or a directory, where copies of backups go.
+//!
+//! What it says to have taken is not believed: now and then something is written, read back and
+//! removed, and the health report says how that went.
+
+use std::path::Path as FilePath;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::TryStreamExt as _;
+use object_store::aws::AmazonS3Builder;
+use object_store::buffered::BufWriter;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{
+    Certificate, ClientOptions, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig,
+};
+use sysndd_protocol as protocol;
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::watch as latest;
+
+use crate::config;
+use crate::state::App;
+
+/// How often the storage is tried for the health report.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+const CONNECT: Duration = Duration::from_secs(5);
+/// Of one request; a part of an upload is five megabytes.
+const REQUEST: Duration = Duration::from_mins(2);
+/// A trial that takes longer has failed.
+const TRIAL: Duration = Duration::from_secs(10);
+
+/// Where objects are kept.
+#[derive(Debug)]
+pub(crate) struct Storage {
+    backend: &'static str,
+    store: Arc<dyn ObjectStore>,
+    prefix: Path,
+    seen: latest::Sender<protocol::Storage>,
+}
+
+/// Why the storage did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the object storage: {0}")]
+    Store(#[from] object_store::Error),
+    #[error("what was written to the object storage did not come back: {0}")]
+    Lost(String),
+    #[error("copying to or from the object storage: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+impl Storage {
+    /// Asks nobody yet; a directory is made.
+    pub(crate) fn new(config: &config::Storage) -> anyhow::Result<Self> {
+        let (backend, store, prefix): (_, Arc<dyn ObjectStore>, _) = match config {
+            config::Storage::Directory(path) => {
+                std::fs::create_dir_all(path)?;
+                let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
+                ("fs", Arc::new(store), Path::default())
+            }
+            config::Storage::S3(s3) => {
+                let mut options = ClientOptions::new()
+                    .with_connect_timeout(CONNECT)
+                    .with_timeout(REQUEST)
+                    .with_allow_http(s3.insecure);
+                for ca in s3
+                    .ca
+                    .as_deref()
+                    .map(Certificate::from_pem_bundle)
+                    .transpose()?
+                    .into_iter()
+                    .flatten()
+                {
+                    options = options.with_root_certificate(ca);
+                }
+                let mut builder = AmazonS3Builder::new()
+                    .with_bucket_name(&s3.bucket)
+                    .with_region(&s3.region)
+                    .with_access_key_id(&s3.access_key)
+                    .with_secret_access_key(s3.secret_key())
+                    .with_retry(RetryConfig {
+                        max_retries: 3,
+                        retry_timeout: REQUEST,
+                        ..RetryConfig::default()
+                    })
+                    .with_client_options(options);
+                if let Some(endpoint) = &s3.endpoint {
+                    builder = builder.with_endpoint(endpoint);
+                }
+                (
+                    "s3",
+                    Arc::new(builder.build()?),
+                    Path::from(s3.prefix.as_str()),
+                )
+            }
+        };
+        Ok(Self {
+            backend,
+            store,
+            prefix,
+            seen: latest::Sender::new(protocol::Storage {
+                backend: backend.to_owned(),
+                status: protocol::StorageStatus::Unknown,
+                latency_ms: None,
+            }),
+        })
+    }
+
+    /// For the health report, as it was found last.
+    pub(crate) fn report(&self) -> protocol::Storage {
+        self.seen.borrow().clone()
+    }
+
+    fn at(&self, name: &str) -> Path {
+        self.prefix.clone().join(name)
+    }
+
+    /// Names and lengths of what is there.
+    pub(crate) async fn list(&self) -> Result<Vec<(String, u64)>, Error> {
+        let prefix = (!self.prefix.as_ref().is_empty()).then_some(&self.prefix);
+        let found = self.store.list(prefix).try_collect::<Vec<_>>().await?;
+        Ok(found
+            .into_iter()
+            .filter_map(|object| Some((object.location.filename()?.to_owned(), object.size)))
+            .collect())
+    }
+
+    /// Copies a file there, piece by piece; it is there when it is whole.
+    pub(crate) async fn upload(&self, name: &str, from: &FilePath) -> Result<(), Error> {
+        let mut file = tokio::fs::File::open(from).await?;
+        let mut into = BufWriter::new(Arc::clone(&self.store), self.at(name));
+        let copied = async {
+            tokio::io::copy(&mut file, &mut into).await?;
+            into.shutdown().await
+        }
+        .await;
+        if let Err(error) = copied {
+            let _ = into.abort().await;
+            return Err(error.into());
+        }
+        let (there, here) = (
+            self.store.head(&self.at(name)).await?.size,
+            file.metadata().await?.len(),
+        );
+        if there == here {
+            Ok(())
+        } else {
+            Err(Error::Lost(format!("{name} has {there} of {here} bytes")))
+        }
+    }
+
+    /// Copies an object into a new file.
+    pub(crate) async fn download(&self, name: &str, into: &FilePath) -> Result<(), Error> {
+        let mut stream = self.store.get(&self.at(name)).await?.into_stream();
+        let mut file = tokio::fs::File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(into)
+            .await?;
+        while let Some(piece) = stream.try_next().await? {
+            file.write_all(&piece).await?;
+        }
+        file.sync_all().await?;
+        Ok(())
+    }
+
+    /// Takes an object away; one that is not there is no fault.
+    pub(crate) async fn delete(&self, name: &str) -> Result<(), Error> {
+        match self.store.delete(&self.at(name)).await {
+            Err(object_store::Error::NotFound { .. }) => Ok(()),
+            deleted => Ok(deleted?),
+        }
+    }
+
+    /// Writes something, reads it back and removes it. Answers how long that took.
+    pub(crate) async fn try_out(&self, who: &str) -> Result<Duration, Error> {
+        let began = Instant::now();
+        let chance: u64 = rand::random();
+        let (content, at) = (
+            format!("{who} was here, {chance:016x}"),
+            self.at(&format!(".trial-{chance:016x}")),
+        );
+        let trial = async {
+            self.store
+                .put(&at, PutPayload::from(content.clone().into_bytes()))
+                .await?;
+            let back = self.store.get(&at).await?.bytes().await?;
+            self.store.delete(&at).await?;
+            if back == content.as_bytes() {
+                Ok(began.elapsed())
+            } else {
+                Err(Error::Lost(format!("{} other bytes came", back.len())))
+            }
+        };
+        tokio::time::timeout(TRIAL, trial)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::Lost(format!(
+                    "no answer within {} s",
+                    TRIAL.as_secs()
+                )))
+            })
+    }
+}
+
+/// Tries the storage now and then, to the end of the process.
+pub(crate) async fn watch(app: Arc<App>) {
+    let Some(storage) = &app.storage else { return };
+    loop {
+        let tried = storage.try_out(app.identity.replica.as_str()).await;
+        let was = storage.report().status;
+        let (status, latency) = match &tried {
+            Ok(took) => (protocol::StorageStatus::Up, Some(*took)),
+            Err(error) => {
+                if was != protocol::StorageStatus::Down {
+                    tracing::warn!(%error, "the object storage does not do what it should");
+                }
+                (protocol::StorageStatus::Down, None)
+            }
+        };
+        storage.seen.send_replace(protocol::Storage {
+            backend: storage.backend.to_owned(),
+            status,
+            latency_ms: latency.map(|latency| latency.as_secs_f64() * 1e3),
+        });
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
