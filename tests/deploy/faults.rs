@@ -11,8 +11,6 @@ use serde_json::Value;
 
 use super::harness::{Call, Deployment, StackFile, each, eventually, replicas, text};
 
-const FAVICON: &str = "brain-neurodevelopmental-disorders-sysndd.png";
-
 /// A stack that passes, and the names of its API replicas.
 async fn proven() -> (Deployment, Value, Vec<String>) {
     let stack = Deployment::shipped();
@@ -186,53 +184,106 @@ async fn a_ledger_that_disagrees_and_a_second_applier_are_found() {
         .naming("migration.single-applier", other);
 }
 
+/// What the web server's image had to be changed by, so that only this check fails, and what it names.
+const FAULTS_OF_THE_EDGE: [(&str, &str, &str); 10] = [
+    (
+        "web.favicon",
+        "rm /srv/web/brain-neurodevelopmental-disorders-sysndd.png*",
+        "404",
+    ),
+    (
+        "web.fallback",
+        "sed -i 's|try_files $uri =404;|try_files $uri /index.html;|' $conf",
+        "200 text/html",
+    ),
+    (
+        "web.fallback",
+        "sed -i '0,/proxy_pass http:..api_replicas;/s||error_page 404 =200 /index.html; proxy_intercept_errors on; &|' $conf",
+        "/api/",
+    ),
+    (
+        "web.gzip",
+        "sed -i 's/gzip on;/gzip off;/; s/gzip_static on;/gzip_static off;/' $conf",
+        "come as they are",
+    ),
+    (
+        "web.gzip",
+        "sed -i 's/gzip_vary on;/gzip_vary off;/' $conf",
+        "Vary",
+    ),
+    (
+        "web.cache-headers",
+        "sed -i '/max-age=31536000/d' $conf",
+        "says nothing",
+    ),
+    (
+        "web.cache-headers",
+        "sed -i '/location . {/,/}/s/no-store/max-age=600/' $conf",
+        "max-age=600",
+    ),
+    (
+        "web.security-headers",
+        "sed -i 's/add_header_inherit merge;//' $conf",
+        "no content-security-policy",
+    ),
+    (
+        "web.security-headers",
+        "sed -i \"s/script-src 'self'/& 'unsafe-inline'/\" /etc/nginx/security.conf",
+        "unsafe-inline",
+    ),
+    (
+        "web.security-headers",
+        "sed -i 's/server_tokens off;//' $conf",
+        "server tells nginx/",
+    ),
+];
+
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
-async fn a_favicon_that_is_gone_is_found() {
+async fn each_fault_of_the_web_server_is_found() {
     let (stack, up, _) = proven().await;
     let web = each(&up, "web", "name").remove(0);
+    let sound = text(&replicas(&up, "web")[0]["image"]);
+    for (at, (check, change, named)) in FAULTS_OF_THE_EDGE.into_iter().enumerate() {
+        let scratch = format!("{}-fault-{at}", stack.project);
+        let script = format!("set -e; conf=/etc/nginx/nginx.conf; {change}");
+        let body = ContainerCreateBody {
+            image: Some(sound.clone()),
+            user: Some("0".to_owned()),
+            entrypoint: Some(vec!["sh".into(), "-c".into(), script]),
+            cmd: Some(Vec::new()),
+            ..Default::default()
+        };
+        stack.engine.create(&scratch, body).await;
+        stack.engine.start(&scratch).await;
+        stack.engine.wait(&scratch).await;
+        let image = stack.engine.commit(&scratch, "LABEL fault=seeded").await;
+        stack.engine.remove(&scratch).await;
 
-    let without = format!("{}-without-favicon", stack.project);
-    let body = ContainerCreateBody {
-        image: Some(text(&replicas(&up, "web")[0]["image"])),
-        user: Some("0".to_owned()),
-        entrypoint: Some(vec![
-            "sh".into(),
-            "-c".into(),
-            format!("rm /srv/web/{FAVICON}*"),
-        ]),
-        cmd: Some(Vec::new()),
-        ..Default::default()
-    };
-    stack.engine.create(&without, body).await;
-    stack.engine.start(&without).await;
-    stack.engine.wait(&without).await;
-    let image = stack.engine.commit(&without, "LABEL favicon=gone").await;
-    stack.engine.remove(&without).await;
-
-    let change = |body: &mut ContainerCreateBody| {
-        body.image = Some(image.id.clone());
-        body.entrypoint = Some(
-            ["edge-settings", "listener", "serve", "--"]
-                .map(String::from)
-                .into(),
-        );
-        body.cmd = Some(vec!["nginx".into()]);
-    };
-    stack.engine.recreate(&web, change).await;
-    eventually("the web server without the picture is ready", async || {
-        let status = stack.call(&["status"]).json().await;
-        let ready = |replica: &Value| replica["ready"] == true;
-        replicas(&status, "web").iter().all(ready).then_some(())
-    })
-    .await;
-    let report = verify(&stack).report().await;
-    report
-        .fails_only(&["web.favicon"])
-        .naming("web.favicon", "404");
-
+        let change = |body: &mut ContainerCreateBody| {
+            body.image = Some(image.id.clone());
+            body.entrypoint = Some(
+                ["edge-settings", "listener", "serve", "--"]
+                    .map(String::from)
+                    .into(),
+            );
+            body.cmd = Some(vec!["nginx".into()]);
+        };
+        stack.engine.recreate(&web, change).await;
+        eventually("the web server with a fault is ready", async || {
+            let status = stack.call(&["status"]).json().await;
+            let ready = |replica: &Value| replica["ready"] == true;
+            replicas(&status, "web").iter().all(ready).then_some(())
+        })
+        .await;
+        let report = verify(&stack).with(&["--suite", "web"]).report().await;
+        report.fails_only(&[check]).naming(check, named);
+        // The image goes when nothing is made of it any more.
+        let back = |body: &mut ContainerCreateBody| body.image = Some(sound.clone());
+        stack.engine.recreate(&web, back).await;
+        image.remove().await;
+    }
     stack.call(&["down", "--volumes"]).ends_with(0).await;
-    image.remove().await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! Everything a task needs is set up by the project's own program (`sysndd-deploy`), from nothing.
 
 mod bench;
+mod browser;
 mod command;
 mod debian;
 mod deploy;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 
 use crate::{
+    browser,
     command::{cargo, print, program, root, run, say},
     debian,
     deploy::{Deploy, SECRETS, TestDatabase, TestMail},
@@ -32,6 +33,8 @@ enum Part {
     Database,
     /// Appliers of migrations, deployments and workers that die
     Drill,
+    /// The pages in Chromium, before a real stack
+    Browser,
     /// Against a real engine
     Deploy,
 }
@@ -49,9 +52,15 @@ impl Test {
                 cargo().args(["test", "--quiet", "--workspace"]),
             )?;
         }
-        if [Part::Frontend, Part::Database, Part::Drill, Part::Deploy]
-            .into_iter()
-            .any(wanted)
+        if [
+            Part::Frontend,
+            Part::Database,
+            Part::Drill,
+            Part::Browser,
+            Part::Deploy,
+        ]
+        .into_iter()
+        .any(wanted)
         {
             let deploy = Deploy::build(false)?;
             run(
@@ -71,6 +80,9 @@ impl Test {
                 Migrate::small().run().context("drill of migrations")?;
                 DeployDrill::small().run().context("drill of deployments")?;
                 Jobs::small().run().context("drill of jobs")?;
+            }
+            if wanted(Part::Browser) {
+                browser::tests(&deploy).context("browser tests")?;
             }
             if wanted(Part::Deploy) {
                 end_to_end(&deploy)?;

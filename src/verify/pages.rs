@@ -1,0 +1,135 @@
+//! What the checks of the web server ask for: the page, the files that it names, the API behind it,
+//! and what is not there.
+
+use super::{Context, Outcome};
+use crate::probe::{Request, Response};
+
+/// The paths, by what is to be expected of them.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Pages {
+    pub(crate) index: String,
+    /// Scripts and styles that the page names, whose names change with their content.
+    pub(crate) assets: Vec<String>,
+    /// An answer of the replicas.
+    pub(crate) health: Option<String>,
+    /// Nothing is there: beside an asset, at the top, and in the API.
+    pub(crate) missing: Vec<String>,
+}
+
+/// Reads the page; without one there is nothing to check, and that is the outcome.
+pub(crate) async fn pages(context: &Context<'_>) -> Result<Pages, Outcome> {
+    let Some(web) = &context.stack.verify.web else {
+        return Err(Outcome::skip("the stack has no [verify.web]"));
+    };
+    let page = fetch(context, &web.index, None).await?;
+    let assets = assets(&String::from_utf8_lossy(&page.body));
+    if assets.is_empty() {
+        return Err(Outcome::fail(format!(
+            "{} names no script and no style with a hash in its name",
+            web.index
+        )));
+    }
+    let missing = missing(&assets[0], web.health.as_deref());
+    Ok(Pages {
+        index: web.index.clone(),
+        assets,
+        health: web.health.clone(),
+        missing,
+    })
+}
+
+/// One answer through the edge; none at all is the outcome.
+pub(crate) async fn fetch(
+    context: &Context<'_>,
+    path: &str,
+    encoding: Option<&str>,
+) -> Result<Response, Outcome> {
+    let mut request = Request::get(path);
+    if let Some(encoding) = encoding {
+        request = request.header("accept-encoding", encoding);
+    }
+    let answer = context.edge_send(&request).await;
+    answer.map_err(|cause| Outcome::fail(format!("GET {path}: {cause}")))
+}
+
+/// What a page names with `src` and `href`, of this site, with a hash in its name.
+fn assets(html: &str) -> Vec<String> {
+    let mut found: Vec<String> = ["src=\"", "href=\""]
+        .into_iter()
+        .flat_map(|attribute| html.split(attribute).skip(1))
+        .filter_map(|rest| rest.split('"').next())
+        .filter(|path| path.starts_with('/') && !path.starts_with("//") && is_hashed(path))
+        .map(str::to_owned)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// `/assets/index-B6_9Apws.css`: at least eight characters after the last dash or dot of the stem,
+/// as bundlers write them.
+fn is_hashed(path: &str) -> bool {
+    let Some((stem, "js" | "css")) = path.rsplit_once('.') else {
+        return false;
+    };
+    let name = stem.rsplit('/').next().unwrap_or(stem);
+    // A hash may hold a dash as well, so the first one that leaves enough counts.
+    name.match_indices(['-', '.']).any(|(at, _)| {
+        let hash = &name[at + 1..];
+        hash.len() >= 8
+            && hash
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+    })
+}
+
+fn missing(asset: &str, health: Option<&str>) -> Vec<String> {
+    const NAME: &str = "there-is-no-such-thing";
+    let directory = asset
+        .rsplit_once('/')
+        .map_or("", |(directory, _)| directory);
+    let mut missing = vec![
+        format!("{directory}/{NAME}-00000000.js"),
+        format!("/{NAME}.png"),
+    ];
+    let first = health.and_then(|path| path.split('/').nth(1));
+    missing.extend(first.map(|first| format!("/{first}/{NAME}")));
+    missing
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{assets, missing};
+
+    #[test]
+    fn a_page_tells_its_assets() {
+        let html = r#"<link rel="icon" href="/favicon.ico"><script src="/theme.js"></script>
+            <script type="module" src="/assets/index-B2knpDtM.js"></script>
+            <link rel="modulepreload" href="/assets/runtime-core.esm-bundler-Bt_5NhqW.js">
+            <link rel="stylesheet" href="/assets/index-B6_9-pws.css">
+            <script src="//elsewhere.example/x-0123456789.js"></script>
+            <link rel="stylesheet" href="/assets/index-B6_9-pws.css">"#;
+        assert_eq!(
+            assets(html),
+            [
+                "/assets/index-B2knpDtM.js",
+                "/assets/index-B6_9-pws.css",
+                "/assets/runtime-core.esm-bundler-Bt_5NhqW.js"
+            ]
+        );
+        assert!(assets("<p>nothing</p>").is_empty());
+    }
+
+    #[test]
+    fn what_is_not_there_is_asked_for_where_it_would_be() {
+        assert_eq!(
+            missing("/assets/index-B2knpDtM.js", Some("/api/health/ready")),
+            [
+                "/assets/there-is-no-such-thing-00000000.js",
+                "/there-is-no-such-thing.png",
+                "/api/there-is-no-such-thing"
+            ]
+        );
+        assert_eq!(missing("/x-01234567.js", None).len(), 2);
+    }
+}
