@@ -5,6 +5,7 @@
 
 mod evidence;
 mod ledger;
+mod logs;
 mod pages;
 mod report;
 mod secrets;

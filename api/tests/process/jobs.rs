@@ -264,15 +264,19 @@ async fn what_is_due_by_the_clock_is_done_once_however_many_replicas_there_are()
         .expect("inserted");
         for round in 1..=3_u64 {
             eventually("the clock is watched", async || {
-                conn.query_first::<u64, _>("SELECT COUNT(*) FROM job_schedule")
-                    .await
-                    .expect("read")
-                    .filter(|rows| *rows == 1)
+                conn.query_first::<u64, _>(
+                    "SELECT COUNT(*) FROM job_schedule WHERE kind = 'jobs.purge'",
+                )
+                .await
+                .expect("read")
+                .filter(|rows| *rows == 1)
             })
             .await;
-            conn.query_drop("UPDATE job_schedule SET fired_for = fired_for - INTERVAL 3 DAY")
-                .await
-                .expect("aged");
+            conn.query_drop(
+                "UPDATE job_schedule SET fired_for = fired_for - INTERVAL 3 DAY WHERE kind = 'jobs.purge'",
+            )
+            .await
+            .expect("aged");
             let count: u64 = eventually("it is done", async || {
                 conn.query_first::<u64, _>(
                     "SELECT COUNT(*) FROM jobs WHERE kind = 'jobs.purge' AND status = 'succeeded'",

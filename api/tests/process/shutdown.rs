@@ -35,8 +35,11 @@ async fn slow_request(replica: &Replica, proxy: &Proxy) -> Request {
     let request = Request::get(replica.address().await, "/health/ready")
         .await
         .expect("accepted");
+    // Itself, and the one that asks for the figure; workers ask the database as well.
     eventually("the request in flight", async || {
-        (proxy.vanished() > 0).then_some(())
+        let figures = replica.get("/metrics").await.body;
+        let both = figures.contains("sysndd_http_requests_in_flight 2");
+        (both && proxy.vanished() > 0).then_some(())
     })
     .await;
     request

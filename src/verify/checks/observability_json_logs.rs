@@ -1,12 +1,12 @@
 //! `observability.json-logs`: each line that a replica wrote since its start can be collected as
 //! one record.
 
-use futures::{TryStreamExt as _, future};
+use futures::future;
 use serde_json::Value;
 
 use crate::{
-    docker::{LogLine, LogQuery},
-    verify::{Check, Context, Outcome, Suite},
+    docker::LogLine,
+    verify::{Check, Context, Outcome, Suite, logs},
 };
 
 pub(super) const CHECK: Check = Check {
@@ -30,22 +30,24 @@ async fn check(context: &Context<'_>) -> Outcome {
         .replicas_of(&wanted.service)
         .collect();
     let read = future::join_all(replicas.iter().map(|replica| {
-        // Asked for what came since a time, engines of 20.10 answer nothing at all now and then.
-        let all = context.engine.logs(&replica.container, LogQuery::default());
         let since = replica.started_at;
-        let own = all.try_filter(move |line| future::ready(since.is_none_or(|it| line.time >= it)));
-        own.try_fold((0_usize, None), |(lines, fault), line| {
-            let fault = fault.or_else(|| judge(&line, &wanted.log_keys));
-            future::ready(Ok((lines + 1, fault)))
-        })
+        let start = (0_usize, None);
+        let judged = move |(lines, fault): (usize, Option<String>), line: &LogLine| {
+            if since.is_some_and(|since| line.time < since) {
+                return (lines, fault);
+            }
+            let fault = fault.or_else(|| judge(line, &wanted.log_keys));
+            (lines + 1, fault)
+        };
+        logs::fold(context.engine, &replica.container, start, judged)
     }));
     let (mut faults, mut lines) = (Vec::new(), 0);
     for (replica, read) in replicas.iter().zip(read.await) {
         match read {
             Err(error) => faults.push(format!("{}: {error}", replica.name)),
-            Ok((0, _)) => faults.push(format!("{} wrote nothing", replica.name)),
-            Ok((_, Some(fault))) => faults.push(format!("{}: {fault}", replica.name)),
-            Ok((read, None)) => lines += read,
+            Ok((_, (0, _))) => faults.push(format!("{} wrote nothing", replica.name)),
+            Ok((_, (_, Some(fault)))) => faults.push(format!("{}: {fault}", replica.name)),
+            Ok((_, (read, None))) => lines += read,
         }
     }
     if replicas.is_empty() {

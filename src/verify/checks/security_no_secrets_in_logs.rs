@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt as _, TryStreamExt as _, future};
+use futures::{StreamExt as _, future};
 use tokio::time::{Instant, sleep};
 
 use crate::{
@@ -10,7 +10,7 @@ use crate::{
     docker::LogQuery,
     observe::Replica,
     probe::{Body, Request},
-    verify::{Check, Context, Outcome, Suite, secrets::Secrets},
+    verify::{Check, Context, Outcome, Suite, logs, secrets::Secrets},
 };
 
 pub(super) const CHECK: Check = Check {
@@ -43,10 +43,12 @@ async fn check(context: &Context<'_>) -> Outcome {
         return Outcome::skip("there is no secret to look for, or no container");
     }
     let read = future::join_all(replicas.iter().map(|replica| {
-        context
-            .engine
-            .logs(&replica.container, LogQuery::default())
-            .try_fold((0_usize, Vec::new()), |(lines, mut found), line| {
+        let start: Vec<(String, String)> = Vec::new();
+        logs::fold(
+            context.engine,
+            &replica.container,
+            start,
+            |mut found, line| {
                 let time = line.time.format("%H:%M:%S%.3f");
                 for name in secrets.in_text(&line.text) {
                     // One line of each is enough to find the others.
@@ -54,8 +56,9 @@ async fn check(context: &Context<'_>) -> Outcome {
                         found.push((name.to_owned(), time.to_string()));
                     }
                 }
-                future::ready(Ok((lines + 1, found)))
-            })
+                found
+            },
+        )
     }));
     let mut lines = 0;
     for (replica, read) in replicas.iter().zip(read.await) {
