@@ -119,7 +119,9 @@ async fn a_replica_of_another_user_and_one_of_another_image_are_found() {
 async fn a_ledger_that_disagrees_and_a_second_applier_are_found() {
     let (stack, up, names) = proven().await;
     let address = text(&replicas(&up, "db")[0]["address"]);
-    let url = format!("mysql://sysndd:for-tests-only@{address}:3306/sysndd?require_ssl=true&verify_ca=false&verify_identity=false");
+    let url = format!(
+        "mysql://sysndd:for-tests-only@{address}:3306/sysndd?require_ssl=true&verify_ca=false&verify_identity=false"
+    );
     let mut database = mysql_async::Conn::from_url(url)
         .await
         .expect("the database answers");
