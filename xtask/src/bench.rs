@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures side by side with those of peers, in one run, as ratios.
 
 mod api;
+mod backup;
 mod compose;
 mod deploy;
 mod migrate;
@@ -23,6 +24,8 @@ enum Kind {
     Deploy(deploy::Deployments),
     /// 250 statements on an empty database, and the fast path
     Migrate(migrate::Migrate),
+    /// A backup and its restoration, beside `mysqldump | zstd` and `zstd -d | mysql`
+    Backup(backup::Backup),
 }
 
 impl Bench {
@@ -32,6 +35,7 @@ impl Bench {
             Kind::Up(bench) => bench.run(),
             Kind::Deploy(bench) => bench.run(),
             Kind::Migrate(bench) => bench.run(),
+            Kind::Backup(bench) => bench.run(),
         }
     }
 }
