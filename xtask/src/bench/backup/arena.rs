@@ -337,5 +337,5 @@ INSERT INTO bench_rows (number, amount, day, words, noise) VALUES (0.5, 1.5, '20
 const MORE: &str = "
 INSERT INTO bench_rows (number, amount, day, words, noise)
 SELECT RAND() * 1e9, ROUND(RAND() * 1e6, 4), '2000-01-01' + INTERVAL FLOOR(RAND() * 9000) DAY,
-    CONCAT(MD5(RAND()), ' ', MD5(RAND()), REPEAT(' words that are said again', 15), ' ', MD5(RAND())), RANDOM_BYTES(150)
+    CONCAT(HEX(RANDOM_BYTES(16)), ' ', HEX(RANDOM_BYTES(16)), REPEAT(' words that are said again', 15), ' ', HEX(RANDOM_BYTES(16))), RANDOM_BYTES(150)
 FROM bench_rows";

@@ -15,7 +15,7 @@ pub(super) fn fill(megabytes: u64) -> String {
         let more = there.min(rows - there);
         script.push_str(&format!(
             "INSERT INTO drill_bulk (number, words, noise, noted_at) \
-             SELECT RAND(), CONCAT(MD5(RAND()), REPEAT(' some words', 20)), RANDOM_BYTES(100), \
+             SELECT RAND(), CONCAT(HEX(RANDOM_BYTES(16)), REPEAT(' some words', 20)), RANDOM_BYTES(100), \
                     noted_at + INTERVAL 1 SECOND FROM drill_bulk LIMIT {more};\n"
         ));
         there += more;

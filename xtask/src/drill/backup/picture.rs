@@ -17,6 +17,10 @@ const CARRIED: [&str; 5] = [
     "account_pace",
 ];
 
+/// The server tells the same column in either way, by whether its table was loaded.
+const CHARACTERS: &str = " CHARACTER SET utf8mb4 COLLATE utf8mb4_";
+const COLLATION: &str = " COLLATE utf8mb4_";
+
 /// Everything else that can be told apart.
 pub(super) type Picture = Vec<String>;
 
@@ -37,7 +41,7 @@ pub(super) fn of(site: &Site<'_>) -> anyhow::Result<Picture> {
         Site::DATABASE,
     ];
     let definitions = site.inside_database(&dump, "")?;
-    lines.extend(without_counters(&definitions));
+    lines.extend(comparable(&definitions));
     let tables = site.sql(
         "SELECT TABLE_NAME FROM information_schema.tables \
          WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE' ORDER BY TABLE_NAME;",
@@ -60,7 +64,7 @@ pub(super) fn of(site: &Site<'_>) -> anyhow::Result<Picture> {
 }
 
 /// Of tables that are carried over, the next number is no matter.
-fn without_counters(definitions: &str) -> Vec<String> {
+fn comparable(definitions: &str) -> Vec<String> {
     let mut carried = false;
     let line = |line: &str| {
         if let Some(rest) = line.strip_prefix("CREATE TABLE `") {
@@ -76,6 +80,7 @@ fn without_counters(definitions: &str) -> Vec<String> {
             _ => line.to_owned(),
         }
     };
+    let definitions = definitions.replace(CHARACTERS, COLLATION);
     definitions.lines().map(line).collect()
 }
 
@@ -87,7 +92,7 @@ mod tests {
     fn only_of_tables_that_stay_the_next_number_is_left_out() {
         let told = "CREATE TABLE `jobs` (\n) ENGINE=InnoDB AUTO_INCREMENT=7 CHARSET=x\n\
                     CREATE TABLE `jobs_of_others` (\n) ENGINE=InnoDB AUTO_INCREMENT=8 CHARSET=x";
-        let lines = without_counters(told);
+        let lines = comparable(told);
         assert_eq!(lines[1], ") ENGINE=InnoDB CHARSET=x");
         assert_eq!(lines[3], ") ENGINE=InnoDB AUTO_INCREMENT=8 CHARSET=x");
     }

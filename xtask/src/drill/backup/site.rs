@@ -114,7 +114,10 @@ impl<'a> Site<'a> {
         eventually("a stack of which all is ready", LIMIT, || {
             let status = self.call(&["status"])?;
             let services = status["services"].as_array().context("no services")?;
-            let ready = |it: &Value| it["ready"] == it["wanted"];
+            let ready = |it: &Value| {
+                let replicas = it["replicas"].as_array();
+                replicas.is_some_and(|all| all.iter().all(|it| it["ready"] == true))
+            };
             Ok(services.iter().all(ready) && self.sql("SELECT 1;").is_ok())
         })
     }
