@@ -13,7 +13,7 @@ use crate::{
         self, BaseError, BaseEvent, BaseRefs, BuildEvent, BuiltImage, Origin, Outcome,
         ServiceBuild, StepState,
     },
-    output::{Board, seconds},
+    output::{Board, human_size, seconds},
     plan::{self, Images, ResolvedImage},
 };
 

@@ -435,8 +435,14 @@ fn backups_last(stack: &Stack, pass: &mut Pass<'_>) {
     if !is_mounted {
         pass.fault_of(
             &Place::of(["backups", "dir"]),
-            format!("`{}` is in no volume of `{}`: backups would go with its containers", backups.dir, backups.service),
-            format!("mount one there, or above: [services.{}] volumes", backups.service),
+            format!(
+                "`{}` is in no volume of `{}`: backups would go with its containers",
+                backups.dir, backups.service
+            ),
+            format!(
+                "mount one there, or above: [services.{}] volumes",
+                backups.service
+            ),
         );
     }
 }

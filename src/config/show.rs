@@ -15,9 +15,9 @@ use toml::{Table, Value};
 use super::{
     grammar::{show_duration, show_owner, show_port, show_size},
     stack::{
-        Backups, Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Job, JobName, Migrations,
-        Mount, MountSource, Notify, Probe, Resources, Service, Stack, Tls, Verify, VerifyDatabase,
-        VerifyMail, VerifyObservability, VerifySecurity,
+        Backups, Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Job, JobName,
+        Migrations, Mount, MountSource, Notify, Probe, Resources, Service, Stack, Tls, Verify,
+        VerifyDatabase, VerifyMail, VerifyObservability, VerifySecurity,
     },
     tables::{GAPS, RESTARTS, SOURCES, UPDATE_ORDERS},
     text::Text,

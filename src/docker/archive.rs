@@ -108,12 +108,12 @@ impl Engine {
         });
         let mut came = 0;
         while let Some(piece) = pieces.next().await {
-            let piece = match piece.map_err(|error| EngineError::new(reading(container, path), error))
-            {
-                Ok(piece) => piece,
-                Err(error) if error.is_not_found() => return Ok(None),
-                Err(error) => return Err(error),
-            };
+            let piece =
+                match piece.map_err(|error| EngineError::new(reading(container, path), error)) {
+                    Ok(piece) => piece,
+                    Err(error) if error.is_not_found() => return Ok(None),
+                    Err(error) => return Err(error),
+                };
             came += piece.len() as u64;
             on_piece(came);
             // What follows the file concerns nobody.

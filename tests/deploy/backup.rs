@@ -10,9 +10,10 @@ use super::harness::{Call, Deployment, StackFile, each, eventually, replicas, te
 const DIR: &str = "/app/data/backups";
 
 /// What an operator writes into .env to have an object storage beside the stack.
-const STORAGE: [(&str, &str); 3] = [
+const STORAGE: [(&str, &str); 4] = [
     ("SYSNDD_PROFILES", "storage"),
     ("STORAGE_URL", "s3://sysndd/of-tests"),
+    ("S3_ACCESS_KEY", "sysndd-of-tests"),
     ("S3_SECRET_KEY", "only-for-tests-0123456789"),
 ];
 
@@ -31,7 +32,10 @@ fn call(stack: &Deployment, arguments: &[&str]) -> Call {
 
 async fn made(stack: &Deployment) -> String {
     let made = call(stack, &["backup", "create"]).json().await;
-    assert!(made["backup"]["table_count"].as_u64() > Some(10), "{made:#}");
+    assert!(
+        made["backup"]["table_count"].as_u64() > Some(10),
+        "{made:#}"
+    );
     text(&made["backup"]["filename"])
 }
 
@@ -62,19 +66,31 @@ async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
     };
     assert_eq!(list().await, [Value::Null; 0]);
     // Both ways around: the storage is told of by the replicas, and its TLS is the project's own.
-    let report = call(&stack, &["verify", "--check", "storage.roundtrip,security.non-root"])
+    let report = call(
+        &stack,
+        &["verify", "--check", "storage.roundtrip,security.non-root"],
+    )
+    .report()
+    .await;
+    report.passes();
+    let report = call(&stack, &["verify", "--suite", "backup"])
         .report()
         .await;
-    report.passes();
-    let report = call(&stack, &["verify", "--suite", "backup"]).report().await;
     assert_eq!(report.ids("skip"), ["backup.recent", "backup.roundtrip"]);
 
     let first = made(&stack).await;
     let text_list = call(&stack, &["backup", "list"]).ends_with(0).await;
     assert!(text_list.stdout.contains(&first), "{text_list}");
-    let whole = call(&stack, &["backup", "verify", "--load"]).ends_with(0).await;
-    assert!(whole.stdout.contains("is whole and can be loaded"), "{whole}");
-    let report = call(&stack, &["verify", "--suite", "backup"]).report().await;
+    let whole = call(&stack, &["backup", "verify", "--load"])
+        .ends_with(0)
+        .await;
+    assert!(
+        whole.stdout.contains("is whole and can be loaded"),
+        "{whole}"
+    );
+    let report = call(&stack, &["verify", "--suite", "backup"])
+        .report()
+        .await;
     assert_eq!(report.ids("pass"), ["backup.recent", "backup.roundtrip"]);
 
     // On this machine: whole, readable to its owner alone, and never over another file.
@@ -86,7 +102,10 @@ async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
     let path = here.path().join(&first);
     assert_eq!(text(&fetched["path"]), path.to_str().expect("a path"));
     let bytes = fs::read(&path).expect("the backup");
-    assert_eq!(Some(bytes.len() as u64), fetched["backup"]["size_bytes"].as_u64());
+    assert_eq!(
+        Some(bytes.len() as u64),
+        fetched["backup"]["size_bytes"].as_u64()
+    );
     let mode = std::os::unix::fs::PermissionsExt::mode(
         &fs::metadata(&path).expect("the backup").permissions(),
     );
@@ -95,17 +114,25 @@ async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
         .ends_with(2)
         .await
         .says(&["is there already"]);
-    call(&stack, &["backup", "download", "manual_2001-01-01_00-00-00.sql.zst"])
-        .ends_with(2)
-        .await
-        .says(&["there is no backup manual_2001", "hint: "]);
+    call(
+        &stack,
+        &["backup", "download", "manual_2001-01-01_00-00-00.sql.zst"],
+    )
+    .ends_with(2)
+    .await
+    .says(&["there is no backup manual_2001", "hint: "]);
 
     // In the storage: soon, and it is what is fetched when the directory lost it.
     let copies = async || {
-        let copies = call(&stack, &["run", "api", "--", "backup", "fetch"]).ends_with(0).await;
+        let copies = call(&stack, &["run", "api", "--", "backup", "fetch"])
+            .ends_with(0)
+            .await;
         copies.stdout
     };
-    eventually("a copy", async || copies().await.contains(&first).then_some(())).await;
+    eventually("a copy", async || {
+        copies().await.contains(&first).then_some(())
+    })
+    .await;
     among_backups(&stack, &api, "rm *").await;
     assert_eq!(list().await, [Value::Null; 0]);
     call(&stack, &["run", "api", "--", "backup", "fetch", &first])
@@ -114,18 +141,32 @@ async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
     assert_eq!(text(&list().await[0]["filename"]), first);
 
     // Back: what was written since is gone, and a backup of that is there.
-    in_database(&stack, "UPDATE genes SET symbol = 'LOST' WHERE symbol = 'ARID1B'").await;
+    in_database(
+        &stack,
+        "UPDATE genes SET symbol = 'LOST' WHERE symbol = 'ARID1B'",
+    )
+    .await;
     let count = "SELECT COUNT(*) FROM genes WHERE symbol = 'LOST'";
     assert_eq!(in_database(&stack, count).await, "1");
-    call(&stack, &["backup", "restore", &first, "--confirm", "restore"])
-        .ends_with(2)
-        .await
-        .says(&["--confirm restore", "hint: `--confirm RESTORE`"]);
-    call(&stack, &["backup", "restore", &first, "--confirm", "RESTORE"])
-        .ends_with(0)
-        .await;
+    call(
+        &stack,
+        &["backup", "restore", &first, "--confirm", "restore"],
+    )
+    .ends_with(2)
+    .await
+    .says(&["--confirm restore", "hint: `--confirm RESTORE`"]);
+    call(
+        &stack,
+        &["backup", "restore", &first, "--confirm", "RESTORE"],
+    )
+    .ends_with(0)
+    .await;
     assert_eq!(in_database(&stack, count).await, "0");
-    let kinds: Vec<String> = list().await.iter().map(|backup| text(&backup["kind"])).collect();
+    let kinds: Vec<String> = list()
+        .await
+        .iter()
+        .map(|backup| text(&backup["kind"]))
+        .collect();
     assert_eq!(kinds, ["pre-restore", "manual"]);
     let audit = call(&stack, &["audit"]).ends_with(0).await;
     for command in ["backup create", "backup download", "backup restore"] {
@@ -157,7 +198,12 @@ async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
     };
     storage("fail").await;
     let status = call(&stack, &["status"]).json().await;
-    assert!(replicas(&status, "api").iter().all(|api| api["ready"] == true), "{status:#}");
+    assert!(
+        replicas(&status, "api")
+            .iter()
+            .all(|api| api["ready"] == true),
+        "{status:#}"
+    );
     stack.engine.start(&minio).await;
     storage("pass").await;
 }
@@ -182,7 +228,9 @@ async fn each_fault_of_a_backup_and_of_the_storage_is_found() {
           server { listen 9000 ssl; ssl_certificate /run/tls/cert.pem; ssl_certificate_key /run/tls/key.pem;
             location / { add_header ETag "\"0\""; return 200; } } }' > /tmp/liar.conf
         exec nginx -c /tmp/liar.conf -g 'daemon off;'"#;
-    let liar = ["sh", "-c", &liar.replace('$', "$$")].map(str::to_owned).to_vec();
+    let liar = ["sh", "-c", &liar.replace('$', "$$")]
+        .map(str::to_owned)
+        .to_vec();
     let stack = Deployment::of(
         file()
             .with("services.minio.base", "nginx")
@@ -191,18 +239,27 @@ async fn each_fault_of_a_backup_and_of_the_storage_is_found() {
     let up = call(&stack, &["up"]).json().await;
     let api = each(&up, "api", "name").remove(0);
     eventually("a storage that is found out", async || {
-        let report = call(&stack, &["verify", "--suite", "storage"]).report().await;
+        let report = call(&stack, &["verify", "--suite", "storage"])
+            .report()
+            .await;
         (report.check("storage.roundtrip")["verdict"] == "fail").then_some(())
     })
     .await;
 
     let name = made(&stack).await;
-    let verify = async || call(&stack, &["verify", "--suite", "backup"]).report().await;
+    let verify = async || {
+        call(&stack, &["verify", "--suite", "backup"])
+            .report()
+            .await
+    };
     verify().await.passes();
     among_backups(&stack, &api, "mkdir /app/data/kept; cp * /app/data/kept").await;
     let mend = "rm -f *; cp /app/data/kept/* .";
     let old = format!("{}2026-01-02{}", &name[..7], &name[17..]);
-    let empty: String = empty_backup().iter().map(|byte| format!("\\{byte:03o}")).collect();
+    let empty: String = empty_backup()
+        .iter()
+        .map(|byte| format!("\\{byte:03o}"))
+        .collect();
     let faults: [(&str, String, &[&str], &str); 4] = [
         (
             "cut off",
@@ -224,7 +281,9 @@ async fn each_fault_of_a_backup_and_of_the_storage_is_found() {
         ),
         (
             "old",
-            format!("mv {name} {old}; sed -i s/{name}/{old}/ {name}.json; mv {name}.json {old}.json"),
+            format!(
+                "mv {name} {old}; sed -i s/{name}/{old}/ {name}.json; mv {name}.json {old}.json"
+            ),
             &["backup.recent"],
             &old,
         ),

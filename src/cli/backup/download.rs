@@ -32,7 +32,8 @@ pub(super) async fn download(
         let what = filename.map_or("there is no backup that is whole".to_owned(), |name| {
             format!("there is no backup {name}")
         });
-        Error::usage(what).with_hint("`sysndd-deploy backup list` shows all; `backup create` makes one")
+        Error::usage(what)
+            .with_hint("`sysndd-deploy backup list` shows all; `backup create` makes one")
     })?;
     let path = if output.is_dir() {
         output.join(&backup.filename)
@@ -69,7 +70,11 @@ async fn copy(program: &Program<'_>, backup: &Backup, into: &NamedTempFile) -> R
     let session = &program.running.session;
     let engine = &session.engine;
     let spec = one_off::like(program.running, &program.backups.service)?;
-    let from = format!("{}/{}", program.backups.dir.trim_end_matches('/'), backup.filename);
+    let from = format!(
+        "{}/{}",
+        program.backups.dir.trim_end_matches('/'),
+        backup.filename
+    );
     let file = into.as_file().try_clone();
     let file = file.map_err(|error| Error::deploy(error.to_string()))?;
     let mut board = Board::new(session.printer);

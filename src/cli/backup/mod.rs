@@ -125,8 +125,9 @@ impl BackupCommand {
                 printer.data(&list, || list.human());
             }
             Subcommands::Create => {
+                let words = ["create".to_owned()];
                 let create = program.ask::<Backup>(&["create"]);
-                let entered = record_entry(session, "backup", &["create".to_owned()]);
+                let entered = record_entry(session, "backup", &words);
                 let (backup, ()) = tokio::join!(create, entered);
                 tell(&running, &backup?, "was made", None);
             }
@@ -180,7 +181,10 @@ async fn restore(program: &Program<'_>, filename: &str) -> Result<(), Error> {
     let (outcome, reason) = match &restored {
         Ok(_) => (Outcome::Done, None),
         Err(error) if error.exit == Exit::Interrupted => (Outcome::Interrupted, None),
-        Err(error) => (Outcome::Failed, error.message.lines().next().map(str::to_owned)),
+        Err(error) => (
+            Outcome::Failed,
+            error.message.lines().next().map(str::to_owned),
+        ),
     };
     let ended = turn.end(outcome, reason).await;
     let restored = restored.map_err(|error| {
@@ -220,7 +224,15 @@ impl List<'_> {
         if self.backups.is_empty() {
             return format!("{} has no backups\n", self.project);
         }
-        let mut table = Table::new(&["BACKUP", "MADE", "SIZE", "TABLES", "MIGRATED TO", "TRIED", "FAULT"]);
+        let mut table = Table::new(&[
+            "BACKUP",
+            "MADE",
+            "SIZE",
+            "TABLES",
+            "MIGRATED TO",
+            "TRIED",
+            "FAULT",
+        ]);
         for backup in self.backups {
             let tables = backup.table_count.map(|count| count.to_string());
             table.row([
@@ -228,7 +240,10 @@ impl List<'_> {
                 time(backup.created_at),
                 human_size(backup.size_bytes),
                 tables.unwrap_or_else(|| "?".to_owned()),
-                backup.migration_head.clone().unwrap_or_else(|| "-".to_owned()),
+                backup
+                    .migration_head
+                    .clone()
+                    .unwrap_or_else(|| "-".to_owned()),
                 backup.tested_at.map_or_else(|| "-".to_owned(), time),
                 backup.fault.clone().unwrap_or_default(),
             ]);

@@ -34,7 +34,11 @@ impl Program<'_> {
         let mut spec = one_off::like(self.running, &self.backups.service)?;
         let mut command = self.backups.command.iter().cloned();
         spec.entrypoint = command.next().map(|program| vec![program]);
-        spec.command = Some(command.chain(words.iter().map(ToString::to_string)).collect());
+        spec.command = Some(
+            command
+                .chain(words.iter().map(ToString::to_string))
+                .collect(),
+        );
         let (engine, printer) = (&session.engine, session.printer);
         let (said, code) = one_off::run(engine, &spec, false, async |conversation| {
             let with = conversation.with.clone();
@@ -51,9 +55,8 @@ impl Program<'_> {
             ));
         }
         backups::answer(&said).map_err(|cause| {
-            Error::new(Exit::CheckFailed, format!("{what} {cause}")).with_hint(
-                "what `[backups] command` must answer is in docs/reference/backups.md",
-            )
+            Error::new(Exit::CheckFailed, format!("{what} {cause}"))
+                .with_hint("what `[backups] command` must answer is in docs/reference/backups.md")
         })
     }
 }

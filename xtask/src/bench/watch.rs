@@ -75,7 +75,10 @@ impl Watch {
         print(if self.json {
             serde_json::to_string_pretty(&figures)?
         } else {
-            format!("out of the list: {}\nback in it:      {}", figures["out"], figures["back"])
+            format!(
+                "out of the list: {}\nback in it:      {}",
+                figures["out"], figures["back"]
+            )
         });
         Ok(())
     }
