@@ -42,13 +42,20 @@ pub(crate) struct Storage {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("the object storage: {0}")]
-    Store(#[from] object_store::Error),
+    Store(object_store::Error),
     #[error("what was written to the object storage did not come back: {0}")]
     Lost(String),
     #[error("the bucket {name} is missing and cannot be made: {cause}")]
     NoBucket { name: String, cause: String },
     #[error("copying to or from the object storage: {0}")]
     Io(#[from] std::io::Error),
+}
+
+/// Its text holds those of its causes, so they are not told again.
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl Storage {
