@@ -1,6 +1,7 @@
 //! The command line: one file per command, each short: load → observe → plan → execute → print.
 
 mod audit;
+mod backup;
 mod build;
 mod completions;
 mod config;
@@ -171,6 +172,8 @@ enum Command {
     Run(one_off::Run),
     /// Close the edge for everybody: 503 and a page
     Maintenance(maintenance::MaintenanceCommand),
+    /// Make, list, check, fetch and restore backups
+    Backup(backup::BackupCommand),
     /// Show, check, write and repair schema migrations
     Migrate(migrate::Migrate),
     /// List releases; show one; compare two
@@ -270,6 +273,7 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Error> {
         Command::Run(command) => return command.run(&global, printer).await,
         Command::Quickstart(command) => command.run(&global, printer).await,
         Command::Build(command) => command.run(&global, printer).await,
+        Command::Backup(command) => command.run(&global, printer).await,
         Command::Migrate(command) => command.run(&global, printer).await,
         Command::Doctor(command) => command.run(&global, printer).await,
         Command::Up(command) => command.run(&global, printer).await,

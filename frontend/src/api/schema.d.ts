@@ -539,7 +539,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many entities there are, up to half a minute ago */
+        /** How many entities there are, half a minute ago or, where counting takes long, some minutes */
         get: operations["get_statistics"];
         put?: never;
         post?: never;
