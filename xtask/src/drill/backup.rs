@@ -39,6 +39,9 @@ pub(crate) struct BackupDrill {
     /// How much the database holds, beside one of everything
     #[arg(long, default_value_t = 32)]
     megabytes: u64,
+    /// Without an object storage for copies
+    #[arg(long)]
+    no_storage: bool,
 }
 
 impl BackupDrill {
@@ -48,6 +51,7 @@ impl BackupDrill {
             runs: 3,
             seed: Some(2611),
             megabytes: 8,
+            no_storage: true,
         }
     }
 
@@ -55,10 +59,12 @@ impl BackupDrill {
         let deploy = Deploy::build(false)?;
         let seed = self.seed.unwrap_or_else(random::any_seed);
         say(format!(
-            "seed {seed}; again with: cargo xtask drill backup --runs {} --megabytes {} --seed {seed}",
-            self.runs, self.megabytes
+            "seed {seed}; again with: cargo xtask drill backup --runs {} --megabytes {}{} --seed {seed}",
+            self.runs,
+            self.megabytes,
+            if self.no_storage { " --no-storage" } else { "" }
         ));
-        let mut site = Site::open(&deploy, self.megabytes)?;
+        let mut site = Site::open(&deploy, self.megabytes, !self.no_storage)?;
         let victims = site.victims();
         let mut world = World::default();
         let calm = world

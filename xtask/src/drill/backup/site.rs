@@ -31,12 +31,21 @@ const DIRECTORY: &str = "/app/data/backups";
 const ENVIRONMENT: [(&str, &str); 2] =
     [("SYSNDD_JOB_LEASE", "5s"), ("SYSNDD_REQUEST_TIMEOUT", "1s")];
 
+/// What an operator writes into `.env` to have a storage for copies beside the stack.
+const STORAGE: [(&str, &str); 4] = [
+    ("SYSNDD_PROFILES", "storage"),
+    ("STORAGE_URL", "s3://backups"),
+    ("S3_ACCESS_KEY", "sysndd-of-the-drill"),
+    ("S3_SECRET_KEY", "only-for-drills-0123456789"),
+];
+
 /// Taken away with this value.
 pub(super) struct Site<'a> {
     deploy: &'a Deploy,
     file: StackFile,
     pub(super) project: String,
     megabytes: u64,
+    storage: bool,
     containers: Vec<Container>,
     pub(super) talk: Talk,
     /// What was done and seen in this round.
@@ -58,12 +67,13 @@ impl<'a> Site<'a> {
     /// As `sysndd.toml` has it.
     pub(super) const DATABASE: &'static str = "sysndd";
 
-    pub(super) fn open(deploy: &'a Deploy, megabytes: u64) -> anyhow::Result<Self> {
+    pub(super) fn open(deploy: &'a Deploy, megabytes: u64, storage: bool) -> anyhow::Result<Self> {
         let mut site = Self {
             deploy,
             file: StackFile::with(&ENVIRONMENT)?,
             project: format!("sysndd-drill-backup-{}", std::process::id()),
             megabytes,
+            storage,
             containers: Vec::new(),
             talk: Talk::new()?,
             transcript: Vec::new(),
@@ -250,6 +260,9 @@ impl<'a> Site<'a> {
             // The limits of the edge are for strangers.
             .env("EDGE_RATE", "100000r/s")
             .env("EDGE_AUTH_RATE", "100000r/s");
+        if self.storage {
+            command.envs(STORAGE);
+        }
         command
     }
 
