@@ -51,11 +51,11 @@ fn changed(shipped: &str, root: &Path, environment: &[(&str, &str)]) -> anyhow::
         text.contains(ENVIRONMENT),
         "sysndd.toml has no {ENVIRONMENT}"
     );
-    let lines: String = environment
-        .iter()
-        .map(|(name, value)| format!("{name} = \"{value}\"\n"))
-        .collect();
-    Ok(text.replace(ENVIRONMENT, &format!("{ENVIRONMENT}{lines}")))
+    let mut lines = ENVIRONMENT.to_owned();
+    for (name, value) in environment {
+        lines.push_str(&format!("{name} = \"{value}\"\n"));
+    }
+    Ok(text.replace(ENVIRONMENT, &lines))
 }
 
 #[cfg(test)]
