@@ -91,7 +91,7 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
     fs::remove_file(&secrets).expect(".env goes");
     let answer = quickstart(&stack).ends_with(2).await;
     answer.says(&[
-        "ADMIN_PASSWORD, DB_PASSWORD, DB_RESTORE_PASSWORD, DB_ROOT_PASSWORD, SECRET_KEY",
+        "ADMIN_PASSWORD, DB_PASSWORD, DB_RESTORE_PASSWORD, DB_ROOT_PASSWORD, S3_ACCESS_KEY, S3_SECRET_KEY, SECRET_KEY",
         "volumes",
         "bring the .env of that time back",
     ]);
