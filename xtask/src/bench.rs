@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: figures side by side with those of peers, in one run, as ratios.
 
 mod api;
+mod backup;
 mod compose;
 mod deploy;
 mod migrate;
@@ -26,6 +27,8 @@ enum Kind {
     Watch(watch::Watch),
     /// 250 statements on an empty database, and the fast path
     Migrate(migrate::Migrate),
+    /// A backup and its restoration, beside `mysqldump | zstd` and `zstd -d | mysql`
+    Backup(backup::Backup),
 }
 
 impl Bench {
@@ -36,6 +39,7 @@ impl Bench {
             Kind::Deploy(bench) => bench.run(),
             Kind::Watch(bench) => bench.run(),
             Kind::Migrate(bench) => bench.run(),
+            Kind::Backup(bench) => bench.run(),
         }
     }
 }
