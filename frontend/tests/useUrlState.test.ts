@@ -12,12 +12,12 @@ interface State {
 }
 const FIELDS: Fields<State> = { q: text, after: optionalNumber }
 
-async function at(address: string): Promise<{ router: Router; list: UrlState<State> }> {
+async function at(start: string): Promise<{ router: Router; list: UrlState<State> }> {
   const router = createRouter({
     history: createMemoryHistory(),
     routes: [{ path: '/', component: { render: () => null } }],
   })
-  await router.push(address)
+  await router.push(start)
   let list: UrlState<State> | undefined
   const Page = defineComponent({
     setup() {

@@ -15,7 +15,7 @@ import { clearHint, readHint, writeHint } from './hint'
 export const ACCOUNT_KEY = ['account'] as const
 
 /** How the keys begin of what only one account, or only some accounts, may see. */
-const PRIVATE: readonly unknown[] = ['admin', 'own']
+const PRIVATE: ReadonlySet<unknown> = new Set(['admin', 'own'])
 
 const over = ref(false)
 
@@ -87,7 +87,7 @@ async function signIn(client: QueryClient, userName: string, password: string): 
 }
 
 function forgetPrivate(client: QueryClient): void {
-  client.removeQueries({ predicate: ({ queryKey }) => PRIVATE.includes(queryKey[0]) })
+  client.removeQueries({ predicate: ({ queryKey }) => PRIVATE.has(queryKey[0]) })
 }
 
 /** Notices the end of the session in whatever request meets it. */

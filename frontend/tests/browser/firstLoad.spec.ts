@@ -25,12 +25,15 @@ async function watch(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const seen: Seen = { shift: 0, largest: 0, blocked: 0, violations: [] }
     Object.assign(window, { seen })
-    const hear = (type: string, each: (entry: PerformanceEntry) => void): void =>
-      new PerformanceObserver((list) => list.getEntries().forEach(each)).observe({ type, buffered: true })
-    hear('layout-shift', (entry) => (seen.shift += (entry as unknown as { value: number }).value))
-    hear('largest-contentful-paint', ({ startTime }) => (seen.largest = startTime))
-    // What is above 50 ms of a task keeps the page from answering.
-    hear('longtask', ({ duration }) => (seen.blocked += duration - 50))
+    const each: Record<string, (entry: PerformanceEntry) => void> = {
+      'layout-shift': (entry) => (seen.shift += (entry as unknown as { value: number }).value),
+      'largest-contentful-paint': ({ startTime }) => (seen.largest = startTime),
+      // What is above 50 ms of a task keeps the page from answering.
+      longtask: ({ duration }) => (seen.blocked += duration - 50),
+    }
+    for (const [type, hear] of Object.entries(each)) {
+      new PerformanceObserver((list) => list.getEntries().forEach(hear)).observe({ type, buffered: true })
+    }
     addEventListener('securitypolicyviolation', (event) => seen.violations.push(event.violatedDirective))
   })
 }

@@ -1,5 +1,5 @@
 /** A token for a script: made, used outside of the browser, revoked. */
-import { expect, test, type APIRequestContext } from '@playwright/test'
+import { expect, test, type APIRequestContext, type APIResponse } from '@playwright/test'
 
 import { expectNoBarrier, settled } from './looks'
 import { ADMIN, picture, signIn } from './stack'
@@ -72,8 +72,8 @@ function ask(
   token: string,
   method: 'get' | 'post',
   path: string,
-  data?: unknown,
-): ReturnType<APIRequestContext['get']> {
+  data?: object,
+): Promise<APIResponse> {
   const headers = { authorization: `Bearer ${token}` }
   return data === undefined ? request[method](path, { headers }) : request[method](path, { headers, data })
 }
