@@ -144,7 +144,7 @@ impl UpReport {
             self.status.summary(),
             seconds(self.took)
         );
-        if let Some(url) = &self.status.url {
+        if let Some(url) = &self.status.public_url {
             text.push_str(&format!("{url}\n"));
         }
         if let Some(maintenance) = &self.status.maintenance {
