@@ -1,5 +1,6 @@
 //! `sysndd-deploy`: runs a replicated web application on your own servers, and proves that it does.
 
+mod backups;
 mod cli;
 mod config;
 mod database;

@@ -13,7 +13,7 @@ use crate::{
         self, BaseError, BaseEvent, BaseRefs, BuildEvent, BuiltImage, Origin, Outcome,
         ServiceBuild, StepState,
     },
-    output::{Board, seconds},
+    output::{Board, human_size, seconds},
     plan::{self, Images, ResolvedImage},
 };
 
@@ -158,7 +158,7 @@ pub(super) async fn build(
             &format!(
                 "built in {}, {}",
                 seconds(image.took),
-                megabytes(image.size)
+                human_size(image.size)
             ),
         );
     }
@@ -228,7 +228,7 @@ fn show_base(board: &mut Board, event: &BaseEvent) {
             };
             board.done(
                 base,
-                &format!("{how} in {}, {}", seconds(*took), megabytes(image.size)),
+                &format!("{how} in {}, {}", seconds(*took), human_size(image.size)),
             );
         }
     }
@@ -253,8 +253,4 @@ fn show_step(board: &mut Board, of: &str, event: &BuildEvent) {
 /// `[build 3/7]` of `[build 3/7] RUN cargo build`.
 fn short(step: &str) -> &str {
     step.find(']').map_or(step, |end| &step[..=end])
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{} MB", bytes / 1_000_000)
 }

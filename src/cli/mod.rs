@@ -2,6 +2,7 @@
 
 mod address;
 mod audit;
+mod backup;
 mod build;
 mod completions;
 mod config;
@@ -172,6 +173,8 @@ enum Command {
     Run(one_off::Run),
     /// Close the edge for everybody: 503 and a page
     Maintenance(maintenance::MaintenanceCommand),
+    /// Make, list, check, fetch and restore backups
+    Backup(backup::BackupCommand),
     /// Show, check, write and repair schema migrations
     Migrate(migrate::Migrate),
     /// List releases; show one; compare two
@@ -271,6 +274,7 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Error> {
         Command::Run(command) => return command.run(&global, printer).await,
         Command::Quickstart(command) => command.run(&global, printer).await,
         Command::Build(command) => command.run(&global, printer).await,
+        Command::Backup(command) => command.run(&global, printer).await,
         Command::Migrate(command) => command.run(&global, printer).await,
         Command::Doctor(command) => command.run(&global, printer).await,
         Command::Up(command) => command.run(&global, printer).await,

@@ -11,7 +11,14 @@ use super::{
     running::Running,
     terminal::{converse, is_interactive},
 };
-use crate::{error::Error, exit::Exit, output::Printer, plan};
+use crate::{
+    config::ServiceName,
+    docker::{ContainerSpec, Conversation, Engine},
+    error::Error,
+    exit::Exit,
+    output::Printer,
+    plan,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,29 +52,59 @@ pub(super) struct Run {
     command: Vec<String>,
 }
 
+/// A container like those of a service of the release that runs, under a name of its own.
+pub(super) fn like(running: &Running, service: &ServiceName) -> Result<ContainerSpec, Error> {
+    let stack = &running.session.stack;
+    let image = running.manifest.services.get(service);
+    let image = image.map(|record| record.image.id.clone()).ok_or_else(|| {
+        Error::usage(format!("no image of {service} is recorded"))
+            .with_hint("`sysndd-deploy up` records one")
+    })?;
+    let name = format!(
+        "{}-{service}-run-{:06x}",
+        stack.project,
+        rand::random::<u32>() & 0x00ff_ffff
+    );
+    Ok(plan::one_off(
+        stack,
+        &stack.services[service],
+        &image,
+        &running.manifest.id,
+        &ReplicaName::new(name),
+    ))
+}
+
+/// Starts a container, hands over what it is told and what it says, and removes it when `talk` is over.
+pub(super) async fn run<T>(
+    engine: &Engine,
+    spec: &ContainerSpec,
+    tty: bool,
+    talk: impl AsyncFnOnce(Conversation) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let container = engine.create_one_off(spec, tty).await?;
+    let talked = async {
+        // Before its start, so that nothing is missed.
+        let conversation = engine.talk_to(&container).await?;
+        engine.start(&container).await?;
+        talk(conversation).await
+    }
+    .await;
+    if matches!(&talked, Err(error) if error.exit == Exit::Interrupted) {
+        engine.stop(&container, GRACE).await?;
+    }
+    let removed = engine.remove(&container).await;
+    let answer = talked?;
+    removed?;
+    Ok(answer)
+}
+
 impl Run {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<ExitCode, Error> {
         let running = Running::open(global, printer).await?;
-        let (engine, stack) = (&running.session.engine, &running.session.stack);
+        let engine = &running.session.engine;
         let service = running.service(&self.service)?;
-        let image = running.manifest.services.get(&service);
-        let image = image.map(|record| record.image.id.clone()).ok_or_else(|| {
-            Error::usage(format!("no image of {service} is recorded"))
-                .with_hint("`sysndd-deploy up` records one")
-        })?;
-        let name = format!(
-            "{}-{service}-run-{:06x}",
-            stack.project,
-            rand::random::<u32>() & 0x00ff_ffff
-        );
         let entry = self.entry();
-        let mut spec = plan::one_off(
-            stack,
-            &stack.services[&service],
-            &image,
-            &running.manifest.id,
-            &ReplicaName::new(name),
-        );
+        let mut spec = like(&running, &service)?;
         if self.entrypoint.is_some() {
             spec.entrypoint = self.entrypoint.map(|program| vec![program]);
             spec.command = None;
@@ -80,23 +117,13 @@ impl Run {
         }
         let tty = !self.no_tty && is_interactive();
         let interrupt = interrupt_token();
-        let container = engine.create_one_off(&spec, tty).await?;
-        let ended = async {
-            // Before its start, so that nothing is missed.
-            let conversation = engine.talk_to(&container).await?;
-            engine.start(&container).await?;
+        let talk = run(engine, &spec, tty, async |conversation| {
             converse(engine, printer, conversation, tty, &interrupt).await
-        };
+        });
         let entered = record_entry(&running.session, "run", &entry);
-        let (ended, ()) = tokio::join!(ended, entered);
-        if matches!(&ended, Err(error) if error.exit == Exit::Interrupted) {
-            engine.stop(&container, GRACE).await?;
-        }
-        let removed = engine.remove(&container).await;
-        let code = ended?;
-        removed?;
-        Ok(code)
+        tokio::join!(talk, entered).0
     }
+
     /// Its own words again.
     fn entry(&self) -> Vec<String> {
         let mut words = Vec::new();

@@ -10,7 +10,7 @@ use crate::{
     docker::{Image, labels},
     error::Error,
     exit::Exit,
-    output::{Printer, Table},
+    output::{Printer, Table, human_size},
     release::{self, Outcome, Retention, State, Turn},
 };
 
@@ -239,7 +239,7 @@ impl Report<'_> {
             table.row([
                 image.reference.clone().unwrap_or_else(|| image.id.clone()),
                 image.service.clone().unwrap_or_default(),
-                megabytes(image.size_bytes),
+                human_size(image.size_bytes),
                 image.kept.clone().unwrap_or_default(),
             ]);
         }
@@ -254,20 +254,16 @@ impl Report<'_> {
             self.project,
             if self.dry_run { "would remove" } else { "removed" },
             gone.len(),
-            megabytes(size),
+            human_size(size),
             self.releases.len(),
             self.runs.len(),
         ));
         if let Some(bytes) = self.build_cache_bytes {
-            text.push_str(&format!(", {} of build cache", megabytes(bytes)));
+            text.push_str(&format!(", {} of build cache", human_size(bytes)));
         }
         text.push('\n');
         text
     }
-}
-
-fn megabytes(bytes: u64) -> String {
-    format!("{} MB", bytes / 1_000_000)
 }
 
 #[cfg(test)]

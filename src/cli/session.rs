@@ -249,6 +249,16 @@ impl Session {
             ))
             .with_hint("put [edge] in front of it and publish the edge's port"));
         }
+        let pool = |count| {
+            let pool = self.stack.deploy.pool.as_ref();
+            pool.and_then(|pool| pool.share(self.stack.at_a_time(known, count)))
+        };
+        if pool(count) < pool(known.replicas) {
+            self.printer.note(format!(
+                "{service}: the pools are those of {} replicas, and `[deploy.pool]` has not enough connections for {count} of them; write `replicas = {count}` into the file to have smaller ones",
+                known.replicas
+            ));
+        }
         Ok((service, count))
     }
 

@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    path::Path,
 };
 
 use super::{
@@ -38,6 +39,7 @@ pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
     host_ports_are_free(stack, pass);
     no_volume_is_ours(stack, pass);
     mounts_do_not_collide(stack, pass);
+    backups_last(stack, pass);
     jobs_can_run(stack, pass);
     edge_can_work(stack, pass);
     own_volumes(stack, pass);
@@ -82,6 +84,9 @@ fn leave_out(stack: &mut Stack, pass: &mut Pass<'_>) {
     }
     if let Some(migrations) = &stack.migrations {
         missed.push((Place::of(["migrations", "service"]), &migrations.service));
+    }
+    if let Some(backups) = &stack.backups {
+        missed.push((Place::of(["backups", "service"]), &backups.service));
     }
     // Without the catcher there is no letter to look for.
     stack.verify.mail = stack
@@ -412,6 +417,33 @@ fn own_volumes(stack: &mut Stack, pass: &mut Pass<'_>) {
                 ),
             );
         }
+    }
+}
+
+/// What lies in a container is gone with it.
+fn backups_last(stack: &Stack, pass: &mut Pass<'_>) {
+    let Some(backups) = &stack.backups else {
+        return;
+    };
+    let Some(service) = stack.services.get(&backups.service) else {
+        return;
+    };
+    let is_mounted = service
+        .volumes
+        .iter()
+        .any(|mount| Path::new(&backups.dir).starts_with(&mount.target));
+    if !is_mounted {
+        pass.fault_of(
+            &Place::of(["backups", "dir"]),
+            format!(
+                "`{}` is in no volume of `{}`: backups would go with its containers",
+                backups.dir, backups.service
+            ),
+            format!(
+                "mount one there, or above: [services.{}] volumes",
+                backups.service
+            ),
+        );
     }
 }
 

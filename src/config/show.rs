@@ -15,9 +15,9 @@ use toml::{Table, Value};
 use super::{
     grammar::{show_duration, show_owner, show_port, show_size},
     stack::{
-        Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Job, JobName, Migrations,
-        Mount, MountSource, Notify, Probe, Resources, Service, Stack, Tls, Verify, VerifyDatabase,
-        VerifyMail, VerifyObservability, VerifySecurity,
+        Backups, Bases, Build, Edge, EngineHealthcheck, Healthcheck, ImageSource, Job, JobName,
+        Migrations, Mount, MountSource, Notify, Probe, Resources, Service, Stack, Tls, Verify,
+        VerifyDatabase, VerifyMail, VerifyObservability, VerifySecurity,
     },
     tables::{GAPS, RESTARTS, SOURCES, UPDATE_ORDERS},
     text::Text,
@@ -91,6 +91,7 @@ pub(crate) fn show(stack: &Stack) -> String {
         ("notify", stack.notify.as_ref().and_then(notify)),
         ("edge", stack.edge.as_ref().and_then(edge)),
         ("migrations", stack.migrations.as_ref().and_then(migrations)),
+        ("backups", stack.backups.as_ref().and_then(backups)),
         ("verify", verify(&stack.verify)),
     ])
     .to_string()
@@ -437,6 +438,15 @@ fn verify_security(security: &VerifySecurity) -> Option<Value> {
         ("rate", rate),
         ("body", body),
         ("cors", security.cors.as_deref().and_then(text)),
+    ])
+}
+
+fn backups(backups: &Backups) -> Option<Value> {
+    table([
+        ("service", text(backups.service.as_str())),
+        ("command", list(&backups.command, |word| text(word))),
+        ("dir", text(&backups.dir)),
+        ("max_age", duration(backups.max_age)),
     ])
 }
 

@@ -92,6 +92,8 @@ pub(crate) struct Stack {
     pub(crate) edge: Option<Edge>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) migrations: Option<Migrations>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) backups: Option<Backups>,
     pub(crate) verify: Verify,
 }
 
@@ -181,6 +183,19 @@ impl PoolShares {
         let share = self.most.map_or(share, |most| share.min(most));
         (share > 0).then_some(share)
     }
+}
+
+/// `[backups]`: the application's own program for them.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Backups {
+    /// In containers like those of this service it runs.
+    pub(crate) service: ServiceName,
+    /// The program and its arguments, before `create`, `list`, `verify` and `restore`.
+    pub(crate) command: Vec<String>,
+    /// Where backups lie in these containers.
+    pub(crate) dir: String,
+    /// How old the newest may become.
+    pub(crate) max_age: Duration,
 }
 
 /// `[quickstart]`: what a first set-up does beside a deployment.

@@ -1,11 +1,17 @@
 //! Files into and out of a container or its volumes, also of one that never started.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{ErrorKind, Read},
+};
 
 use bollard::query_parameters::{
     DownloadFromContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
-use futures::TryStreamExt as _;
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _};
+use tokio::sync::mpsc;
 
 use super::{Engine, EngineError, Result};
 
@@ -70,17 +76,98 @@ impl Engine {
         unpack_all(&archive).map_err(|error| unreadable(container, directory, &error))
     }
 
+    /// Copies a file of `container` into `file`, piece by piece; `on_piece` hears how much has come.
+    /// The answer is its length; `None` when it does not exist.
+    pub(crate) async fn copy_out(
+        &self,
+        container: &str,
+        path: &str,
+        mut file: File,
+        mut on_piece: impl FnMut(u64),
+    ) -> Result<Option<u64>> {
+        let options = DownloadFromContainerOptionsBuilder::new()
+            .path(path)
+            .build();
+        let mut pieces = self.api.download_from_container(container, Some(options));
+        // A slow disk holds the engine up, and not our memory.
+        let (sender, receiver) = mpsc::channel(4);
+        let unpacking = tokio::task::spawn_blocking(move || {
+            let mut archive = tar::Archive::new(Pieces::new(receiver));
+            let Some(entry) = archive.entries()?.next() else {
+                return Ok(0);
+            };
+            let mut entry = entry?;
+            let length = entry.header().size()?;
+            let copied = std::io::copy(&mut entry, &mut file)?;
+            if copied != length {
+                let cause = format!("it ended after {copied} of {length} bytes");
+                return Err(std::io::Error::new(ErrorKind::UnexpectedEof, cause));
+            }
+            file.sync_all()?;
+            Ok(length)
+        });
+        let mut came = 0;
+        while let Some(piece) = pieces.next().await {
+            let piece =
+                match piece.map_err(|error| EngineError::new(reading(container, path), error)) {
+                    Ok(piece) => piece,
+                    Err(error) if error.is_not_found() => return Ok(None),
+                    Err(error) => return Err(error),
+                };
+            came += piece.len() as u64;
+            on_piece(came);
+            // What follows the file concerns nobody.
+            if sender.send(piece).await.is_err() {
+                break;
+            }
+        }
+        drop(sender);
+        let copied = unpacking.await.unwrap_or_else(|panic| Err(panic.into()));
+        copied
+            .map(Some)
+            .map_err(|error| unreadable(container, path, &error))
+    }
+
     async fn archive(&self, container: &str, path: &str) -> Result<Vec<u8>> {
         let options = DownloadFromContainerOptionsBuilder::new()
             .path(path)
             .build();
-        let pieces: Vec<bytes::Bytes> = self
+        let pieces: Vec<Bytes> = self
             .api
             .download_from_container(container, Some(options))
             .try_collect()
             .await
             .map_err(|error| EngineError::new(reading(container, path), error))?;
         Ok(pieces.concat())
+    }
+}
+
+/// What comes in pieces, to be read as one.
+struct Pieces {
+    from: mpsc::Receiver<Bytes>,
+    rest: Bytes,
+}
+
+impl Pieces {
+    fn new(from: mpsc::Receiver<Bytes>) -> Self {
+        Self {
+            from,
+            rest: Bytes::new(),
+        }
+    }
+}
+
+impl Read for Pieces {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.from.blocking_recv() {
+                Some(piece) => self.rest = piece,
+                None => return Ok(0),
+            }
+        }
+        let length = into.len().min(self.rest.len());
+        into[..length].copy_from_slice(&self.rest.split_to(length));
+        Ok(length)
     }
 }
 
@@ -140,7 +227,7 @@ fn unpack_first(archive: &[u8]) -> std::io::Result<Option<Vec<u8>>> {
         return Ok(None);
     };
     let mut content = Vec::new();
-    std::io::Read::read_to_end(&mut entry?, &mut content)?;
+    entry?.read_to_end(&mut content)?;
     Ok(Some(content))
 }
 
@@ -158,7 +245,7 @@ fn unpack_all(archive: &[u8]) -> std::io::Result<BTreeMap<String, Vec<u8>>> {
         };
         let path = path.to_owned();
         let mut content = Vec::new();
-        std::io::Read::read_to_end(&mut entry, &mut content)?;
+        entry.read_to_end(&mut content)?;
         files.insert(path, content);
     }
     Ok(files)

@@ -128,6 +128,15 @@ impl Printer {
     }
 }
 
+/// `512 kB`, `12 MB`.
+pub(crate) fn human_size(bytes: u64) -> String {
+    if bytes < 1_000_000 {
+        format!("{} kB", bytes.div_ceil(1000))
+    } else {
+        format!("{} MB", bytes / 1_000_000)
+    }
+}
+
 /// `0.8 s`, `41 s`, `3 min 5 s`: precise where it matters.
 pub(crate) fn seconds(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs_f64();

@@ -3,6 +3,7 @@
 //! Changes no managed resource. A check may run commands in replicas, send requests, and write
 //! temporary data, which it removes.
 
+mod backups;
 mod evidence;
 mod ledger;
 mod logs;
@@ -52,6 +53,7 @@ pub(crate) enum Suite {
     Storage,
     Mail,
     Observability,
+    Backup,
 }
 
 /// One check.

@@ -8,6 +8,8 @@ use super::harness::{Deployment, Load, StackFile, each, eventually, text};
 /// A small stack with these jobs, each a script in a container like those of the API.
 fn with_jobs(jobs: &[(&str, &str)]) -> StackFile {
     let file = StackFile::shipped()
+        .without("deploy.pre_deploy_backup")
+        .without("deploy.restore_backup")
         .with("services.api.replicas", 2)
         .with("deploy.soak", "200ms");
     jobs.iter().fold(file, |file, (name, script)| {

@@ -4,6 +4,7 @@
 //! Needs the images' sources, an engine, and some seconds for each: hence ignored by default. What
 //! needs no engine is not.
 
+mod backup;
 mod change;
 mod commands;
 mod configuration;

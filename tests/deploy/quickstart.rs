@@ -42,6 +42,8 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
         "DB_PASSWORD",
         "DB_RESTORE_PASSWORD",
         "DB_ROOT_PASSWORD",
+        "S3_ACCESS_KEY",
+        "S3_SECRET_KEY",
         "SECRET_KEY",
     ];
     assert_eq!(names, expected);
@@ -50,7 +52,7 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
         .filter_map(|line| line.split_once('='))
         .map(|(_, value)| value)
         .collect();
-    assert!(values[1] != values[2] && values[1..].iter().all(|value| value.len() >= 32));
+    assert!(values[1] != values[2] && values[1..].iter().all(|value| value.len() >= 20));
 
     // The first administrator is there, and nothing that was printed says their password.
     assert!(text(&first["tell"]).contains("ADMIN_PASSWORD in .env"));
@@ -93,7 +95,7 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
     fs::remove_file(&secrets).expect(".env goes");
     let answer = quickstart(&stack).ends_with(2).await;
     answer.says(&[
-        "ADMIN_PASSWORD, DB_PASSWORD, DB_RESTORE_PASSWORD, DB_ROOT_PASSWORD, SECRET_KEY",
+        "ADMIN_PASSWORD, DB_PASSWORD, DB_RESTORE_PASSWORD, DB_ROOT_PASSWORD, S3_ACCESS_KEY, S3_SECRET_KEY, SECRET_KEY",
         "volumes",
         "bring the .env of that time back",
     ]);

@@ -1,10 +1,12 @@
 //! `cargo xtask bench`: figures side by side with those of peers, in one run, as ratios.
 
 mod api;
+mod backup;
 mod compose;
 mod deploy;
 mod migrate;
 mod up;
+mod watch;
 
 /// Measure against peers, as ratios.
 #[derive(clap::Args)]
@@ -21,8 +23,12 @@ enum Kind {
     Up(up::Up),
     /// Replacements under load, and the way back: failed requests, time, memory
     Deploy(deploy::Deployments),
+    /// From a replica's silence to a list without it, and back
+    Watch(watch::Watch),
     /// 250 statements on an empty database, and the fast path
     Migrate(migrate::Migrate),
+    /// A backup and its restoration, beside `mysqldump | zstd` and `zstd -d | mysql`
+    Backup(backup::Backup),
 }
 
 impl Bench {
@@ -31,7 +37,9 @@ impl Bench {
             Kind::Api(bench) => bench.run(),
             Kind::Up(bench) => bench.run(),
             Kind::Deploy(bench) => bench.run(),
+            Kind::Watch(bench) => bench.run(),
             Kind::Migrate(bench) => bench.run(),
+            Kind::Backup(bench) => bench.run(),
         }
     }
 }

@@ -30,9 +30,16 @@ pub(crate) fn install_anyway(packages: &[&str]) -> anyhow::Result<()> {
     install
         .args(["install", "-y", "-q", "--no-install-recommends"])
         .args(packages)
-        .env("DEBIAN_FRONTEND", "noninteractive");
-    let installed = run("package lists", program("apt-get").args(["update", "-q"]))
-        .and_then(|_| run(&packages.join(", "), &mut install));
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        // What a benchmark prints is read by programs.
+        .stdout(std::io::stderr());
+    let installed = run(
+        "package lists",
+        program("apt-get")
+            .args(["update", "-q"])
+            .stdout(std::io::stderr()),
+    )
+    .and_then(|_| run(&packages.join(", "), &mut install));
     if ours {
         std::fs::remove_file(POLICY).context(POLICY)?;
     }

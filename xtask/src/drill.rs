@@ -1,11 +1,15 @@
 //! `cargo xtask drill`: the same thing many times, since a race that is won once proves nothing.
 
+mod backup;
 mod deploy;
+mod difference;
+mod eventually;
 mod jobs;
 mod migrate;
 mod random;
 mod start;
 
+pub(crate) use backup::BackupDrill;
 pub(crate) use deploy::DeployDrill;
 pub(crate) use jobs::Jobs;
 pub(crate) use migrate::Migrate;
@@ -25,6 +29,8 @@ enum Kind {
     Migrate(migrate::Migrate),
     /// Kill the program while it deploys and rolls back, under load
     Deploy(DeployDrill),
+    /// Replicas, database and storage that die while a backup is made or brought back
+    Backup(BackupDrill),
     /// Jobs while the replicas that run them are killed and drained at random
     Jobs(jobs::Jobs),
 }
@@ -35,6 +41,7 @@ impl Drill {
             Kind::Start(drill) => drill.run(),
             Kind::Migrate(drill) => drill.run(),
             Kind::Deploy(drill) => drill.run(),
+            Kind::Backup(drill) => drill.run(),
             Kind::Jobs(drill) => drill.run(),
         }
     }

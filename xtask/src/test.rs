@@ -9,7 +9,7 @@ use crate::{
     command::{cargo, print, program, root, run, say},
     debian,
     deploy::{Deploy, SECRETS, TestDatabase, TestMail},
-    drill::{DeployDrill, Jobs, Migrate},
+    drill::{BackupDrill, DeployDrill, Jobs, Migrate},
     schemathesis::schemathesis,
 };
 
@@ -31,7 +31,7 @@ enum Part {
     Frontend,
     /// Against a real MySQL and a real mail catcher
     Database,
-    /// Appliers of migrations, deployments and workers that die
+    /// Appliers of migrations, deployments, workers and restores that die
     Drill,
     /// The pages in Chromium, before a real stack
     Browser,
@@ -80,6 +80,7 @@ impl Test {
                 Migrate::small().run().context("drill of migrations")?;
                 DeployDrill::small().run().context("drill of deployments")?;
                 Jobs::small().run().context("drill of jobs")?;
+                BackupDrill::small().run().context("drill of backups")?;
             }
             if wanted(Part::Browser) {
                 browser::tests(&deploy).context("browser tests")?;

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::restore::{Errand, Means, Progress};
-use super::{Backup, BackupName, Backups, Kind, Page, Sort};
+use super::{Backup, BackupName, Backups, Kind, Mirror, Page, Sort};
 use crate::config::{self, DatabaseUrl, Identity, Limits, Migrations, Source, Telemetry};
 use crate::storage::Storage;
 use crate::{db, telemetry};
@@ -45,6 +45,9 @@ enum Action {
         /// Why, as it stands in the name
         #[arg(long, value_enum, default_value = "manual")]
         kind: Kind,
+        /// Only where there is none that is whole
+        #[arg(long)]
+        if_none: bool,
     },
     /// Show all backups, the newest first
     List,
@@ -52,6 +55,9 @@ enum Action {
     Verify {
         /// The newest one unless told
         filename: Option<BackupName>,
+        /// Load it as well, beside the live database, check what came of it, and drop that
+        #[arg(long)]
+        load: bool,
     },
     /// Bring a copy back from the object storage
     Fetch {
@@ -95,25 +101,44 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let release = identity.release.as_ref().map(ToString::to_string);
     let backups = Backups::new(&config, &database.url, release, means);
     match args.action {
-        Action::Create { kind } => {
-            db::await_database(&database).await?;
-            let backup = backups.create(kind).await?;
+        Action::Create { kind, if_none } => {
+            let newest = if if_none {
+                newest_whole(&backups).await?
+            } else {
+                None
+            };
+            let backup = match newest {
+                Some(backup) => backup,
+                None => {
+                    db::await_database(&database).await?;
+                    let backup = backups.create(kind).await?;
+                    if storage.is_some() {
+                        copy_soon(&database).await;
+                    }
+                    backup
+                }
+            };
             print(&format!("{}\n", json!(backup)))?;
         }
         Action::List => {
             let backups = backups.list().await?;
             print(&list(backups, args.format))?;
         }
-        Action::Verify { filename } => {
+        Action::Verify { filename, load } => {
             let name = match filename {
                 Some(name) => name,
                 None => newest(&backups).await?,
             };
-            let backup = backups.verify(&name).await?;
+            let mut backup = backups.verify(&name).await?;
+            if load {
+                db::await_database(&database).await?;
+                backup = backups.test(&name, &errand()).await?;
+            }
             let text = match args.format {
                 Format::Json => format!("{}\n", json!(backup)),
                 Format::Text => format!(
-                    "{name} is whole: {} tables, {} bytes\n",
+                    "{name} is whole{}: {} tables, {} bytes\n",
+                    if load { " and can be loaded" } else { "" },
                     backup.table_count.unwrap_or_default(),
                     backup.size_bytes
                 ),
@@ -143,13 +168,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 );
             }
             db::await_database(&database).await?;
-            let errand = Errand {
-                id: format!("command-{:016x}", rand::random::<u64>()),
-                job_id: None,
-                tell: watch::Sender::new(Progress::NONE),
-                cancel: CancellationToken::new(),
-            };
-            let restored = backups.restore(&filename, &errand).await?;
+            let restored = backups.restore(&filename, &errand()).await?;
             print(&format!("{}\n", json!(restored)))?;
         }
     }
@@ -168,6 +187,34 @@ fn means(
         replica: identity.replica.clone(),
         request_timeout: limits.timeout.max(Duration::from_secs(1)),
     })
+}
+
+/// A replica copies it to the storage. When it cannot be told now, it finds it by itself later.
+async fn copy_soon(database: &config::Database) {
+    let told = async {
+        let mut conn = mysql_async::Conn::new(database.url.opts()).await?;
+        Mirror::enqueue(&mut conn).await?;
+        anyhow::Ok(conn.disconnect().await?)
+    };
+    if let Err(error) = told.await {
+        tracing::warn!(%error, "the backup is copied to the object storage later");
+    }
+}
+
+/// Of a command that nobody watches.
+fn errand() -> Errand {
+    Errand {
+        id: format!("command-{:016x}", rand::random::<u64>()),
+        job_id: None,
+        tell: watch::Sender::new(Progress::NONE),
+        cancel: CancellationToken::new(),
+    }
+}
+
+async fn newest_whole(backups: &Backups) -> anyhow::Result<Option<Backup>> {
+    let all = backups.list().await?;
+    let whole = all.into_iter().filter(|backup| backup.fault.is_none());
+    Ok(whole.max_by(|a, b| a.filename.cmp(&b.filename)))
 }
 
 async fn newest(backups: &Backups) -> anyhow::Result<BackupName> {

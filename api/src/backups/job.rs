@@ -74,8 +74,8 @@ async fn create(app: &App, turn: &Turn, kind: Kind) -> Result<Value, Failure> {
 /// A new backup is to be copied, and somebody told; neither changes how it ended.
 async fn after(app: &App, turn: &Turn, made: &Result<Value, Failure>) {
     told::tell(app, turn, made).await;
-    if made.is_ok() {
-        let enqueued = async { Mirror::enqueue(app, &mut app.db.conn().await?).await };
+    if made.is_ok() && app.storage.is_some() {
+        let enqueued = async { Mirror::enqueue(&mut app.db.conn().await?).await };
         if let Err(error) = enqueued.await {
             tracing::warn!(%error, "a backup is copied to the object storage later");
         }

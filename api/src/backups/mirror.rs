@@ -21,14 +21,12 @@ use crate::storage::{self, Storage};
 pub(crate) struct Mirror {}
 
 impl Mirror {
-    /// Puts it into the queue, where there is a storage; while one waits, that one does.
-    pub(super) async fn enqueue(app: &App, conn: &mut impl Queryable) -> Result<(), db::Error> {
-        if app.storage.is_some() {
-            // The clock puts it in under this key as well.
-            let job = NewJob::new(Self::KIND, json!({}))
-                .with_dedup_key(format!("schedule:{}", Self::KIND));
-            enqueue(conn, &job).await?;
-        }
+    /// Puts it into the queue; while one waits, that one does.
+    pub(super) async fn enqueue(conn: &mut impl Queryable) -> Result<(), db::Error> {
+        // The clock puts it in under this key as well.
+        let job =
+            NewJob::new(Self::KIND, json!({})).with_dedup_key(format!("schedule:{}", Self::KIND));
+        enqueue(conn, &job).await?;
         Ok(())
     }
 }

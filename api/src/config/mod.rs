@@ -33,7 +33,7 @@ pub(crate) use migrations::Migrations;
 pub(crate) use server::Server;
 pub(crate) use smtp::{Smtp, SmtpTls};
 pub(crate) use source::{Faults, Source};
-pub(crate) use storage::Storage;
+pub(crate) use storage::{S3, Storage};
 pub(crate) use telemetry::Telemetry;
 
 /// All that `serve` needs to know.

@@ -34,6 +34,8 @@ pub(crate) struct S3 {
     pub(crate) ca: Option<Vec<u8>>,
     /// `SYSNDD_S3_INSECURE`.
     pub(crate) insecure: bool,
+    /// `SYSNDD_S3_CREATE_BUCKET`.
+    pub(crate) create_bucket: bool,
 }
 
 impl S3 {
@@ -62,11 +64,8 @@ impl Storage {
                 .map(Some)
                 .map_err(|error| format!("names a file that cannot be read: {error}"))
         });
-        let insecure = source.value("SYSNDD_S3_INSECURE", false, |text| match text {
-            "true" => Ok(true),
-            "false" => Ok(false),
-            _ => Err("must be true or false".to_owned()),
-        });
+        let insecure = source.value("SYSNDD_S3_INSECURE", false, switch);
+        let create_bucket = source.value("SYSNDD_S3_CREATE_BUCKET", false, switch);
         let url = url?;
         if let Some(path) = url
             .strip_prefix("file://")
@@ -116,7 +115,16 @@ impl Storage {
             secret_key,
             ca,
             insecure,
+            create_bucket,
         }))
+    }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "true" => Ok(true),
+        "false" => Ok(false),
+        _ => Err("must be true or false".to_owned()),
     }
 }
 

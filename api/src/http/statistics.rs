@@ -1,8 +1,9 @@
 //! `GET /api/statistics`: how many entities there are, by category, inheritance and phenotype.
 //!
 //! All figures come from one count of the entities by these three, which reads a whole index: a
-//! fraction of a second with a million rows. Each replica keeps it for half a minute. A table of
-//! sums, kept up by every writer, would be exact, and one more thing that can be wrong.
+//! fraction of a second with a million rows. Each replica keeps it for half a minute, and for longer
+//! where counting takes longer. A table of sums, kept up by every writer, would be exact, and one
+//! more thing that can be wrong.
 
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
@@ -23,10 +24,13 @@ use super::{Answer, ApiError, Problem, cached};
 use crate::db::{self, Db};
 use crate::state::App;
 
-/// How old a count may be before another one is begun.
+/// How old a count may be before another one is begun, at least.
 const FRESH: Duration = Duration::from_secs(30);
-/// How old it may be while the next one is under way.
-const USABLE: Duration = Duration::from_secs(90);
+/// A replica counts for one part in so many of its time: a database that is slow at it has other
+/// things to do.
+const SHARE: u32 = 60;
+/// How much older it may be while the next one is under way.
+const USABLE: u32 = 3;
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(statistics))
@@ -67,7 +71,7 @@ struct NddCount {
     no: u64,
 }
 
-/// How many entities there are, up to half a minute ago
+/// How many entities there are, half a minute ago or, where counting takes long, some minutes
 #[utoipa::path(get, path = "/statistics", tag = "entities", responses(
     (status = 200, description = "The figures", body = Statistics),
     (status = 304, description = "Unchanged since the `If-None-Match`"),
@@ -197,13 +201,36 @@ impl Counts {
     }
 }
 
+/// A count, when it was begun, and how long it took.
+#[derive(Debug, Clone)]
+struct Counted {
+    counts: Arc<Counts>,
+    began: Instant,
+    took: Duration,
+}
+
+impl Counted {
+    fn is_fresh(&self) -> bool {
+        self.began.elapsed() < fresh_for(self.took)
+    }
+
+    fn is_usable(&self) -> bool {
+        self.began.elapsed() < fresh_for(self.took) * USABLE
+    }
+}
+
+/// How long a count is good for that took so long.
+fn fresh_for(took: Duration) -> Duration {
+    FRESH.max(took * SHARE)
+}
+
 /// The last count of this replica.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cache(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    last: RwLock<Option<(Instant, Arc<Counts>)>>,
+    last: RwLock<Option<Counted>>,
     /// Held while a count is under way.
     counting: Arc<Mutex<()>>,
     /// How many counts ended, well or not.
@@ -215,20 +242,18 @@ impl Cache {
     /// begins; who comes when there are none waits for the one count that all wait for.
     pub(crate) async fn counts(&self, db: &Db) -> Answer<Arc<Counts>> {
         let mut ended = self.0.ended.subscribe();
-        let last = self.last();
-        match last {
-            Some((age, counts)) if age < FRESH => return Ok(counts),
-            Some((age, counts)) if age < USABLE => {
+        match self.last() {
+            Some(last) if last.is_fresh() => return Ok(last.counts),
+            Some(last) if last.is_usable() => {
                 self.begin(db);
-                return Ok(counts);
+                return Ok(last.counts);
             }
             _ => self.begin(db),
         }
         // The sender lives as long as the cache.
         let _ = ended.changed().await;
-        let counts = self.last().filter(|(age, _)| *age < USABLE);
-        counts
-            .map(|(_, counts)| counts)
+        let last = self.last().filter(Counted::is_usable);
+        last.map(|last| last.counts)
             .ok_or_else(|| ApiError::Unavailable {
                 what: "the database",
                 cause: anyhow!("entities could not be counted"),
@@ -252,7 +277,11 @@ impl Cache {
             match Counts::read(&db).await {
                 Ok(counts) => {
                     if let Ok(mut last) = cache.0.last.write() {
-                        *last = Some((began, Arc::new(counts)));
+                        *last = Some(Counted {
+                            counts: Arc::new(counts),
+                            began,
+                            took: began.elapsed(),
+                        });
                     }
                 }
                 Err(error) => tracing::warn!(%error, "entities could not be counted"),
@@ -262,9 +291,18 @@ impl Cache {
         });
     }
 
-    fn last(&self) -> Option<(Duration, Arc<Counts>)> {
-        let last = self.0.last.read().ok()?;
-        last.as_ref()
-            .map(|(since, counts)| (since.elapsed(), Arc::clone(counts)))
+    fn last(&self) -> Option<Counted> {
+        self.0.last.read().ok()?.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_is_not_done_often() {
+        assert_eq!(fresh_for(Duration::from_millis(20)), FRESH);
+        assert_eq!(fresh_for(Duration::from_secs(2)), Duration::from_secs(120));
     }
 }

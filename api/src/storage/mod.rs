@@ -3,30 +3,27 @@
 //! What it says to have taken is not believed: now and then something is written, read back and
 //! removed, and the health report says how that went.
 
+mod bucket;
+
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::TryStreamExt as _;
-use object_store::aws::AmazonS3Builder;
 use object_store::buffered::BufWriter;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{
-    Certificate, ClientOptions, ObjectStore, ObjectStoreExt as _, PutPayload, RetryConfig,
-};
+use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use sysndd_protocol as protocol;
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::watch as latest;
 
+use self::bucket::Maker;
 use crate::config;
 use crate::state::App;
 
 /// How often the storage is tried for the health report.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-const CONNECT: Duration = Duration::from_secs(5);
-/// Of one request; a part of an upload is five megabytes.
-const REQUEST: Duration = Duration::from_mins(2);
 /// A trial that takes longer has failed.
 const TRIAL: Duration = Duration::from_secs(10);
 
@@ -36,6 +33,8 @@ pub(crate) struct Storage {
     backend: &'static str,
     store: Arc<dyn ObjectStore>,
     prefix: Path,
+    /// Makes the bucket when it is missing, where it may.
+    maker: Option<Maker>,
     seen: latest::Sender<protocol::Storage>,
 }
 
@@ -43,62 +42,41 @@ pub(crate) struct Storage {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("the object storage: {0}")]
-    Store(#[from] object_store::Error),
+    Store(object_store::Error),
     #[error("what was written to the object storage did not come back: {0}")]
     Lost(String),
+    #[error("the bucket {name} is missing and cannot be made: {cause}")]
+    NoBucket { name: String, cause: String },
     #[error("copying to or from the object storage: {0}")]
     Io(#[from] std::io::Error),
+}
+
+/// Its text holds those of its causes, so they are not told again.
+impl From<object_store::Error> for Error {
+    fn from(error: object_store::Error) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl Storage {
     /// Asks nobody yet; a directory is made.
     pub(crate) fn new(config: &config::Storage) -> anyhow::Result<Self> {
-        let (backend, store, prefix): (_, Arc<dyn ObjectStore>, _) = match config {
+        let (backend, store, prefix, maker): (_, Arc<dyn ObjectStore>, _, _) = match config {
             config::Storage::Directory(path) => {
                 std::fs::create_dir_all(path)?;
                 let store = LocalFileSystem::new_with_prefix(path)?.with_fsync(true);
-                ("fs", Arc::new(store), Path::default())
+                ("fs", Arc::new(store), Path::default(), None)
             }
             config::Storage::S3(s3) => {
-                let mut options = ClientOptions::new()
-                    .with_connect_timeout(CONNECT)
-                    .with_timeout(REQUEST)
-                    .with_allow_http(s3.insecure);
-                for ca in s3
-                    .ca
-                    .as_deref()
-                    .map(Certificate::from_pem_bundle)
-                    .transpose()?
-                    .into_iter()
-                    .flatten()
-                {
-                    options = options.with_root_certificate(ca);
-                }
-                let mut builder = AmazonS3Builder::new()
-                    .with_bucket_name(&s3.bucket)
-                    .with_region(&s3.region)
-                    .with_access_key_id(&s3.access_key)
-                    .with_secret_access_key(s3.secret_key())
-                    .with_retry(RetryConfig {
-                        max_retries: 3,
-                        retry_timeout: REQUEST,
-                        ..RetryConfig::default()
-                    })
-                    .with_client_options(options);
-                if let Some(endpoint) = &s3.endpoint {
-                    builder = builder.with_endpoint(endpoint);
-                }
-                (
-                    "s3",
-                    Arc::new(builder.build()?),
-                    Path::from(s3.prefix.as_str()),
-                )
+                let (store, maker) = bucket::open(s3)?;
+                ("s3", store, Path::from(s3.prefix.as_str()), maker)
             }
         };
         Ok(Self {
             backend,
             store,
             prefix,
+            maker,
             seen: latest::Sender::new(protocol::Storage {
                 backend: backend.to_owned(),
                 status: protocol::StorageStatus::Unknown,
@@ -182,10 +160,18 @@ impl Storage {
             format!("{who} was here, {chance:016x}"),
             self.at(&format!(".trial-{chance:016x}")),
         );
+        let put = || {
+            let content = PutPayload::from(content.clone().into_bytes());
+            self.store.put(&at, content)
+        };
         let trial = async {
-            self.store
-                .put(&at, PutPayload::from(content.clone().into_bytes()))
-                .await?;
+            match (put().await, &self.maker) {
+                (Err(object_store::Error::NotFound { .. }), Some(maker)) => {
+                    maker.make().await?;
+                    put().await?
+                }
+                (done, _) => done?,
+            };
             let back = self.store.get(&at).await?.bytes().await?;
             self.store.delete(&at).await?;
             if back == content.as_bytes() {

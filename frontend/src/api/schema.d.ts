@@ -134,8 +134,8 @@ export interface paths {
         /**
          * Restore a backup
          * @description A job does it; while it does, whatever would change something is answered with 503. It makes a
-         *     `pre-restore` backup first, loads this one beside the live database, checks it, applies pending
-         *     migrations, and exchanges the two. When anything fails, the live database is as it was. Jobs, sessions
+         *     `pre-restore` backup first, loads this one beside the live database, checks it, exchanges the two, and
+         *     applies pending migrations. When anything fails, the live database is as it was. Jobs, sessions
          *     and tokens stay as they are; accounts, with their passwords, are as they were in the backup.
          *     The job's `result` has `filename`, `pre_restore`, `table_count` and `migration_head`.
          */
@@ -539,7 +539,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How many entities there are, up to half a minute ago */
+        /** How many entities there are, half a minute ago or, where counting takes long, some minutes */
         get: operations["get_statistics"];
         put?: never;
         post?: never;

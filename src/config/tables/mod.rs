@@ -3,6 +3,7 @@
 //! What a function returns is a draft: references are looked up later, all at once, and
 //! [`check`](super::check) looks at what only the whole can tell.
 
+mod backups;
 mod bases;
 mod build;
 mod edge;
@@ -117,6 +118,11 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         "Who applies the schema, and where its ledger can be read.",
         whole_table(migrations::migrations),
     );
+    let backups = t.optional(
+        "backups",
+        "The application's own program for backups: `sysndd-deploy backup` and the checks of the suite backup run it.",
+        whole_table(backups::backups),
+    );
     let verify = t.optional(
         "verify",
         "What the checks expect of this stack.",
@@ -140,6 +146,7 @@ fn stack(t: &mut Table<'_, '_>) -> Stack {
         volumes: keyed(volumes.unwrap_or_default(), VolumeName::new),
         edge,
         migrations,
+        backups,
         verify: verify.unwrap_or_default(),
     }
 }

@@ -333,3 +333,50 @@ fn the_address_of_a_webhook_is_never_taken_from_what_would_be_shown() {
     );
     assert!(!said.contains("hunter2"), "{said}");
 }
+
+#[test]
+fn what_verify_cannot_do() {
+    let said = said(&[
+        with_service!("project = \"p\"\n[verify.database]\nwithin = \"6s\""),
+        with_service!(
+            "project = \"p\"\n[verify.security]\ncanary = { path = \"/login\", body = \"x\" }"
+        ),
+        with_service!(
+            "project = \"p\"\n[verify.mail]\nservice = \"web\"\ncommand = [\"send\"]\ncatcher = \"web\"\nport = 80\npaths = [\"/\"]"
+        ),
+    ]);
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn pools_that_cannot_be_shared() {
+    let said = said(&[
+        service!("image = \"web\"\nenvironment = { POOL = \"${deploy.pool}\" }"),
+        concat!(
+            "project = \"p\"\n[deploy.pool]\nconnections = 20\nreserve = 10\nbeside = 2\n",
+            "[services.web]\nimage = \"web\"\nreplicas = 2\nenvironment = { POOL = \"${deploy.pool}\" }\n"
+        ),
+        with_service!("project = \"p\"\n[deploy.pool]\nreserve = 10"),
+    ]);
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn backups_that_nobody_can_make() {
+    let said = said(&[
+        with_service!(
+            "project = \"p\"\n[backups]\nservice = \"api\"\ncommand = [\"keep\"]\ndir = \"/data\""
+        ),
+        with_service!(
+            "project = \"p\"\n[backups]\nservice = \"web\"\ncommand = []\ndir = \"data\"\nmax_age = \"soon\""
+        ),
+        with_service!(
+            "project = \"p\"\n[backups]\nservice = \"web\"\ncommand = [\"keep\"]\ndir = \"/data\""
+        ),
+        concat!(
+            "project = \"p\"\n[backups]\nservice = \"api\"\ncommand = [\"keep\"]\ndir = \"/data\"\n",
+            "[services.web]\nimage = \"web\"\n[services.api]\nimage = \"api\"\nprofiles = [\"more\"]\nvolumes = [\"data:/data\"]\n[volumes.data]\n"
+        ),
+    ]);
+    insta::assert_snapshot!(said);
+}

@@ -147,6 +147,12 @@ require_engine = true
 require_charset = true
 gaps = "deny"
 
+[backups]
+service = "api"
+command = ["keeper", "backups"]
+dir = "/data/backups"
+max_age = "3h"
+
 [verify]
 startup_budget = "10s"
 start_spread = "500ms"

@@ -29,7 +29,10 @@ use self::{
     scenario::{Facts, Terms},
     table::Tally,
 };
-use super::random::{self, Random};
+use super::{
+    difference::difference,
+    random::{self, Random},
+};
 use crate::{
     command::{print, say},
     deploy::Deploy,
@@ -217,7 +220,7 @@ impl Drill<'_> {
         let mut terms = self.terms(&task.name, undisturbed.took);
         let facts = task.play(&mut round, &mut terms).and_then(|facts| {
             let found = picture::picture(&self.field.database, &round.name)?;
-            match picture::difference(expected, &found) {
+            match difference(expected, &found) {
                 None => Ok(facts),
                 Some(lines) => bail!("the end is not that of an undisturbed run:\n{lines}"),
             }

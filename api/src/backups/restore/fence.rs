@@ -115,9 +115,14 @@ impl Fence {
     pub(super) async fn lower(&self) -> Result<(), Error> {
         let (fence, dir) = (self.dir.join(FENCE), self.dir.clone());
         let definitions = ["old", "new"].map(|which| self.definitions(which));
+        let outcome = self.dir.join(OUTCOME);
         blocking(move || {
-            for path in definitions {
-                remove(&path)?;
+            for path in &definitions {
+                remove(path)?;
+            }
+            // What somebody began to write who died.
+            for path in definitions.iter().chain([&fence, &outcome]) {
+                remove(&unfinished(path))?;
             }
             remove(&fence)?;
             sync(&dir)
@@ -154,7 +159,7 @@ impl Fence {
 
 /// Writes a file so that it is either there whole or not at all.
 pub(super) fn store(path: &Path, content: &[u8]) -> Result<(), Error> {
-    let next = path.with_extension("next");
+    let next = unfinished(path);
     let written = fs::File::options()
         .write(true)
         .create(true)
@@ -164,6 +169,11 @@ pub(super) fn store(path: &Path, content: &[u8]) -> Result<(), Error> {
         .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
         .and_then(|()| fs::rename(&next, path));
     written.map_err(Error::file("write", path))
+}
+
+/// What a file is called until it is whole.
+fn unfinished(path: &Path) -> PathBuf {
+    path.with_extension("next")
 }
 
 fn remove(path: &Path) -> Result<(), Error> {

@@ -43,6 +43,7 @@ use utoipa::ToSchema;
 
 use self::fence::{State, Step};
 use self::schema::Schemas;
+use super::catalogue::Catalogue;
 use super::lock::Lock;
 use super::metadata::Metadata;
 use super::{BackupName, Backups, Error, Kind};
@@ -247,6 +248,8 @@ impl Run<'_> {
         let step = Step::Ended;
         self.backups.fence.raise(State { step, ..state }).await?;
         self.drop_schemas().await?;
+        // A `pre-restore` backup may have been cut off; nobody else writes one under the lock.
+        self.backups.blocking(Catalogue::clean).await?;
         self.backups.fence.lower().await
     }
 }

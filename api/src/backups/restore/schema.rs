@@ -13,6 +13,11 @@ const LONGEST_NAME: usize = 64;
 const RESTORE: &str = "__restore";
 const OLD: &str = "__old";
 
+/// A schema cannot be made: there is a directory of its name.
+const DIRECTORY_EXISTS: u16 = 3678;
+/// A schema cannot be dropped: there is nothing but a directory of its name.
+const DIRECTORY_OF_NOTHING: u16 = 3681;
+
 /// The names of the schemas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Schemas {
@@ -92,23 +97,59 @@ impl Run<'_> {
             kind.unwrap_or_else(|| ("utf8mb4".to_owned(), "utf8mb4_0900_ai_ci".to_owned()));
         for schema in [&self.schemas.restore, &self.schemas.old] {
             let name = Name(schema);
-            conn.query_drop(format!(
+            let made = conn.query_drop(format!(
                 "CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}"
-            ))
-            .await?;
+            ));
+            match made.await {
+                Err(error) if is(&error, DIRECTORY_EXISTS) => {
+                    return Err(Error::Refused(format!(
+                        "the database's data directory has a directory `{schema}` that belongs to nothing: a server that died \
+                         while it dropped that schema left it. Remove it there (`rmdir {schema}`), then try again"
+                    )));
+                }
+                made => made?,
+            }
         }
         Ok(())
     }
 
     /// Drops the two schemas beside the live one.
     pub(super) async fn drop_schemas(&mut self) -> Result<(), Error> {
-        let conn = self.lock.conn();
         for schema in [&self.schemas.restore, &self.schemas.old] {
-            conn.query_drop(format!("DROP DATABASE IF EXISTS {}", Name(schema)))
-                .await?;
+            let conn = self.lock.conn();
+            // Tables go whole or not at all. A server that dies while it drops a schema with tables in it may leave
+            // a directory that it then wants nobody to use.
+            let tables: Vec<_> = tables(conn, schema)
+                .await?
+                .iter()
+                .map(|table| format!("{}.{}", Name(schema), Name(table)))
+                .collect();
+            if !tables.is_empty() {
+                conn.query_drop("SET SESSION foreign_key_checks = 0")
+                    .await?;
+                let dropped = conn
+                    .query_drop(format!("DROP TABLE {}", tables.join(", ")))
+                    .await;
+                conn.query_drop("SET SESSION foreign_key_checks = 1")
+                    .await?;
+                dropped?;
+            }
+            let dropped = conn.query_drop(format!("DROP DATABASE IF EXISTS {}", Name(schema)));
+            match dropped.await {
+                // Nothing is in it. The site can go on; the next restore says what is to be done.
+                Err(error) if is(&error, DIRECTORY_OF_NOTHING) => {
+                    tracing::warn!(%error, "nothing can be restored until that directory is removed");
+                }
+                dropped => dropped?,
+            }
         }
         Ok(())
     }
+}
+
+/// Whether the server said this.
+fn is(error: &mysql_async::Error, code: u16) -> bool {
+    matches!(error, mysql_async::Error::Server(error) if error.code == code)
 }
 
 #[cfg(test)]

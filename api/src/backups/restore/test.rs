@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::super::lock::Lock;
-use super::super::{Backup, Backups, Error, told};
+use super::super::{Backup, BackupName, Backups, Error, told};
 use super::schema::Schemas;
 use super::{Errand, PATIENCE, Progress, Run};
 use crate::jobs::{Failure, Handler, Turn};
@@ -34,7 +34,7 @@ impl Handler for Test {
             tell: watch::Sender::new(Progress::NONE),
             cancel: turn.cancel.clone(),
         };
-        let tested = app.backups.test(&errand).await;
+        let tested = app.backups.test_newest(&errand).await;
         let tested = tested.map(|backup| json!(backup)).map_err(Failure::from);
         told::tell(&app, &turn, &tested).await;
         tested
@@ -42,13 +42,17 @@ impl Handler for Test {
 }
 
 impl Backups {
-    /// Tries the newest backup; answers it.
-    async fn test(&self, errand: &Errand) -> Result<Backup, Error> {
-        let means = self.means.as_ref().ok_or(Error::NoRestoreAccount)?;
+    async fn test_newest(&self, errand: &Errand) -> Result<Backup, Error> {
         let all = self.list().await?;
         let Some(name) = all.into_iter().map(|backup| backup.filename).max() else {
             return Err(Error::Refused("there is no backup to try".into()));
         };
+        self.test(&name, errand).await
+    }
+
+    /// Loads a backup beside the live database, checks it as for a restore, and drops it; answers it.
+    pub(crate) async fn test(&self, name: &BackupName, errand: &Errand) -> Result<Backup, Error> {
+        let means = self.means.as_ref().ok_or(Error::NoRestoreAccount)?;
         let schemas = Schemas::of(&means.opts)?;
         let mut lock = Lock::take(means.opts.clone(), PATIENCE).await?;
         let mut run = Run {
@@ -60,9 +64,9 @@ impl Backups {
         };
         let tested = async {
             run.recover().await?;
-            let found = run.look(&name).await?;
-            run.load(&name, &found).await?;
-            run.check(&name).await
+            let found = run.look(name).await?;
+            run.load(name, &found).await?;
+            run.check(name).await
         }
         .await;
         // Whoever comes next does it otherwise.

@@ -203,8 +203,8 @@ fn is_meant(text: &str, (): &()) -> garde::Result {
 /// Restore a backup
 ///
 /// A job does it; while it does, whatever would change something is answered with 503. It makes a
-/// `pre-restore` backup first, loads this one beside the live database, checks it, applies pending
-/// migrations, and exchanges the two. When anything fails, the live database is as it was. Jobs, sessions
+/// `pre-restore` backup first, loads this one beside the live database, checks it, exchanges the two, and
+/// applies pending migrations. When anything fails, the live database is as it was. Jobs, sessions
 /// and tokens stay as they are; accounts, with their passwords, are as they were in the backup.
 /// The job's `result` has `filename`, `pre_restore`, `table_count` and `migration_head`.
 #[utoipa::path(post, path = "/backups/{filename}/restore", tag = "admin: backups",

@@ -446,6 +446,116 @@ async fn a_restore_that_dies_before_the_exchange_is_taken_back_and_after_it_is_f
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn a_restore_that_dies_while_it_saves_what_is_there_leaves_no_file_behind() {
+    with_database(async |db| {
+        let site = Site::new(&db).await;
+        let app = site.replica("api-1").await;
+        let admin = app.administrator().await;
+        site.fill().await;
+        let name = backup(&app, &admin).await;
+        let other = site.replica("api-2").await;
+
+        // The dump waits for this table.
+        let mut holder = site.connect().await;
+        holder
+            .query_drop("LOCK TABLES everything WRITE")
+            .await
+            .expect("locked");
+        let job_id = restore(&app, &admin, &name).await;
+        step(&app, &admin, job_id, "making a backup of what is there").await;
+        let has = |what: &str| {
+            let mut files = std::fs::read_dir(site.dir.path()).expect("readable");
+            files.any(|file| {
+                let name = file.expect("an entry").file_name();
+                name.to_string_lossy().contains(what)
+            })
+        };
+        eventually("a backup is being written", async || {
+            has(".partial-").then_some(())
+        })
+        .await;
+        // Whoever writes these has no time to clear up.
+        std::fs::write(site.dir.path().join(".restore-old.next"), "CREATE").expect("written");
+        for replica in [&app, &other] {
+            replica.stop();
+        }
+        holder.query_drop("UNLOCK TABLES").await.expect("unlocked");
+        assert!(has(".partial-"), "nobody has cleared it up yet");
+
+        let third = site.replica("api-3").await;
+        let job = ends(&third, &admin, job_id, "failed").await;
+        assert_eq!(job["error"]["code"], "taken_back", "{job}");
+        site.is_cleared_up().await;
+        assert!(!has(".next"), "what was begun is gone");
+        holder.disconnect().await.expect("closed");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn a_directory_that_a_dying_server_left_keeps_no_fence_up_and_is_named_with_the_remedy() {
+    with_database(async |db| {
+        let site = Site::new(&db).await;
+        let app = site.replica("api-1").await;
+        let admin = app.administrator().await;
+        let name = backup(&app, &admin).await;
+        let root = Opts::from_url(&db.url()).expect("an address");
+        let left = format!("{}__old", root.db_name().expect("a name"));
+        let before = site.picture().await;
+
+        let directory = ServerDirectory::make(&left);
+        let job_id = restore(&app, &admin, &name).await;
+        let job = ends(&app, &admin, job_id, "failed").await;
+        let message = job["error"]["message"].as_str().expect("text");
+        assert!(message.contains(&format!("rmdir {left}")), "{job}");
+        site.is_cleared_up().await;
+        assert_eq!(site.picture().await, before);
+
+        drop(directory);
+        let job_id = restore(&app, &admin, &name).await;
+        ends(&app, &admin, job_id, "succeeded").await;
+        site.is_cleared_up().await;
+    })
+    .await;
+}
+
+/// A directory in the server's data directory, of which the server knows nothing.
+struct ServerDirectory(String);
+
+impl ServerDirectory {
+    fn make(name: &str) -> Self {
+        inside_server(&["mkdir", name]);
+        Self(name.to_owned())
+    }
+}
+
+impl Drop for ServerDirectory {
+    fn drop(&mut self) {
+        inside_server(&["rmdir", &self.0]);
+    }
+}
+
+/// Runs a program in the data directory of the server, as the server's user.
+fn inside_server(program: &[&str]) {
+    // `docker exec … ‹container› mysql …`
+    let client = std::env::var("SYSNDD_TEST_MYSQL_CLIENT")
+        .expect("SYSNDD_TEST_MYSQL_CLIENT: the client inside the server's container");
+    let (exec, _) = client
+        .split_once(" mysql ")
+        .expect("a command that runs mysql");
+    let (docker, container) = exec.rsplit_once(' ').expect("a container");
+    let mut words = docker.split_whitespace();
+    let ended = std::process::Command::new(words.next().expect("a program"))
+        .args(words)
+        .args(["--user", "mysql", "--workdir", "/var/lib/mysql", container])
+        .args(program)
+        .status();
+    assert!(ended.expect("started").success(), "{program:?}");
+}
+
 /// Waits until the restore waits for somebody.
 async fn is_swapping(site: &Site, state: &str) {
     let mut conn = site.db.connect().await;

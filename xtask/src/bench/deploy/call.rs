@@ -132,7 +132,11 @@ impl<'a> Ours<'a> {
             .as_str()
             .context("there is no release to go back to")?
             .to_owned();
-        timed(&mut self.command(&["rollback", &before]))
+        let done = timed(&mut self.command(&["rollback", &before]))?;
+        // What is asked for from now on is what runs; else the next change would bring the replicas
+        // along, and take as long.
+        self.variants.replicas -= 1;
+        Ok(done)
     }
 }
 

@@ -7,8 +7,9 @@ use anyhow::{Context as _, ensure};
 use super::{
     picture,
     plan::{Kind, Next, Task},
-    stage::{Answer, Stage, eventually},
+    stage::{Answer, Stage},
 };
+use crate::drill::eventually::eventually;
 
 /// Requests that must have been answered in every round.
 const ANSWERED: usize = 50;

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     command::{root, say},
     deploy::Deploy,
+    drill::eventually::eventually,
     engine::{PROJECT_LABEL, docker},
     load::{Load, Rate, Tally},
 };
@@ -33,7 +34,6 @@ const RATE: Rate = Rate {
 };
 /// Nothing here takes so long; what does hangs.
 const LIMIT: Duration = Duration::from_mins(2);
-const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// What a call said.
 #[derive(Debug, Clone)]
@@ -371,21 +371,4 @@ fn finish(
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         took: began.elapsed(),
     })
-}
-
-/// Waits for something that comes by itself.
-pub(super) fn eventually(
-    what: &str,
-    limit: Duration,
-    mut look: impl FnMut() -> anyhow::Result<bool>,
-) -> anyhow::Result<()> {
-    let began = Instant::now();
-    while !look()? {
-        ensure!(
-            began.elapsed() < limit,
-            "{what} did not come about within {limit:?}"
-        );
-        std::thread::sleep(LOOK_AGAIN);
-    }
-    Ok(())
 }
