@@ -388,12 +388,12 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
     let report = stack.call_by(&wrong.path(), &["verify"]).report().await;
     report
         .fails_only(&[
+            "web.client-address",
             "database.pool-fits",
             "database.tls",
             "security.body-limit",
             "security.cors",
             "security.rate-limit",
-            "web.client-address",
         ])
         .naming(
             "database.pool-fits",
