@@ -58,6 +58,12 @@ export const routes: RouteRecordRaw[] = [
     meta: { title: 'Your account' },
   },
   {
+    path: '/account/tokens',
+    name: 'tokens',
+    component: () => import('./pages/TokensPage.vue'),
+    meta: { title: 'Tokens for scripts' },
+  },
+  {
     path: '/admin',
     component: () => import('./layout/AdminLayout.vue'),
     redirect: '/admin/system',

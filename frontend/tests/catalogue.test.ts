@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { isFiltered, refined, SEARCH_FIELDS, summary, toQuery } from '@/entities/search'
+import { isFiltered, SEARCH_FIELDS, summary, toQuery } from '@/entities/search'
 import { categoryShares, inheritanceShares, totals } from '@/entities/shares'
 import { externalLink, INHERITANCES, shortInheritance } from '@/entities/words'
 import { readQuery } from '@/tables/urlState'
@@ -35,10 +35,6 @@ describe('a search', () => {
       limit: 50,
       cursor: 'c',
     })
-  })
-
-  it('begins at the first page when it changes', () => {
-    expect(refined({ q: 'x' })).toEqual({ q: 'x', cursor: '' })
   })
 
   it('knows whether anything is filtered out', () => {

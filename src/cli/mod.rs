@@ -1,5 +1,6 @@
 //! The command line: one file per command, each short: load → observe → plan → execute → print.
 
+mod address;
 mod audit;
 mod backup;
 mod build;

@@ -50,13 +50,14 @@ impl Quickstart {
         run_jobs(&session, &interrupt).await?;
         let report = verify_and_record(&session, &Selection::default()).await?;
         let observed = session.observe().await?;
-        let url = session.url(&observed);
+        let public_url = session.public_url(&observed);
 
         let answer = json!({
             "schema": "sysndd-deploy/quickstart/1",
             "changed": !done.is_empty(),
             "duration_ms": began.elapsed().as_millis(),
-            "url": url,
+            "url": session.url(&observed),
+            "public_url": public_url,
             "tell": session.stack.quickstart.tell,
             "verify": report,
         });
@@ -74,7 +75,7 @@ impl Quickstart {
                 session.stack.project,
                 seconds(began.elapsed()),
                 what_stands(&session, &observed),
-                url.as_deref().unwrap_or("no port is published"),
+                public_url.as_deref().unwrap_or("no port is published"),
             )
         });
         Ok(if report.verdict == Verdict::Pass {

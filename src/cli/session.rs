@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use super::{Global, ProbeWay};
+use super::{Global, ProbeWay, address::for_people};
 use crate::{
     config::{
         self, ConfigErrors, Environment, ImageSource, MigrationFiles, ProjectName, ServiceName,
@@ -151,15 +151,27 @@ impl Session {
         }
     }
 
-    /// Where a browser would go: the first port that the edge publishes, or its entrance.
+    /// Where the site is reached from here: the first port that the edge publishes, or its entrance.
     pub(super) fn url(&self, observed: &Observed) -> Option<String> {
+        self.published(observed)?
+            .map(|address| format!("http://{address}"))
+    }
+
+    /// Where a browser goes.
+    pub(super) fn public_url(&self, observed: &Observed) -> Option<String> {
+        let published = self.published(observed)?;
+        let said = self.stack.edge.as_ref()?.public_url.as_deref();
+        let location = self.engine.info().location;
+        for_people(said, published.as_deref(), location)
+    }
+
+    /// `host:port` of the entrance; nothing where it does not run, or publishes nothing.
+    fn published(&self, observed: &Observed) -> Option<Option<String>> {
         let edge = self.stack.edge.as_ref()?;
         let replica = observed
             .replicas_of(edge.entrance())
             .find(|replica| replica.is_running())?;
-        replica
-            .published(self.engine.info())
-            .map(|address| format!("http://{address}"))
+        Some(replica.published(self.engine.info()))
     }
 
     /// What the options of `up` and `plan` ask for.
@@ -184,7 +196,7 @@ impl Session {
             replicas: self.replica_counts(replicas)?,
             force,
             allow_recreate: allow_recreate.iter().map(known).collect::<Result<_, _>>()?,
-            restore: None,
+            ..Wish::default()
         })
     }
 

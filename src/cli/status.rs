@@ -40,8 +40,10 @@ Examples:
 pub(super) struct StatusReport {
     pub(super) project: ProjectName,
     pub(super) release: Option<ReleaseId>,
-    /// Where a browser would go.
+    /// Where the site is reached from here.
     pub(super) url: Option<String>,
+    /// Where a browser goes.
+    pub(super) public_url: Option<String>,
     /// What users are told while the edge is closed for them.
     pub(super) maintenance: Option<Maintenance>,
     services: Vec<ServiceStatus>,
@@ -104,6 +106,7 @@ pub(super) fn report(session: &Session, observed: &Observed) -> StatusReport {
         project: session.stack.project.clone(),
         release: observed.release().cloned(),
         url: session.url(observed),
+        public_url: session.public_url(observed),
         maintenance: observed.maintenance.clone(),
         services: services.collect(),
     }
@@ -183,7 +186,7 @@ impl StatusReport {
         let mut text = format!(
             "{} {release}  {}\n\n",
             self.project,
-            self.url.as_deref().unwrap_or("")
+            self.public_url.as_deref().unwrap_or("")
         );
         if let Some(maintenance) = &self.maintenance {
             text.push_str(&format!("{maintenance}\n\n"));

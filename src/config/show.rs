@@ -335,6 +335,7 @@ fn edge(edge: &Edge) -> Option<Value> {
             "generation",
             endpoint(edge.generation.port, &edge.generation.path),
         ),
+        ("public_url", edge.public_url.as_deref().and_then(text)),
     ])
 }
 
@@ -371,6 +372,11 @@ fn verify(verify: &Verify) -> Option<Value> {
             ("index", text(&web.index)),
             ("favicon", favicon),
             ("health", web.health.as_deref().and_then(text)),
+            ("logged", web.logged.as_deref().and_then(text)),
+            (
+                "configuration",
+                some_list(&web.configuration, |word| text(word)),
+            ),
         ])
     });
     table([

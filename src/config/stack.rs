@@ -544,6 +544,9 @@ pub(crate) struct Edge {
     pub(crate) worker_process: Option<String>,
     /// Answers with the generation number of the list that is in force.
     pub(crate) generation: Endpoint,
+    /// The site's address as its users have it: scheme, host, and port where it is not the scheme's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) public_url: Option<String>,
 }
 
 impl Edge {
@@ -710,6 +713,12 @@ pub(crate) struct VerifyWeb {
     /// A path that reaches the upstream through the edge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) health: Option<String>,
+    /// One whose requests a replica logs, with their ids and their clients' addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) logged: Option<String>,
+    /// Run in the edge; prints its configuration as nginx has it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) configuration: Vec<String>,
 }
 
 /// A PNG picture and its size in pixels.

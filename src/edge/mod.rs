@@ -290,6 +290,7 @@ mod tests {
                 port: 8081,
                 path: "/generation".into(),
             },
+            public_url: None,
         }
     }
 

@@ -135,6 +135,16 @@ impl Prober {
         answer
     }
 
+    /// Asks this very replica from inside its container, whatever way there is.
+    pub(crate) async fn send_inside(
+        &self,
+        replica: &Replica,
+        port: u16,
+        request: &Request<'_>,
+    ) -> Result<Response, ProbeError> {
+        inside::send(&self.engine, replica, port, request).await
+    }
+
     /// Asks at a published `host:port`, the way a client comes.
     pub(crate) async fn send_published(
         &self,

@@ -7,6 +7,7 @@ mod backups;
 mod evidence;
 mod ledger;
 mod logs;
+mod nginx;
 mod pages;
 mod report;
 mod secrets;
@@ -31,7 +32,7 @@ pub(crate) use report::{CheckReport, Report};
 pub(crate) use timeline::Timeline;
 
 use crate::{
-    config::{Probe, ServiceName, Stack},
+    config::{Edge, Probe, ServiceName, Stack},
     docker::Engine,
     observe::{Observed, Replica},
     probe::{Prober, Request, Response},
@@ -125,32 +126,57 @@ impl Context<'_> {
     /// Asks through the edge: by the published port, or at the edge's own address where none is
     /// published.
     pub(crate) async fn edge_send(&self, request: &Request<'_>) -> Result<Response, String> {
-        let edge = self.stack.edge.as_ref().ok_or("the stack has no [edge]")?;
+        let edge = self.open_edge()?;
+        let entrance = self.running(edge.entrance())?;
+        let answer = if let Some(address) = entrance.published(self.engine.info()) {
+            self.prober.send_published(&address, request).await
+        } else {
+            let replica = self.running(&edge.service)?;
+            self.prober
+                .send(replica, self.edge_port(edge), request)
+                .await
+        };
+        answer.map_err(|error| error.to_string())
+    }
+
+    /// Asks the edge from inside its own container, where no proxy stands in front of it.
+    pub(crate) async fn edge_send_inside(&self, request: &Request<'_>) -> Result<Response, String> {
+        let edge = self.open_edge()?;
+        let replica = self.running(&edge.service)?;
+        let port = self.edge_port(edge);
+        let answer = self.prober.send_inside(replica, port, request).await;
+        answer.map_err(|error| error.to_string())
+    }
+
+    /// The edge, unless it is closed to everybody.
+    fn open_edge(&self) -> Result<&Edge, String> {
         if let Some(maintenance) = &self.evidence.observed.maintenance {
             return Err(format!(
                 "{maintenance}; `sysndd-deploy maintenance off` opens it again"
             ));
         }
-        let running = |service| {
-            self.evidence
-                .observed
-                .replicas_of(service)
-                .find(|replica| replica.is_running())
-                .ok_or_else(|| format!("{service} does not run"))
-        };
-        let published = running(edge.entrance())?.published(self.engine.info());
-        let answer = if let Some(address) = published {
-            self.prober.send_published(&address, request).await
-        } else {
-            let replica = running(&edge.service)?;
-            let probe = self.stack.services[&edge.service]
-                .healthcheck
-                .probe
-                .as_ref();
-            let port = probe.map_or(edge.generation.port, Probe::port);
-            self.prober.send(replica, port, request).await
-        };
-        answer.map_err(|error| error.to_string())
+        self.stack
+            .edge
+            .as_ref()
+            .ok_or_else(|| "the stack has no [edge]".to_owned())
+    }
+
+    /// A replica of the service that runs.
+    pub(crate) fn running<'a>(&'a self, service: &'a ServiceName) -> Result<&'a Replica, String> {
+        self.evidence
+            .observed
+            .replicas_of(service)
+            .find(|replica| replica.is_running())
+            .ok_or_else(|| format!("{service} does not run"))
+    }
+
+    /// Where the edge itself answers.
+    fn edge_port(&self, edge: &Edge) -> u16 {
+        let probe = self.stack.services[&edge.service]
+            .healthcheck
+            .probe
+            .as_ref();
+        probe.map_or(edge.generation.port, Probe::port)
     }
 }
 

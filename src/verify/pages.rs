@@ -12,8 +12,17 @@ pub(crate) struct Pages {
     pub(crate) assets: Vec<String>,
     /// An answer of the replicas.
     pub(crate) health: Option<String>,
-    /// Nothing is there: beside an asset, at the top, and in the API.
-    pub(crate) missing: Vec<String>,
+    /// Files that are not there: beside an asset, and at the top.
+    pub(crate) missing: [String; 2],
+    /// A path that the replicas do not know, where the stack says how they are reached.
+    pub(crate) missing_call: Option<String>,
+}
+
+impl Pages {
+    /// Nothing is there, whoever is asked.
+    pub(crate) fn absent(&self) -> impl Iterator<Item = &String> {
+        self.missing.iter().chain(&self.missing_call)
+    }
 }
 
 /// Reads the page; without one there is nothing to check, and that is the outcome.
@@ -29,12 +38,12 @@ pub(crate) async fn pages(context: &Context<'_>) -> Result<Pages, Outcome> {
             web.index
         )));
     }
-    let missing = missing(&assets[0], web.health.as_deref());
     Ok(Pages {
         index: web.index.clone(),
+        missing: missing(&assets[0]),
+        missing_call: web.health.as_deref().and_then(missing_call),
         assets,
         health: web.health.clone(),
-        missing,
     })
 }
 
@@ -83,23 +92,27 @@ fn is_hashed(path: &str) -> bool {
     })
 }
 
-fn missing(asset: &str, health: Option<&str>) -> Vec<String> {
-    const NAME: &str = "there-is-no-such-thing";
+const NAME: &str = "there-is-no-such-thing";
+
+fn missing(asset: &str) -> [String; 2] {
     let directory = asset
         .rsplit_once('/')
         .map_or("", |(directory, _)| directory);
-    let mut missing = vec![
+    [
         format!("{directory}/{NAME}-00000000.js"),
         format!("/{NAME}.png"),
-    ];
-    let first = health.and_then(|path| path.split('/').nth(1));
-    missing.extend(first.map(|first| format!("/{first}/{NAME}")));
-    missing
+    ]
+}
+
+/// Below the same first part of the path as what is there.
+fn missing_call(known: &str) -> Option<String> {
+    let first = known.split('/').nth(1)?;
+    Some(format!("/{first}/{NAME}"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{assets, missing};
+    use super::{assets, missing, missing_call};
 
     #[test]
     fn a_page_tells_its_assets() {
@@ -123,13 +136,15 @@ mod tests {
     #[test]
     fn what_is_not_there_is_asked_for_where_it_would_be() {
         assert_eq!(
-            missing("/assets/index-B2knpDtM.js", Some("/api/health/ready")),
+            missing("/assets/index-B2knpDtM.js"),
             [
                 "/assets/there-is-no-such-thing-00000000.js",
-                "/there-is-no-such-thing.png",
-                "/api/there-is-no-such-thing"
+                "/there-is-no-such-thing.png"
             ]
         );
-        assert_eq!(missing("/x-01234567.js", None).len(), 2);
+        assert_eq!(
+            missing_call("/api/health/ready").as_deref(),
+            Some("/api/there-is-no-such-thing")
+        );
     }
 }

@@ -187,7 +187,7 @@ async fn a_ledger_that_disagrees_and_a_second_applier_are_found() {
 }
 
 /// What the web server's image had to be changed by, so that only this check fails, and what it names.
-const FAULTS_OF_THE_EDGE: [(&str, &str, &str); 10] = [
+const FAULTS_OF_THE_EDGE: [(&str, &str, &str); 17] = [
     (
         "web.favicon",
         "rm /srv/web/brain-neurodevelopmental-disorders-sysndd.png*",
@@ -237,6 +237,41 @@ const FAULTS_OF_THE_EDGE: [(&str, &str, &str); 10] = [
         "web.security-headers",
         "sed -i 's/server_tokens off;//' $conf",
         "server tells nginx/",
+    ),
+    (
+        "web.keep-alive",
+        "sed -i 's/proxy_set_header Connection \"\";/proxy_set_header Connection close;/' /etc/nginx/proxy.conf",
+        "none is there after",
+    ),
+    (
+        "web.retries",
+        "sed -i 's/error timeout http_503;/error timeout http_503 non_idempotent;/' /etc/nginx/proxy.conf",
+        "location ^~ /api/: also what is not idempotent",
+    ),
+    (
+        "web.retries",
+        "sed -i 's/proxy_next_upstream error timeout;/proxy_next_upstream off;/' $conf",
+        "location @each_replica: nothing is sent again",
+    ),
+    (
+        "web.client-address",
+        "sed -i 's/X-Forwarded-For $remote_addr;/X-Forwarded-For $proxy_add_x_forwarded_for;/' /etc/nginx/proxy.conf",
+        "takes 203.0.113.",
+    ),
+    (
+        "web.client-address",
+        "sed -i '/X-Forwarded-For/d' /etc/nginx/proxy.conf",
+        "takes 203.0.113.",
+    ),
+    (
+        "web.request-id",
+        "sed -i '/X-Request-ID $edge_request_id/d' /etc/nginx/proxy.conf",
+        "no replica's log has",
+    ),
+    (
+        "web.request-id",
+        "sed -i 's/\"~^.A-Za-z0-9_-.{8,64}$\"/\"~.\"/' $conf",
+        "is taken for an id",
     ),
 ];
 
@@ -333,6 +368,11 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
         .into();
     let wrong = StackFile::shipped()
         .with("services.web.environment.EDGE_AUTH_RATE", "100000r/s")
+        // Whoever asks from there may say who he is, and `verify` asks from there.
+        .with(
+            "services.web.environment.EDGE_TRUSTED_PROXIES",
+            "127.0.0.0/8",
+        )
         .with(&format!("{api}.SYSNDD_DB_POOL_MAX"), "200")
         .with(&format!("{api}.SYSNDD_MAX_BODY_BYTES"), "131072")
         .with(
@@ -348,6 +388,7 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
     let report = stack.call_by(&wrong.path(), &["verify"]).report().await;
     report
         .fails_only(&[
+            "web.client-address",
             "database.pool-fits",
             "database.tls",
             "security.body-limit",
@@ -361,7 +402,8 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
         .naming("database.tls", &names[0])
         .naming("security.body-limit", &names[0])
         .naming("security.cors", &names[0])
-        .naming("security.rate-limit", "none of 60");
+        .naming("security.rate-limit", "none of 60")
+        .naming("web.client-address", "takes 203.0.113.");
 
     let up = stack.call(&again).json().await;
     let names = each(&up, "api", "name");

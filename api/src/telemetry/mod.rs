@@ -25,11 +25,13 @@ pub(crate) fn init(filter: EnvFilter) {
         .init();
 }
 
-/// For commands, whose standard output is their answer: the logs go to standard error.
+/// For commands, whose standard output is their answer: the logs go to standard error, for whoever
+/// typed the command.
 pub(crate) fn init_beside(filter: EnvFilter) {
     tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
+        .compact()
+        .with_ansi(false)
+        .with_target(false)
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();

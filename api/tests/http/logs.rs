@@ -65,6 +65,7 @@ async fn a_request_is_one_line_with_its_id_and_how_it_ended() {
         let answer = app
             .request(Method::GET, "/api/admin/users?q=x")
             .header("x-request-id", "edge-4711")
+            .header("x-forwarded-for", "203.0.113.7")
             .send()
             .await
             .expect("answered");
@@ -81,6 +82,7 @@ async fn a_request_is_one_line_with_its_id_and_how_it_ended() {
         assert_eq!(line["method"], "GET");
         assert_eq!(line["route"], "/api/admin/users");
         assert_eq!(line["status"], 401);
+        assert_eq!(line["client"], "203.0.113.7");
         assert!(
             line["duration_ms"].as_f64().is_some_and(|took| took > 0.0),
             "{line}"

@@ -37,6 +37,12 @@ export const comment: Rule = (value) => {
   return length <= 250 ? null : 'Use at most 250 characters.'
 }
 
+export const tokenLabel: Rule = (value) => {
+  const length = lengthOf(value.trim())
+  if (length === 0) return 'Say what it is for, so that you know later which one to revoke.'
+  return length <= 64 ? null : 'Use at most 64 characters.'
+}
+
 export const required: Rule = (value) => (value === '' ? 'Fill this in.' : null)
 
 /** An ORCID iD with its check digit (ISO 7064 MOD 11-2), or nothing. */

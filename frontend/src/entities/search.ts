@@ -41,14 +41,12 @@ export function toQuery(search: Search): EntityQuery {
   }
 }
 
-/** Another question: a place in the list of the last one means nothing any more. */
-export function refined(patch: Partial<Search>): Partial<Search> {
-  return { ...patch, cursor: '' }
-}
-
 export function isFiltered({ q, category, inheritance, ndd }: Search): boolean {
   return q !== '' || category !== undefined || inheritance !== undefined || ndd !== undefined
 }
+
+/** Where a list begins. */
+export const BEGINNING: Partial<Search> = { cursor: '' }
 
 export const NO_FILTERS: Partial<Search> = { q: '', category: undefined, inheritance: undefined, ndd: undefined }
 

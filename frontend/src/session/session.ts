@@ -14,6 +14,9 @@ import { clearHint, readHint, writeHint } from './hint'
 
 export const ACCOUNT_KEY = ['account'] as const
 
+/** How the keys begin of what only one account, or only some accounts, may see. */
+const PRIVATE: ReadonlySet<unknown> = new Set(['admin', 'own'])
+
 const over = ref(false)
 
 export interface Session {
@@ -39,7 +42,7 @@ export function useSession(): Session {
     clearHint()
     over.value = false
     client.setQueryData(ACCOUNT_KEY, null)
-    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] === 'admin' })
+    forgetPrivate(client)
   }
 
   return {
@@ -78,9 +81,13 @@ async function signIn(client: QueryClient, userName: string, password: string): 
   over.value = false
   // What another account saw is none of this one's business.
   if (before && before.user_id !== account.user_id) {
-    client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] === 'admin' })
+    forgetPrivate(client)
   }
   await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== ACCOUNT_KEY[0] })
+}
+
+function forgetPrivate(client: QueryClient): void {
+  client.removeQueries({ predicate: ({ queryKey }) => PRIVATE.has(queryKey[0]) })
 }
 
 /** Notices the end of the session in whatever request meets it. */

@@ -1,11 +1,11 @@
 /** Each page at two widths in both themes: nothing broken, nothing hidden from anybody. */
-import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 
+import { expectNoBarrier, settled } from './looks'
 import { picture, signIn } from './stack'
 
 const PUBLIC = ['/', '/entities', '/entities?category=Definitive&sort=disease', '/entities?q=zzzz', '/genes/MECP2', '/genes/NONE', '/login', '/register', '/confirm', '/forgot-password', '/reset-password', '/status', '/nowhere']
-const ADMIN = ['/account', '/admin/system', '/admin/migrations', '/admin/backups', '/admin/jobs', '/admin/mail', '/admin/users']
+const ADMIN = ['/account', '/account/tokens', '/admin/system', '/admin/migrations', '/admin/backups', '/admin/jobs', '/admin/mail', '/admin/users']
 
 const SIZES = { desktop: { width: 1280, height: 860 }, phone: { width: 390, height: 844 } }
 const LOOKS = [
@@ -25,22 +25,11 @@ function complaints(page: Page): string[] {
   return heard
 }
 
-async function settled(page: Page): Promise<void> {
-  await expect(page.locator('main h1').first()).toBeVisible()
-  await expect(page.locator('.placeholder-glow')).toHaveCount(0)
-  await expect(page.locator('[aria-busy=true]')).toHaveCount(0)
-}
-
 async function look(page: Page, path: string, name: string): Promise<void> {
   await page.goto(path)
   await settled(page)
   await picture(page, `${path.replaceAll(/\W+/g, '-').replaceAll(/^-|-$/g, '') || 'home'}-${name}`)
-  const width = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
-  expect(width, `${path} is wider than the window`).toBeLessThanOrEqual(0)
-  const { violations } = await new AxeBuilder({ page }).analyze()
-  const bad = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-  const words = bad.map(({ id, nodes }) => `${path}: ${id} at ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)
-  expect(words).toEqual([])
+  await expectNoBarrier(page, path)
 }
 
 for (const { size, scheme } of LOOKS) {

@@ -12,7 +12,8 @@ pub(super) use name::{
     EVENT_PATTERN, LABEL_PATTERN, NAME_PATTERN, VARIABLE_PATTERN, event, label, name, variable,
 };
 pub(super) use path::{
-    bind_path, clean, container_path, file_name, local_path, mount, mount_source, tmpfs, url_path,
+    bind_path, clean, container_path, file_name, local_path, mount, mount_source, site_url, tmpfs,
+    url_path,
 };
 pub(super) use port::{port, show_port};
 pub(super) use quantity::{duration, show_duration, show_size, size};

@@ -109,6 +109,22 @@ pub(in crate::config) fn url_path(text: &str) -> Result<String, Problem> {
     ))
 }
 
+/// The address of a site: `https://sysndd.example.org`, with a port if need be, and nothing behind it.
+pub(in crate::config) fn site_url(text: &str) -> Result<String, Problem> {
+    let is_whole = |url: &reqwest::Url| {
+        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let nobody = url.username().is_empty() && url.password().is_none();
+        matches!(url.scheme(), "http" | "https") && bare && nobody
+    };
+    match reqwest::Url::parse(text) {
+        Ok(url) if is_whole(&url) => Ok(text.trim_end_matches('/').to_owned()),
+        _ => Err(Problem::new(
+            format!("`{text}` is not the address of a site"),
+            "write scheme and host, and no path: \"https://www.example.org\"",
+        )),
+    }
+}
+
 /// A path on this machine, relative to the file.
 pub(in crate::config) fn local_path(text: &str) -> Result<PathBuf, Problem> {
     if text.is_empty() {

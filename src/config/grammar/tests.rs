@@ -139,3 +139,26 @@ fn users_by_number_are_told_from_names() {
     assert_eq!(numeric_user("www"), None);
     assert_eq!(numeric_user("5:www"), None);
 }
+
+#[test]
+fn addresses_of_sites() {
+    for (text, read) in [
+        ("http://localhost:8080", "http://localhost:8080"),
+        ("https://www.example.org/", "https://www.example.org"),
+        ("http://[::1]:0", "http://[::1]:0"),
+    ] {
+        assert_eq!(site_url(text).as_deref(), Ok(read), "{text}");
+    }
+    for text in [
+        "",
+        "localhost:8080",
+        "www.example.org",
+        "ftp://www.example.org",
+        "https://www.example.org/app",
+        "https://www.example.org/?a",
+        "https://marie@www.example.org",
+        "http://",
+    ] {
+        assert!(site_url(text).is_err(), "{text}");
+    }
+}

@@ -56,6 +56,14 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         "Answers with the number of the list that is in force: { port, path }.",
         whole_table(endpoint),
     );
+    let public_url = t.optional(
+        "public_url",
+        "The site's address as its users have it; up, status and quickstart print it. Port 0 stands for the one that the engine picked. Default: where the port is published.",
+        parsed(
+            serde_json::json!({ "type": "string", "pattern": "^(https?://|.*\\$\\{)" }),
+            grammar::site_url,
+        ),
+    );
     if let (Some(service), Some(upstream)) = (&service, &upstream)
         && service == upstream
     {
@@ -89,5 +97,6 @@ pub(super) fn edge(t: &mut Table<'_, '_>) -> Option<Edge> {
         reload_signal: reload_signal?,
         worker_process,
         generation: generation?,
+        public_url,
     })
 }

@@ -298,10 +298,22 @@ fn web(t: &mut Table<'_, '_>) -> Option<VerifyWeb> {
         "A path that reaches the upstream through the edge.",
         url_path(),
     );
+    let logged = t.optional(
+        "logged",
+        "Such a path whose requests a replica logs, with their ids and their clients' addresses.",
+        url_path(),
+    );
+    let configuration = t.optional(
+        "configuration",
+        "A command, run in the edge, that prints its configuration as nginx -T does.",
+        list(plain()),
+    );
     Some(VerifyWeb {
         index: index?,
         favicon,
         health,
+        logged,
+        configuration: configuration.unwrap_or_default(),
     })
 }
 

@@ -137,6 +137,7 @@ test = ["nginx", "-t"]
 reload_signal = "SIGHUP"
 worker_process = "old worker"
 generation = { port = 81, path = "/generation" }
+public_url = "https://web.example.org:8443"
 
 [migrations]
 service = "api"
@@ -156,7 +157,7 @@ max_age = "3h"
 startup_budget = "10s"
 start_spread = "500ms"
 data = { service = "api", path = "/data" }
-web = { index = "/", favicon = { path = "/icon.png", width = 16, height = 16 }, health = "/health" }
+web = { index = "/", favicon = { path = "/icon.png", width = 16, height = 16 }, health = "/health", logged = "/rows", configuration = ["nginx", "-T"] }
 database = { reserve = 5, tls = true, path = "/rows", parallel = 4, within = "2s" }
 
 [verify.security]

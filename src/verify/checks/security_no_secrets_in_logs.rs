@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use futures::{StreamExt as _, future};
-use tokio::time::{Instant, sleep};
+use futures::future;
 
 use crate::{
     config::VerifyCanary,
-    docker::LogQuery,
     observe::Replica,
     probe::{Body, Request},
     verify::{Check, Context, Outcome, Suite, logs, secrets::Secrets},
@@ -23,11 +21,6 @@ pub(super) const CHECK: Check = Check {
 
 /// Signing in is made to cost; a busy machine is no leak.
 const TAKEN_WITHIN: Duration = Duration::from_secs(20);
-/// A log line may come some time after the answer that it is about.
-const LOGGED_WITHIN: Duration = Duration::from_secs(2);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Lines in which that of a moment ago is looked for.
-const RECENT: usize = 1000;
 
 async fn check(context: &Context<'_>) -> Outcome {
     let mut secrets = Secrets::of(context.stack);
@@ -118,22 +111,7 @@ async fn plant(context: &Context<'_>, canary: &VerifyCanary, value: &str) -> Vec
 
     let edges = observed.replicas_of(&edge.service);
     let writers: Vec<&Replica> = upstream.into_iter().chain(edges).collect();
-    let deadline = Instant::now() + LOGGED_WITHIN;
     // Those that do not log the id of a request are waited for in vain, and read all the same.
-    while Instant::now() < deadline && !all_logged(context, &writers, &mark).await {
-        sleep(LOOK_EVERY).await;
-    }
+    logs::lines_with(context.engine, &writers, &mark, writers.len()).await;
     faults
-}
-
-async fn all_logged(context: &Context<'_>, writers: &[&Replica], mark: &str) -> bool {
-    let query = LogQuery {
-        tail: Some(RECENT),
-        ..LogQuery::default()
-    };
-    let logged = future::join_all(writers.iter().map(|replica| {
-        let lines = context.engine.logs(&replica.container, query);
-        lines.any(|line| future::ready(line.is_ok_and(|line| line.text.contains(mark))))
-    }));
-    logged.await.into_iter().all(|logged| logged)
 }

@@ -26,7 +26,7 @@ async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
     let never = [&pages.index]
         .into_iter()
         .chain(&pages.health)
-        .chain(&pages.missing)
+        .chain(pages.absent())
         .map(|path| (path, false));
     for (path, for_good) in forever.chain(never) {
         let answer = fetch(context, path, None).await?;
@@ -45,7 +45,7 @@ async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
         format!(
             "{} assets for good, {} paths never",
             pages.assets.len(),
-            2 + pages.missing.len()
+            1 + pages.health.iter().count() + pages.absent().count()
         ),
     ))
 }

@@ -29,7 +29,7 @@ async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
         .into_iter()
         .chain(&pages.assets)
         .chain(&pages.health)
-        .chain(&pages.missing);
+        .chain(pages.absent());
     for path in paths {
         let answer = fetch(context, path, None).await?;
         asked += 1;

@@ -85,6 +85,20 @@ impl StackFile {
         file
     }
 
+    /// Takes `a.b.c` away.
+    pub(crate) fn without(mut self, key: &str) -> Self {
+        let (above, last) = key.rsplit_once('.').expect("a key in a table");
+        let table = above
+            .split('.')
+            .try_fold(&mut self.stack, |table, step| {
+                table.get_mut(step)?.as_table_mut()
+            })
+            .unwrap_or_else(|| panic!("there is no table {above}"));
+        assert!(table.remove(last).is_some(), "there is no {key}");
+        self.write();
+        self
+    }
+
     /// Sets `a.b.c`, whether it was there or not.
     pub(crate) fn with(mut self, key: &str, value: impl Into<Value>) -> Self {
         let mut steps: Vec<&str> = key.split('.').collect();

@@ -3,7 +3,7 @@ import { useMutation, useQueryClient } from '@tanstack/vue-query'
 import { computed, type ComputedRef } from 'vue'
 
 import { asProblem, type ApiProblem } from '@/api/problem'
-import { useNotices } from '@/ui/notices'
+import { useNotices } from './notices'
 
 interface Wanted<Input, Output> {
   run: (input: Input) => Promise<Output>
