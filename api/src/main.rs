@@ -70,7 +70,7 @@ fn main() -> ExitCode {
             Role::Worker => replica(startup::Duty::Jobs).await,
             Role::Healthcheck(args) => healthcheck::run(args).await.map(|()| ExitCode::SUCCESS),
             Role::Admin(command) => admin::run(command).await,
-            Role::Backup(args) => backups::run(args).await,
+            Role::Backup(args) => Box::pin(backups::run(args)).await,
             Role::Openapi => openapi(),
             Role::Migrate(args) => migrate::run(args).await,
         }

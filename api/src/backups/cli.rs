@@ -107,16 +107,15 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             } else {
                 None
             };
-            let backup = match newest {
-                Some(backup) => backup,
-                None => {
-                    db::await_database(&database).await?;
-                    let backup = backups.create(kind).await?;
-                    if storage.is_some() {
-                        copy_soon(&database).await;
-                    }
-                    backup
+            let backup = if let Some(backup) = newest {
+                backup
+            } else {
+                db::await_database(&database).await?;
+                let backup = backups.create(kind).await?;
+                if storage.is_some() {
+                    copy_soon(&database).await;
                 }
+                backup
             };
             print(&format!("{}\n", json!(backup)))?;
         }
