@@ -5,7 +5,7 @@ use super::{
     deploy::{Order, preview},
     session::Session,
 };
-use crate::{error::Error, exit::Exit, output::Printer};
+use crate::{error::Error, exit::Exit, output::Printer, plan::Wish};
 
 /// Show what `up` would do, and why; change nothing.
 #[derive(Debug, clap::Args)]
@@ -19,6 +19,9 @@ pub(super) struct PlanCommand {
     /// As `up --allow-recreate`
     #[arg(long, value_name = "SERVICE")]
     allow_recreate: Vec<String>,
+    /// As `up --no-backup`
+    #[arg(long)]
+    no_backup: bool,
     /// Exit with 10 when something would change
     #[arg(long)]
     exit_code: bool,
@@ -27,7 +30,10 @@ pub(super) struct PlanCommand {
 impl PlanCommand {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let session = Session::open(global, printer).await?;
-        let wish = session.wish(&self.replicas, self.force, &self.allow_recreate)?;
+        let wish = Wish {
+            no_backup: self.no_backup,
+            ..session.wish(&self.replicas, self.force, &self.allow_recreate)?
+        };
         let order = Order {
             wish,
             ..Order::up("plan")

@@ -51,6 +51,9 @@ pub(super) struct Rollback {
     /// A service that keeps data (a database) may be replaced if it changed
     #[arg(long, value_name = "SERVICE")]
     allow_recreate: Vec<String>,
+    /// Make no backup first, where the file asks for one: when the database is what is broken
+    #[arg(long)]
+    no_backup: bool,
     /// What is recorded with the release: why
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
@@ -85,6 +88,7 @@ impl Rollback {
             images: ImageSource::Recorded(Box::new(target.clone())),
             wish: Wish {
                 replicas: target.replicas(),
+                no_backup: self.no_backup,
                 restore: restore.map(|point| point.backup.clone()),
                 ..wish
             },

@@ -16,7 +16,7 @@ use crate::{
     exit::Exit,
     observe::Observed,
     output::{Board, seconds},
-    plan::{Action, OpId, Plan},
+    plan::{Action, JobStage, OpId, Plan},
     release::{Journal, JournalEntry, RestorePoint},
 };
 
@@ -226,6 +226,13 @@ pub(super) fn explain(plan: &Plan, failure: &Failure) -> Error {
             error.exit = Exit::EngineUnreachable;
         }
         error.hint = engine.hint();
+    }
+    if let ExecuteError::Job(report) = &failure.error
+        && report.stage == JobStage::Backup
+    {
+        error = error.with_hint(
+            "nothing was replaced, since there would be no way back to the data; when the database is what is broken, `--no-backup` goes on without",
+        );
     }
     error
 }

@@ -195,7 +195,7 @@ impl Session {
             replicas: self.replica_counts(replicas)?,
             force,
             allow_recreate: allow_recreate.iter().map(known).collect::<Result<_, _>>()?,
-            restore: None,
+            ..Wish::default()
         })
     }
 

@@ -18,7 +18,7 @@ use crate::{
     exit::Exit,
     host,
     output::{Printer, seconds},
-    plan::Plan,
+    plan::{Plan, Wish},
 };
 
 /// Less room than that is told before anything is made.
@@ -48,6 +48,9 @@ pub(super) struct Up {
     /// A service that keeps data (a database) may be replaced if it changed
     #[arg(long, value_name = "SERVICE")]
     allow_recreate: Vec<String>,
+    /// Make no backup first, where the file asks for one: when the database is what is broken
+    #[arg(long)]
+    no_backup: bool,
     /// What is recorded with the release: why, or what is new
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
@@ -73,7 +76,10 @@ impl Up {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
         let session = Session::open(global, printer).await?;
-        let wish = session.wish(&self.replicas, self.force, &self.allow_recreate)?;
+        let wish = Wish {
+            no_backup: self.no_backup,
+            ..session.wish(&self.replicas, self.force, &self.allow_recreate)?
+        };
         let interrupt = interrupt_token();
         let mode = match (self.build, self.no_build) {
             (true, _) => BuildMode::Always,

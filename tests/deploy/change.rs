@@ -32,7 +32,9 @@ async fn a_changed_value_replaces_its_service_and_nothing_else() {
         let (action, subject) = (text(&operation["action"]), text(&operation["subject"]));
         let of_api = subject.starts_with(&format!("{}-api-", stack.project));
         assert!(
-            of_api || (["reload", "drain"].contains(&action.as_str()) && subject == web),
+            of_api
+                || (["reload", "drain"].contains(&action.as_str()) && subject == web)
+                || (action == "run" && subject == "backup"),
             "{operation}"
         );
         assert!(!text(&operation["cause"]).is_empty());

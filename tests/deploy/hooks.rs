@@ -238,7 +238,13 @@ async fn a_backup_is_made_before_the_data_may_change_and_a_rollback_can_bring_it
         ["sh", "-c", "echo done"].map(str::to_owned).to_vec(),
     );
     let answer = stack.call_by(&broken.path(), &["up"]).ends_with(4).await;
-    answer.says(&["run save: its last line on stdout does not tell the backup's name"]);
+    answer.says(&[
+        "run save: its last line on stdout does not tell the backup's name",
+        "hint: nothing was replaced",
+        "`--no-backup`",
+    ]);
+    let plan = stack.call_by(&broken.path(), &["plan", "--no-backup"]);
+    assert!(!plan.ends_with(0).await.stdout.contains("run save"));
 
     let back = stack
         .call_by(

@@ -88,7 +88,8 @@ impl<'a> Planner<'a> {
 
     /// A backup is made before the service that migrates is replaced: then the data may change.
     fn backup_due(&self) -> Option<(&'a JobName, String)> {
-        let name = self.stack.deploy.pre_deploy_backup.as_ref()?;
+        let name = self.stack.deploy.pre_deploy_backup.as_ref();
+        let name = name.filter(|_| !self.intent.wish.no_backup)?;
         let service = self.stack.migrating(&self.stack.jobs[name].service);
         let template = &self.templates[service];
         let wish = &self.intent.wish;

@@ -55,6 +55,8 @@ pub(crate) struct Wish {
     pub(crate) force: bool,
     /// Services with data of their own that may be replaced.
     pub(crate) allow_recreate: BTreeSet<ServiceName>,
+    /// No backup is made first.
+    pub(crate) no_backup: bool,
     /// Name of a backup that is brought back while the migrating service is away.
     pub(crate) restore: Option<String>,
 }

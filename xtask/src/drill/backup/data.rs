@@ -3,13 +3,21 @@
 
 /// Every type of column, keys, partitions, views, triggers, routines and events.
 const EVERYTHING: &str = include_str!("../../../../api/tests/http/admin/everything.sql");
+/// A table whose name is written otherwise in the file system. MySQL 9.7 loses it when it dies in the middle of a
+/// `RENAME TABLE` into another schema: of all files that it moved, it does not find this one again.
+const LOST_BY_THE_SERVER: &str = "wëird";
 /// As they are in the table, with the index.
 const BYTES_OF_A_ROW: u64 = 450;
 
 /// What fills an empty site with so many megabytes, for the `mysql` client.
 pub(super) fn fill(megabytes: u64) -> String {
     let rows = (megabytes * 1_000_000 / BYTES_OF_A_ROW).max(1);
-    let mut script = format!("DELIMITER //\n{EVERYTHING}\n//\nDELIMITER ;\n{BULK}");
+    let everything: Vec<&str> = EVERYTHING
+        .split("\n//\n")
+        .filter(|statement| !statement.contains(LOST_BY_THE_SERVER))
+        .collect();
+    let everything = everything.join("\n//\n");
+    let mut script = format!("DELIMITER //\n{everything}\n//\nDELIMITER ;\n{BULK}");
     let mut there = 1;
     while there < rows {
         let more = there.min(rows - there);
@@ -67,5 +75,6 @@ mod tests {
             .collect();
         assert_eq!(added.iter().sum::<u64>() + 1, 2_000_000 / BYTES_OF_A_ROW);
         assert_eq!(added[..4], [1, 2, 4, 8]);
+        assert!(!script.contains(LOST_BY_THE_SERVER) && script.contains("far_away"));
     }
 }
