@@ -10,7 +10,7 @@ use crate::{
     },
     docker::{Engine, Location, labels},
     error::Error,
-    observe::{Observed, observe},
+    observe::{Observed, Replica, observe},
     output::Printer,
     plan::Wish,
     probe::{Prober, Way},
@@ -153,25 +153,24 @@ impl Session {
 
     /// Where the site is reached from here: the first port that the edge publishes, or its entrance.
     pub(super) fn url(&self, observed: &Observed) -> Option<String> {
-        self.published(observed)?
-            .map(|address| format!("http://{address}"))
+        let published = self.entrance(observed)?.published(self.engine.info())?;
+        Some(format!("http://{published}"))
     }
 
     /// Where a browser goes.
     pub(super) fn public_url(&self, observed: &Observed) -> Option<String> {
-        let published = self.published(observed)?;
+        let engine = self.engine.info();
+        let published = self.entrance(observed)?.published(engine);
         let said = self.stack.edge.as_ref()?.public_url.as_deref();
-        let location = self.engine.info().location;
-        for_people(said, published.as_deref(), location)
+        for_people(said, published.as_deref(), engine.location)
     }
 
-    /// `host:port` of the entrance; nothing where it does not run, or publishes nothing.
-    fn published(&self, observed: &Observed) -> Option<Option<String>> {
+    /// Whom clients come to, if it runs.
+    fn entrance<'a>(&'a self, observed: &'a Observed) -> Option<&'a Replica> {
         let edge = self.stack.edge.as_ref()?;
-        let replica = observed
+        observed
             .replicas_of(edge.entrance())
-            .find(|replica| replica.is_running())?;
-        Some(replica.published(self.engine.info()))
+            .find(|replica| replica.is_running())
     }
 
     /// What the options of `up` and `plan` ask for.
