@@ -35,6 +35,10 @@ Examples:
 /// now. It is recorded as a release of its own.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(super) struct Rollback {
     /// A release, or the beginning of its name; by default the newest earlier one that was verified
     #[arg(value_name = "ID")]

@@ -215,7 +215,10 @@ fn nothing_is_replaced_before_the_backup_and_the_hooks_nor_ended_before_those_af
     insta::assert_snapshot!(situation.text());
     situation.intent.wish.no_backup = true;
     let without = situation.text();
-    assert!(!without.contains(" backup: ") && without.contains(" pre: "), "{without}");
+    assert!(
+        !without.contains(" backup: ") && without.contains(" pre: "),
+        "{without}"
+    );
     situation.intent.wish.no_backup = false;
     changed(&mut situation, "db");
     let plan = situation.plan();

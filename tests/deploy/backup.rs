@@ -1,11 +1,11 @@
 //! Backups from the operator's side: made, checked, fetched, copied and brought back; and what `verify`
 //! says of bad ones.
 
-use std::fs;
+use std::{fmt::Write as _, fs, os::unix::fs::PermissionsExt as _};
 
 use serde_json::Value;
 
-use super::harness::{Call, Deployment, StackFile, each, eventually, replicas, text};
+use super::harness::{Call, Deployment, Report, StackFile, each, eventually, replicas, text};
 
 const DIR: &str = "/app/data/backups";
 
@@ -53,157 +53,130 @@ async fn among_backups(stack: &Deployment, container: &str, script: &str) {
     assert_eq!(code, 0, "{said}");
 }
 
+async fn list(stack: &Deployment) -> Vec<Value> {
+    let list = call(stack, &["backup", "list"]).json().await;
+    list["backups"].as_array().expect("backups").clone()
+}
+
+async fn verify(stack: &Deployment) -> Report {
+    call(stack, &["verify", "--suite", "backup"]).report().await
+}
+
+/// What the storage has.
+async fn copies(stack: &Deployment) -> String {
+    // A bucket that was lost is made again within half a minute; until then there are none.
+    let fetch = call(stack, &["run", "api", "--", "backup", "fetch"]);
+    fetch.run().await.stdout
+}
+
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
     let stack = Deployment::of(file());
     let up = call(&stack, &["up"]).json().await;
-    assert_eq!(replicas(&up, "minio").len(), 1);
     let api = each(&up, "api", "name").remove(0);
-    let list = async || {
-        let list = call(&stack, &["backup", "list"]).json().await;
-        list["backups"].as_array().expect("backups").clone()
-    };
-    assert_eq!(list().await, [Value::Null; 0]);
-    // Both ways around: the storage is told of by the replicas, and its TLS is the project's own.
-    let report = call(
-        &stack,
-        &["verify", "--check", "storage.roundtrip,security.non-root"],
-    )
-    .report()
-    .await;
+    let minio = each(&up, "minio", "name").remove(0);
+    assert_eq!(list(&stack).await, [Value::Null; 0]);
+    // Each replica wrote to it, by TLS of the project's own.
+    let checks = "storage.roundtrip,security.non-root";
+    let report = call(&stack, &["verify", "--check", checks]).report().await;
     report.passes();
-    let report = call(&stack, &["verify", "--suite", "backup"])
-        .report()
-        .await;
-    assert_eq!(report.ids("skip"), ["backup.recent", "backup.roundtrip"]);
+    let due = ["backup.recent", "backup.roundtrip"];
+    assert_eq!(verify(&stack).await.ids("skip"), due);
 
     let first = made(&stack).await;
-    let text_list = call(&stack, &["backup", "list"]).ends_with(0).await;
-    assert!(text_list.stdout.contains(&first), "{text_list}");
-    let whole = call(&stack, &["backup", "verify", "--load"])
-        .ends_with(0)
-        .await;
-    assert!(
-        whole.stdout.contains("is whole and can be loaded"),
-        "{whole}"
-    );
-    let report = call(&stack, &["verify", "--suite", "backup"])
-        .report()
-        .await;
-    assert_eq!(report.ids("pass"), ["backup.recent", "backup.roundtrip"]);
+    let shown = call(&stack, &["backup", "list"]).ends_with(0).await;
+    assert!(shown.stdout.contains(&first), "{shown}");
+    let whole = call(&stack, &["backup", "verify", "--load"]);
+    let whole = whole.ends_with(0).await;
+    let said = "is whole and can be loaded";
+    assert!(whole.stdout.contains(said), "{whole}");
+    assert_eq!(verify(&stack).await.ids("pass"), due);
 
-    // On this machine: whole, readable to its owner alone, and never over another file.
-    let here = tempfile::tempdir().expect("a directory");
-    let output = here.path().to_str().expect("a path");
-    let fetched = call(&stack, &["backup", "download", "--output", output])
-        .json()
-        .await;
-    let path = here.path().join(&first);
-    assert_eq!(text(&fetched["path"]), path.to_str().expect("a path"));
-    let bytes = fs::read(&path).expect("the backup");
-    assert_eq!(
-        Some(bytes.len() as u64),
-        fetched["backup"]["size_bytes"].as_u64()
-    );
-    let mode = std::os::unix::fs::PermissionsExt::mode(
-        &fs::metadata(&path).expect("the backup").permissions(),
-    );
-    assert_eq!(mode & 0o777, 0o600, "{mode:o}");
-    call(&stack, &["backup", "download", "--output", output])
-        .ends_with(2)
-        .await
-        .says(&["is there already"]);
-    call(
-        &stack,
-        &["backup", "download", "manual_2001-01-01_00-00-00.sql.zst"],
-    )
-    .ends_with(2)
-    .await
-    .says(&["there is no backup manual_2001", "hint: "]);
+    is_fetched_whole(&stack, &first).await;
 
     // In the storage: soon, and it is what is fetched when the directory lost it.
-    let copies = async || {
-        // A bucket that was lost is made again within half a minute.
-        let fetch = call(&stack, &["run", "api", "--", "backup", "fetch"]);
-        fetch.run().await.stdout
-    };
     eventually("a copy", async || {
-        copies().await.contains(&first).then_some(())
+        copies(&stack).await.contains(&first).then_some(())
     })
     .await;
     among_backups(&stack, &api, "rm *").await;
-    assert_eq!(list().await, [Value::Null; 0]);
+    assert_eq!(list(&stack).await, [Value::Null; 0]);
     call(&stack, &["run", "api", "--", "backup", "fetch", &first])
         .ends_with(0)
         .await;
-    assert_eq!(text(&list().await[0]["filename"]), first);
+    assert_eq!(text(&list(&stack).await[0]["filename"]), first);
 
-    // Back: what was written since is gone, and a backup of that is there.
-    in_database(
-        &stack,
-        "UPDATE genes SET symbol = 'LOST' WHERE symbol = 'ARID1B'",
-    )
-    .await;
-    let count = "SELECT COUNT(*) FROM genes WHERE symbol = 'LOST'";
-    assert_eq!(in_database(&stack, count).await, "1");
-    call(
-        &stack,
-        &["backup", "restore", &first, "--confirm", "restore"],
-    )
-    .ends_with(2)
-    .await
-    .says(&["--confirm restore", "hint: `--confirm RESTORE`"]);
-    call(
-        &stack,
-        &["backup", "restore", &first, "--confirm", "RESTORE"],
-    )
-    .ends_with(0)
-    .await;
-    assert_eq!(in_database(&stack, count).await, "0");
-    let kinds: Vec<String> = list()
-        .await
-        .iter()
-        .map(|backup| text(&backup["kind"]))
-        .collect();
-    assert_eq!(kinds, ["pre-restore", "manual"]);
+    is_brought_back(&stack, &first).await;
     let audit = call(&stack, &["audit"]).ends_with(0).await;
     for command in ["backup create", "backup download", "backup restore"] {
         assert!(audit.stdout.contains(command), "{audit}");
     }
 
     // The storage loses all: the next look copies all again.
-    let minio = each(&up, "minio", "name").remove(0);
-    let (code, said) = stack
-        .engine
-        .exec(&minio, &["sh", "-c", "rm -r /data/sysndd"])
-        .await;
+    let lose = ["sh", "-c", "rm -r /data/sysndd"];
+    let (code, said) = stack.engine.exec(&minio, &lose).await;
     assert_eq!(code, 0, "{said}");
     let second = made(&stack).await;
     eventually("copies again", async || {
-        let copies = copies().await;
+        let copies = copies(&stack).await;
         (copies.contains(&first) && copies.contains(&second)).then_some(())
     })
     .await;
+    is_missed_and_used_again(&stack, &minio).await;
+}
 
-    // Away, it is said, and no replica is the worse for it; it is used again when it is back.
-    stack.engine.stop(&minio).await;
+/// On this machine: whole, readable to its owner alone, and never over another file.
+async fn is_fetched_whole(stack: &Deployment, name: &str) {
+    let here = tempfile::tempdir().expect("a directory");
+    let output = here.path().to_str().expect("a path");
+    let download = ["backup", "download", "--output", output];
+    let fetched = call(stack, &download).json().await;
+    let path = here.path().join(name);
+    assert_eq!(text(&fetched["path"]), path.to_str().expect("a path"));
+    let file = fs::metadata(&path).expect("the backup");
+    assert_eq!(Some(file.len()), fetched["backup"]["size_bytes"].as_u64());
+    let mode = file.permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "{mode:o}");
+    let again = call(stack, &download).ends_with(2).await;
+    again.says(&["is there already"]);
+    let none = ["backup", "download", "manual_2001-01-01_00-00-00.sql.zst"];
+    let none = call(stack, &none).ends_with(2).await;
+    none.says(&["there is no backup manual_2001", "hint: "]);
+}
+
+/// What was written since is gone, and a backup of that is there.
+async fn is_brought_back(stack: &Deployment, name: &str) {
+    let lose = "UPDATE genes SET symbol = 'LOST' WHERE symbol = 'ARID1B'";
+    in_database(stack, lose).await;
+    let count = "SELECT COUNT(*) FROM genes WHERE symbol = 'LOST'";
+    assert_eq!(in_database(stack, count).await, "1");
+    let restore = |word| call(stack, &["backup", "restore", name, "--confirm", word]);
+    let refused = restore("restore").ends_with(2).await;
+    refused.says(&["--confirm restore", "hint: `--confirm RESTORE`"]);
+    restore("RESTORE").ends_with(0).await;
+    assert_eq!(in_database(stack, count).await, "0");
+    let list = list(stack).await;
+    let kinds: Vec<String> = list.iter().map(|backup| text(&backup["kind"])).collect();
+    assert_eq!(kinds, ["pre-restore", "manual"]);
+}
+
+/// A storage that is away is told of, and no replica is the worse for it.
+async fn is_missed_and_used_again(stack: &Deployment, minio: &str) {
+    let check = "storage.roundtrip";
     let storage = async |verdict: &str| {
         eventually("the storage's verdict", async || {
-            let verify = call(&stack, &["verify", "--check", "storage.roundtrip"]);
-            (verify.report().await.check("storage.roundtrip")["verdict"] == verdict).then_some(())
+            let report = call(stack, &["verify", "--check", check]).report().await;
+            (report.check(check)["verdict"] == verdict).then_some(())
         })
         .await;
     };
+    stack.engine.stop(minio).await;
     storage("fail").await;
-    let status = call(&stack, &["status"]).json().await;
-    assert!(
-        replicas(&status, "api")
-            .iter()
-            .all(|api| api["ready"] == true),
-        "{status:#}"
-    );
-    stack.engine.start(&minio).await;
+    let status = call(stack, &["status"]).json().await;
+    let is_ready = |replica: &Value| replica["ready"] == true;
+    assert!(replicas(&status, "api").iter().all(is_ready), "{status:#}");
+    stack.engine.start(minio).await;
     storage("pass").await;
 }
 
@@ -247,19 +220,14 @@ async fn each_fault_of_a_backup_and_of_the_storage_is_found() {
     .await;
 
     let name = made(&stack).await;
-    let verify = async || {
-        call(&stack, &["verify", "--suite", "backup"])
-            .report()
-            .await
-    };
-    verify().await.passes();
+    verify(&stack).await.passes();
     among_backups(&stack, &api, "mkdir /app/data/kept; cp * /app/data/kept").await;
     let mend = "rm -f *; cp /app/data/kept/* .";
     let old = format!("{}2026-01-02{}", &name[..7], &name[17..]);
-    let empty: String = empty_backup()
-        .iter()
-        .map(|byte| format!("\\{byte:03o}"))
-        .collect();
+    let empty = empty_backup().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "\\{byte:03o}");
+        text
+    });
     let faults: [(&str, String, &[&str], &str); 4] = [
         (
             "cut off",
@@ -290,12 +258,12 @@ async fn each_fault_of_a_backup_and_of_the_storage_is_found() {
     ];
     for (what, script, checks, named) in faults {
         among_backups(&stack, &api, &script).await;
-        let report = verify().await;
+        let report = verify(&stack).await;
         assert_eq!(report.ids("fail"), checks, "{what}");
         for check in checks {
             report.naming(check, named);
         }
         among_backups(&stack, &api, mend).await;
-        verify().await.passes();
+        verify(&stack).await.passes();
     }
 }
