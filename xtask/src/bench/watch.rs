@@ -49,10 +49,10 @@ impl Watch {
         let (mut out, mut back) = (Vec::new(), Vec::new());
         for run in 0..self.runs {
             let name = &names[run % names.len()];
-            // The engine reports no event of this: it runs, and answers nobody.
-            docker(&["kill", "--signal", "STOP", name])?;
+            // The engine reports no event of this: it runs, and its workers answer nobody.
+            docker(&["exec", name, "sh", "-c", "kill -STOP -1"])?;
             out.push(watch.told("removed", name)?);
-            docker(&["kill", "--signal", "CONT", name])?;
+            docker(&["exec", name, "sh", "-c", "kill -CONT -1"])?;
             back.push(watch.told("added", name)?);
             say(format!("{name}: out after {:?}", out[run]));
         }
