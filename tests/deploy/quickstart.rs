@@ -73,7 +73,7 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
     assert!(
         second["duration_ms"]
             .as_u64()
-            .is_some_and(|took| took < 10_000),
+            .is_some_and(|took| took < 30_000),
         "{second}"
     );
     assert_eq!(stack.engine.lives(&stack.project).await, before);
