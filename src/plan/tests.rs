@@ -220,6 +220,15 @@ fn nothing_is_replaced_before_the_backup_and_the_hooks_nor_ended_before_those_af
         "{without}"
     );
     situation.intent.wish.no_backup = false;
+    // Nothing was ever right here: there is nothing to save.
+    let mut never = with_jobs();
+    never.carry_out();
+    never.intent.history.recorded.clear();
+    for replica in &mut never.observed.replicas {
+        replica.readiness = Readiness::NotReady("it refuses connections".to_owned());
+    }
+    changed(&mut never, "api");
+    assert!(!never.text().contains(" backup: "), "{}", never.text());
     changed(&mut situation, "db");
     let plan = situation.plan();
     let hook = |operation: &&Operation| {

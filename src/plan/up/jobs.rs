@@ -93,6 +93,12 @@ impl<'a> Planner<'a> {
         let service = self.stack.migrating(&self.stack.jobs[name].service);
         let template = &self.templates[service];
         let wish = &self.intent.wish;
+        // Where nothing was ever brought up to its end, and nobody is ready now, nobody has migrated:
+        // there are no data yet.
+        let mut replicas = self.observed.replicas_of(service);
+        if self.intent.history.recorded.is_empty() && !replicas.any(Replica::is_ready) {
+            return None;
+        }
         let mut replicas = self.observed.replicas_of(service);
         let replaced = replicas.any(|replica| {
             wish.force || wish.restore.is_some() || replica.config_hash != template.hash()
