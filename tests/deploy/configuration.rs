@@ -210,7 +210,13 @@ async fn what_is_piped_has_no_escape_codes() {
         &["up"],
         &["down"],
     ] {
-        let answer = stack.call(arguments).ends_with(0).await;
+        let call = stack.call(arguments);
+        let answer = if *arguments == ["verify"] {
+            // Checks of how quick something is may fail on a busy machine, and are printed as well.
+            call.run().await
+        } else {
+            call.ends_with(0).await
+        };
         assert!(!answer.stdout.is_empty(), "{answer}");
         for text in [&answer.stdout, &answer.stderr] {
             assert!(!text.contains('\u{1b}'), "{answer}");

@@ -38,6 +38,11 @@ impl Handler for Mirror {
         let Some(storage) = &app.storage else {
             return Ok(json!({ "copied": 0, "reason": "SYSNDD_STORAGE_URL is not set" }));
         };
+        // A bucket that is missing is made by this; one that lies is not asked what it has.
+        storage
+            .try_out(app.identity.replica.as_str())
+            .await
+            .map_err(failed)?;
         let there = storage.list().await.map_err(failed)?;
         let there: BTreeMap<String, u64> = there.into_iter().collect();
         let mut copied = Vec::new();
