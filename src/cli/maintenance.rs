@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{
     Global,
     deploy::{before, undo, while_held},
-    run::{Record, carry_out, explain, interrupt_token},
+    run::{Record, carry_out, explain, interrupt_token, outcome_of},
     running::Running,
     session::Session,
     typed,
@@ -22,7 +22,7 @@ use crate::{
     observe::Replica,
     output::Printer,
     plan::{self, Action, Maintenance, Plan, Upstream},
-    release::{self, Outcome, Turn, Who},
+    release::{self, Turn, Who},
 };
 
 const EXAMPLES: &str = "\
@@ -191,16 +191,7 @@ async fn in_turn(running: &mut Running, wanted: Option<&Maintenance>) -> Result<
         return Ok(false);
     }
     let done = Box::pin(carried_out(running, &plan, &template, &mut turn)).await;
-    let (outcome, reason) = match &done {
-        Ok(()) => (Outcome::Done, None),
-        Err(error) => {
-            let outcome = match error.exit {
-                Exit::Interrupted => Outcome::Interrupted,
-                _ => Outcome::Failed,
-            };
-            (outcome, error.message.lines().next().map(str::to_owned))
-        }
-    };
+    let (outcome, reason) = outcome_of(&done);
     let ended = turn.end(outcome, reason).await;
     done?;
     ended?;

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{
     Global,
     deploy::{before, undo, while_held},
-    run::{Record, carry_out, explain, interrupt_token, progress, stands},
+    run::{Record, carry_out, explain, interrupt_token, outcome_of, progress, stands},
     running::Running,
     typed,
 };
@@ -17,7 +17,7 @@ use crate::{
     exit::Exit,
     output::{Printer, seconds},
     plan::{self, Action, Plan},
-    release::{self, Outcome, Turn},
+    release::{self, Turn},
 };
 
 const EXAMPLES: &str = "\
@@ -115,16 +115,7 @@ async fn in_turn(mut running: Running, services: &BTreeSet<ServiceName>) -> Resu
     running.observed = running.session.observe().await?;
     let plan = plan_of(&running, services);
     let done = Box::pin(carried_out(&running, &plan, &mut turn)).await;
-    let (outcome, reason) = match &done {
-        Ok(()) => (Outcome::Done, None),
-        Err(error) => {
-            let outcome = match error.exit {
-                Exit::Interrupted => Outcome::Interrupted,
-                _ => Outcome::Failed,
-            };
-            (outcome, error.message.lines().next().map(str::to_owned))
-        }
-    };
+    let (outcome, reason) = outcome_of(&done);
     let ended = turn.end(outcome, reason).await;
     done?;
     ended?;

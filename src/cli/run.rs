@@ -17,7 +17,7 @@ use crate::{
     observe::Observed,
     output::{Board, seconds},
     plan::{Action, JobStage, OpId, Plan},
-    release::{Journal, JournalEntry, RestorePoint},
+    release::{Journal, JournalEntry, Outcome, RestorePoint},
 };
 
 /// A token that Ctrl-C and SIGTERM cancel. A second one ends the process at once.
@@ -209,6 +209,20 @@ pub(super) fn what_stands(session: &Session, observed: &Observed) -> String {
         })
         .collect();
     services.join(", ")
+}
+
+/// What is recorded of how something ended that takes back nothing by itself, and why.
+pub(super) fn outcome_of<T>(done: &Result<T, Error>) -> (Outcome, Option<String>) {
+    match done {
+        Ok(_) => (Outcome::Done, None),
+        Err(error) => {
+            let outcome = match error.exit {
+                Exit::Interrupted => Outcome::Interrupted,
+                _ => Outcome::Failed,
+            };
+            (outcome, error.message.lines().next().map(str::to_owned))
+        }
+    }
 }
 
 /// Which operation failed, and why.

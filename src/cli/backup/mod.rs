@@ -13,7 +13,7 @@ use super::{
     Global,
     record::{record_entry, typed},
     releases::time,
-    run::interrupt_token,
+    run::{interrupt_token, outcome_of},
     running::Running,
 };
 use crate::{
@@ -22,7 +22,7 @@ use crate::{
     error::Error,
     exit::Exit,
     output::{Printer, Table, human_size},
-    release::{self, Outcome, Turn},
+    release::{self, Turn},
 };
 
 const EXAMPLES: &str = "\
@@ -178,14 +178,7 @@ async fn restore(program: &Program<'_>, filename: &str) -> Result<(), Error> {
     let turn = Turn::take(engine, stack, &image, &typed()).await?;
     let words = ["restore", filename, "--confirm", "RESTORE"];
     let restored = program.ask::<serde_json::Value>(&words).await;
-    let (outcome, reason) = match &restored {
-        Ok(_) => (Outcome::Done, None),
-        Err(error) if error.exit == Exit::Interrupted => (Outcome::Interrupted, None),
-        Err(error) => (
-            Outcome::Failed,
-            error.message.lines().next().map(str::to_owned),
-        ),
-    };
+    let (outcome, reason) = outcome_of(&restored);
     let ended = turn.end(outcome, reason).await;
     let restored = restored.map_err(|error| {
         error.with_hint("what is live is as it was, unless it is said above that all was exchanged: then the next replica that starts finishes it")
