@@ -3,9 +3,9 @@
 //! A backup is a file with the name of one. Beside it lies a small file with what is known of it;
 //! whatever else lies there is left alone, but for what an interrupted run left behind.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -53,10 +53,11 @@ pub(super) struct Catalogue {
     dir: PathBuf,
 }
 
-/// A file that is removed again unless it is kept.
+/// A file that is not finished: locked while somebody is at it, and removed again unless it is kept.
 #[derive(Debug)]
 pub(super) struct Partial {
     path: PathBuf,
+    file: File,
 }
 
 impl Drop for Partial {
@@ -68,6 +69,13 @@ impl Drop for Partial {
 impl Partial {
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// To write into; the lock lasts as long as any of these.
+    pub(super) fn file(&self) -> Result<File, Error> {
+        self.file
+            .try_clone()
+            .map_err(Error::file("write", &self.path))
     }
 }
 
@@ -188,13 +196,26 @@ impl Catalogue {
         }
     }
 
-    /// A name for a file that is not finished yet.
+    /// A new file that is not finished yet.
     pub(super) fn partial(&self, name: &BackupName) -> Result<Partial, Error> {
         fs::create_dir_all(&self.dir).map_err(Error::file("make", &self.dir))?;
-        let chance: u64 = rand::random();
-        Ok(Partial {
-            path: self.dir.join(format!("{PARTIAL}{chance:016x}-{name}")),
-        })
+        loop {
+            let chance: u64 = rand::random();
+            let path = self.dir.join(format!("{PARTIAL}{chance:016x}-{name}"));
+            let failed = Error::file("write", &path);
+            let file = File::options()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&path);
+            let ours =
+                file.and_then(|file| Ok((claim(&file)? && file.metadata()?.nlink() > 0, file)));
+            match ours.map_err(failed)? {
+                (true, file) => return Ok(Partial { path, file }),
+                // Who cleans up found it before it was locked.
+                (false, _) => {}
+            }
+        }
     }
 
     /// Makes a finished file a backup. What is noted of it goes first, so that none is ever listed
@@ -229,16 +250,12 @@ impl Catalogue {
 
     fn note(&self, name: &BackupName, metadata: &Metadata) -> Result<(), Error> {
         let partial = self.partial(name)?;
-        let failed = |error| Error::file("write", partial.path())(error);
         // Text and numbers always become JSON.
         let text = serde_json::to_vec_pretty(metadata).unwrap_or_default();
-        fs::File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(partial.path())
-            .and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
-            .map_err(failed)?;
+        (&partial.file)
+            .write_all(&text)
+            .and_then(|()| partial.file.sync_all())
+            .map_err(Error::file("write", partial.path()))?;
         let path = self.sidecar(name);
         fs::rename(partial.path(), &path).map_err(Error::file("write", &path))
     }
@@ -275,8 +292,8 @@ impl Catalogue {
         sync(&self.dir)
     }
 
-    /// Removes what runs that were cut off left behind. For who holds the lock: nobody else writes
-    /// a backup meanwhile.
+    /// Removes what runs that were cut off left behind; what somebody is at, like a copy that is
+    /// fetched, is locked and stays.
     pub(super) fn clean(&self) -> Result<(), Error> {
         let failed = |error| Error::file("list", &self.dir)(error);
         let entries = match fs::read_dir(&self.dir) {
@@ -292,8 +309,9 @@ impl Catalogue {
                 .strip_suffix(".json")
                 .and_then(|name| name.parse().ok())
                 .is_some_and(|name: BackupName| !self.path(&name).exists());
-            if orphan || name.starts_with(PARTIAL) {
-                let path = entry.path();
+            let path = entry.path();
+            let left = orphan || name.starts_with(PARTIAL) && abandoned(&path)?;
+            if left {
                 fs::remove_file(&path).map_err(Error::file("remove", &path))?;
                 tracing::info!(path = %path.display(), "removed what an interrupted backup left behind");
             }
@@ -302,9 +320,64 @@ impl Catalogue {
     }
 }
 
+/// Whether nobody is at this unfinished file.
+fn abandoned(path: &Path) -> Result<bool, Error> {
+    match File::open(path).and_then(|file| claim(&file)) {
+        // Who was at it is done.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        free => free.map_err(Error::file("look at", path)),
+    }
+}
+
+/// Locks a file unless somebody else has. Where files cannot be locked nobody has.
+fn claim(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
+}
+
 /// Makes names last.
 fn sync(dir: &Path) -> Result<(), Error> {
-    fs::File::open(dir)
+    File::open(dir)
         .and_then(|dir| dir.sync_all())
         .map_err(Error::file("write", dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_behind_goes_and_what_somebody_is_at_stays() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let catalogue = Catalogue::new(dir.path().to_owned());
+        let name = BackupName::new(Kind::Manual, Utc::now());
+        let at_it = catalogue.partial(&name).expect("a file");
+        let left = dir.path().join(format!("{PARTIAL}0000000000000000-{name}"));
+        let orphan = catalogue.sidecar(&name);
+        let foreign = dir.path().join("notes.txt");
+        for path in [&left, &orphan, &foreign] {
+            fs::write(path, "half").expect("written");
+        }
+        catalogue.clean().expect("cleaned");
+        assert!(at_it.path().exists() && foreign.exists());
+        assert!(!left.exists() && !orphan.exists());
+    }
+
+    #[test]
+    fn a_file_whose_writer_died_goes() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let catalogue = Catalogue::new(dir.path().to_owned());
+        let name = BackupName::new(Kind::Manual, Utc::now());
+        let Partial { path, file } =
+            &*std::mem::ManuallyDrop::new(catalogue.partial(&name).expect("a file"));
+        assert!(path.exists() && !abandoned(path).expect("looked at"));
+        // The end of a process closes its files and runs nothing else.
+        file.unlock().expect("as closed");
+        catalogue.clean().expect("cleaned");
+        assert!(!path.exists());
+    }
 }

@@ -46,7 +46,7 @@ impl Backups {
         let schema = self.opts.db_name().unwrap_or_default();
         let views = views(lock.conn(), schema).await?;
         let what = What { origin, views };
-        let work = dump(&self.client, &self.opts, what, partial.path());
+        let work = dump(&self.client, &self.opts, what, &partial);
         let metadata = lock.during(work).await?;
         // Changes of the schema are no part of the consistent picture.
         if ledger(lock.conn()).await? != before {

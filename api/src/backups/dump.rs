@@ -5,13 +5,13 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use mysql_async::Opts;
 use sha2::Digest as _;
 use tokio::process::Command;
 
+use super::catalogue::Partial;
 use super::client::{Client, Running};
 use super::error::Error;
 use super::metadata::{Metadata, Origin, Tee, hex};
@@ -55,12 +55,12 @@ pub(super) async fn dump(
     client: &Client,
     opts: &Opts,
     what: What,
-    into: &Path,
+    partial: &Partial,
 ) -> Result<Metadata, Error> {
     let What { origin, views } = what;
-    let path = into.to_owned();
+    let (file, into) = (partial.file()?, partial.path());
     let head = origin.line();
-    let mut writer = blocking(into, move || Writer::begin(&path, &head)).await?;
+    let mut writer = blocking(into, move || Writer::begin(file, &head)).await?;
     let mut tables = client.command(PROGRAM, opts);
     tables
         .args(TABLES)
@@ -131,12 +131,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn begin(path: &Path, head: &str) -> std::io::Result<Self> {
-        let file = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
+    fn begin(file: File, head: &str) -> std::io::Result<Self> {
         let mut into = zstd::stream::write::Encoder::new(Tee::new(file), LEVEL)?;
         into.include_checksum(true)?;
         let scan = Scan::new();

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mysql_async::prelude::Queryable;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{BackupName, Backups, Error};
@@ -72,8 +72,57 @@ impl Handler for Mirror {
     }
 }
 
+/// `backup.forget`: the copy of a deleted backup goes as well.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Forget {
+    filename: BackupName,
+}
+
+impl Forget {
+    /// Puts it into the queue.
+    async fn enqueue(self, conn: &mut impl Queryable) -> Result<(), db::Error> {
+        enqueue(conn, &NewJob::new(Self::KIND, json!(self))).await?;
+        Ok(())
+    }
+}
+
+impl Handler for Forget {
+    const KIND: &'static str = "backup.forget";
+
+    async fn run(self, app: Arc<App>, _turn: Turn) -> Result<Value, Failure> {
+        let Some(storage) = &app.storage else {
+            return Ok(json!({ "reason": "SYSNDD_STORAGE_URL is not set" }));
+        };
+        match app.backups.find(&self.filename).await {
+            Err(Error::Unknown(_)) => {}
+            // It was fetched back since.
+            Ok(_) => return Ok(json!({ "reason": "it is there again" })),
+            Err(error) => return Err(error.into()),
+        }
+        storage
+            .delete(&self.filename.to_string())
+            .await
+            .map_err(failed)?;
+        Ok(json!({ "filename": self.filename }))
+    }
+}
+
 fn failed(error: storage::Error) -> Failure {
     Failure::again("storage", error)
+}
+
+/// Takes a backup away at once, and its copy soon.
+pub(crate) async fn forget(app: &App, name: &BackupName) -> Result<(), Error> {
+    app.backups.delete(name).await?;
+    if app.storage.is_some() {
+        let filename = name.clone();
+        let enqueued = async { Forget { filename }.enqueue(&mut app.db.conn().await?).await };
+        if let Err(error) = enqueued.await {
+            // A copy too many is no loss.
+            tracing::warn!(%error, %name, "the copy of a deleted backup stays");
+        }
+    }
+    Ok(())
 }
 
 impl Backups {
@@ -84,7 +133,7 @@ impl Backups {
             .blocking(move |catalogue| catalogue.partial(&wanted))
             .await?;
         storage
-            .download(&name.to_string(), partial.path())
+            .download(&name.to_string(), partial.file()?)
             .await
             .map_err(|error| Error::Storage(error.to_string()))?;
         let name = name.clone();

@@ -33,7 +33,7 @@ pub(crate) use cli::{Args, run};
 pub(crate) use error::Error;
 pub(crate) use job::{Create, Scheduled};
 pub(crate) use list::{Page, Sort};
-pub(crate) use mirror::Mirror;
+pub(crate) use mirror::{Forget, Mirror, forget};
 pub(crate) use name::{BackupName, Kind, NoBackupName};
 pub(crate) use restore::{Fence, Means, Restore, Test, watch};
 pub(crate) use summary::{Summary, watch_directory};
@@ -135,7 +135,7 @@ impl Backups {
     }
 
     /// Takes a backup away.
-    pub(crate) async fn delete(&self, name: &BackupName) -> Result<(), Error> {
+    async fn delete(&self, name: &BackupName) -> Result<(), Error> {
         let name = name.clone();
         self.blocking(move |catalogue| catalogue.delete(&name))
             .await

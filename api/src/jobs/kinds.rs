@@ -16,7 +16,8 @@ pub(super) fn kinds(config: &config::Jobs) -> Kinds {
         .with::<backups::Restore>()
         .with::<backups::Scheduled>()
         .with::<backups::Test>()
-        .with::<backups::Mirror>();
+        .with::<backups::Mirror>()
+        .with::<backups::Forget>();
     if config.drill {
         kinds.with::<drill::Count>()
     } else {

@@ -5,6 +5,7 @@
 
 mod bucket;
 
+use std::fs::File;
 use std::path::Path as FilePath;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -128,15 +129,10 @@ impl Storage {
         }
     }
 
-    /// Copies an object into a new file.
-    pub(crate) async fn download(&self, name: &str, into: &FilePath) -> Result<(), Error> {
+    /// Copies an object into a file, which is on the disk then.
+    pub(crate) async fn download(&self, name: &str, into: File) -> Result<(), Error> {
         let mut stream = self.store.get(&self.at(name)).await?.into_stream();
-        let mut file = tokio::fs::File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(into)
-            .await?;
+        let mut file = tokio::fs::File::from_std(into);
         while let Some(piece) = stream.try_next().await? {
             file.write_all(&piece).await?;
         }

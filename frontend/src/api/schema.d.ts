@@ -115,7 +115,10 @@ export interface paths {
         get: operations["get_admin_backups_by_filename"];
         put?: never;
         post?: never;
-        /** Delete a backup */
+        /**
+         * Delete a backup
+         * @description Its copy in the object storage is deleted by a job, which tries again where that fails.
+         */
         delete: operations["delete_admin_backups_by_filename"];
         options?: never;
         head?: never;

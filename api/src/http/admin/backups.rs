@@ -152,6 +152,8 @@ async fn download(
 }
 
 /// Delete a backup
+///
+/// Its copy in the object storage is deleted by a job, which tries again where that fails.
 #[utoipa::path(delete, path = "/backups/{filename}", tag = "admin: backups",
     params(("filename" = String, Path, description = "As the list has it")),
     security(("session" = []), ("bearer" = [])),
@@ -168,13 +170,7 @@ async fn delete(
     Path(filename): Path<String>,
 ) -> Answer<Response> {
     let name = name(&filename)?;
-    app.backups.delete(&name).await?;
-    if let Some(storage) = &app.storage
-        && let Err(error) = storage.delete(&filename).await
-    {
-        // The copy stays: a backup too many is no loss.
-        tracing::warn!(%error, %name, "the copy of a deleted backup could not be deleted");
-    }
+    backups::forget(&app, &name).await?;
     tracing::info!(%name, by = actor.user_id, "a backup was deleted");
     Ok(StatusCode::NO_CONTENT.into_response())
 }
