@@ -1,6 +1,10 @@
 //! What the images are made of.
 
-use super::harness::{Deployment, StackFile, each, root, text};
+use std::collections::HashMap;
+
+use bollard::models::{ContainerCreateBody, HostConfig, PortBinding};
+
+use super::harness::{Deployment, StackFile, each, eventually, get, text};
 
 /// Everything that has no business in an image that runs.
 const DEVELOPMENT: &str = "command -v cargo rustc gcc cc node npm git; \
@@ -33,25 +37,62 @@ async fn final_images_are_small_and_hold_no_tools_of_their_making() {
     );
 }
 
-#[test]
-fn every_variable_of_the_shipped_stack_stands_in_the_example() {
-    let read = |file: &str| std::fs::read_to_string(root().join(file)).expect(file);
-    let (stack, example) = (read("sysndd.toml"), read(".env.example"));
-    let mut names = 0;
-    for rest in stack.split("${").skip(1) {
-        let end = rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_'))
-            .expect("an end");
-        let name = &rest[..end];
-        if name == "deploy" {
-            continue;
+/// As on a platform that runs images and nothing else: no list of replicas, no volumes, no listener.
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn the_web_server_finds_the_api_by_name_where_nobody_writes_a_list() {
+    let stack = Deployment::of(StackFile::shipped().with("services.api.replicas", 1));
+    let up = stack.call(&["up"]).json().await;
+    let (api, web) = (&each(&up, "api", "name")[0], &each(&up, "web", "name")[0]);
+    let alone = |upstream: String| {
+        move |body: &mut ContainerCreateBody| {
+            body.env = Some(vec![format!("EDGE_UPSTREAM={upstream}")]);
+            let port = PortBinding {
+                host_ip: Some("127.0.0.1".into()),
+                host_port: None,
+            };
+            body.host_config = Some(HostConfig {
+                port_bindings: Some(HashMap::from([("8080/tcp".into(), Some(vec![port]))])),
+                ..HostConfig::default()
+            });
         }
-        names += 1;
-        let stands = |line: &str| {
-            line.trim_start_matches("# ")
-                .starts_with(&format!("{name}="))
-        };
-        assert!(example.lines().any(stands), "{name} is not in .env.example");
+    };
+    stack
+        .engine
+        .recreate(web, alone(format!("{api}:8080")))
+        .await;
+    let ports = stack
+        .engine
+        .inspect(web)
+        .await
+        .network_settings
+        .and_then(|it| it.ports);
+    let port = ports.and_then(|ports| ports["8080/tcp"].clone()?.pop()?.host_port);
+    let base = format!("http://127.0.0.1:{}", port.expect("a port"));
+    let ok = async |path: &str| {
+        let answer = get(&format!("{base}{path}")).await.ok()?;
+        (answer.status() == 200).then_some(())
+    };
+    eventually("the report of the API", async || {
+        ok("/api/health/ready").await
+    })
+    .await;
+    eventually("the page", async || ok("/").await).await;
+
+    // Its name is looked up again: a new container may have another address.
+    stack.engine.stop(api).await;
+    stack.engine.start(api).await;
+    eventually("the API that is back", async || {
+        ok("/api/health/ready").await
+    })
+    .await;
+
+    for wrong in ["api", "api:", ":8080", "api:80;}"] {
+        stack.engine.recreate(web, alone(wrong.into())).await;
+        let said = eventually("its refusal", async || {
+            let state = stack.engine.inspect(web).await.state?;
+            (state.exit_code == Some(2)).then_some(())
+        });
+        said.await;
     }
-    assert!(names > 2, "the shipped stack has variables");
 }

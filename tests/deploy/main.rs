@@ -8,6 +8,7 @@ mod backup;
 mod change;
 mod commands;
 mod configuration;
+mod documents;
 mod export;
 mod failing;
 mod faults;
