@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::{
     command::{built, capture, program, root},
     engine::docker_with_input,
+    stack::Stack,
 };
 
 /// What the shipped stack needs; of stacks that live for a test or a measurement.
@@ -55,10 +56,9 @@ impl Deploy {
     }
 }
 
-/// A real MySQL for tests, run by the project's own program and removed with this value.
+/// A real MySQL for tests, run by the project's own program.
 pub(crate) struct TestDatabase<'a> {
-    deploy: &'a Deploy,
-    pub(crate) project: String,
+    pub(crate) stack: Stack<'a>,
     /// The server's container, which has the `mysql` client as well.
     pub(crate) container: String,
     /// The network on which containers reach it as [`TestDatabase::HOST`].
@@ -79,16 +79,16 @@ impl<'a> TestDatabase<'a> {
     pub(crate) const PASSWORD: &'static str = DATABASE_PASSWORD;
 
     pub(crate) fn start(deploy: &'a Deploy) -> anyhow::Result<Self> {
-        let project = format!("sysndd-test-mysql-{}", std::process::id());
+        let password = ("TEST_DB_PASSWORD", DATABASE_PASSWORD.to_owned());
+        let stack = Stack::of(deploy, DATABASE_STACK, "test-mysql").with([password]);
         let mut database = Self {
-            deploy,
             container: String::new(),
-            network: format!("{project}-net"),
-            project,
+            network: format!("{}-net", stack.project),
+            stack,
             url: String::new(),
             client: String::new(),
         };
-        let status = database.call(&["up"])?;
+        let status = database.stack.json(&["up"])?;
         let (Some(port), Some(container)) = (published_port(&status), container(&status)) else {
             bail!("the test database publishes no port: {status}");
         };
@@ -133,32 +133,11 @@ impl<'a> TestDatabase<'a> {
         capture(&mut copy)?;
         Ok(dir.join("bin"))
     }
-
-    fn call(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let mut command = self
-            .deploy
-            .command(&["--config", DATABASE_STACK, "--project"]);
-        command
-            .arg(&self.project)
-            .args(arguments)
-            .args(["--format", "json"]);
-        command.env("TEST_DB_PASSWORD", DATABASE_PASSWORD);
-        Ok(serde_json::from_slice(&capture(&mut command)?)?)
-    }
 }
 
-impl Drop for TestDatabase<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = self.call(&["down", "--volumes"]) {
-            crate::command::say(format!("the test database could not be removed: {error:#}"));
-        }
-    }
-}
-
-/// A real mail catcher for tests, run by the project's own program and removed with this value.
+/// A real mail catcher for tests, run by the project's own program.
 pub(crate) struct TestMail<'a> {
-    deploy: &'a Deploy,
-    project: String,
+    stack: Stack<'a>,
     /// Host and port that take mail.
     pub(crate) smtp: String,
     /// Where the mail can be read.
@@ -175,17 +154,15 @@ const MAIL_STACK: &str = "tests/stacks/mail.toml";
 
 impl<'a> TestMail<'a> {
     pub(crate) fn start(deploy: &'a Deploy) -> anyhow::Result<Self> {
-        let project = format!("sysndd-test-mail-{}", std::process::id());
         let mut mail = Self {
-            deploy,
-            project,
+            stack: Stack::of(deploy, MAIL_STACK, "test-mail"),
             smtp: String::new(),
             mailbox: String::new(),
             starttls: String::new(),
             tls: String::new(),
             ca: String::new(),
         };
-        let status = mail.call(&["up"])?;
+        let status = mail.stack.json(&["up"])?;
         let address = |port: u64| {
             published(&status, port)
                 .map(|port| format!("127.0.0.1:{port}"))
@@ -197,23 +174,6 @@ impl<'a> TestMail<'a> {
         mail.tls = address(1465)?;
         mail.ca = format!("http://{}/ca.pem", address(8026)?);
         Ok(mail)
-    }
-
-    fn call(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let mut command = self.deploy.command(&["--config", MAIL_STACK, "--project"]);
-        command
-            .arg(&self.project)
-            .args(arguments)
-            .args(["--format", "json"]);
-        Ok(serde_json::from_slice(&capture(&mut command)?)?)
-    }
-}
-
-impl Drop for TestMail<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = self.call(&["down", "--volumes"]) {
-            crate::command::say(format!("the mail catcher could not be removed: {error:#}"));
-        }
     }
 }
 

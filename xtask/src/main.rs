@@ -11,6 +11,7 @@ mod drill;
 mod engine;
 mod load;
 mod schemathesis;
+mod stack;
 mod test;
 
 use clap::{Parser, Subcommand};

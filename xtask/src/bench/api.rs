@@ -1,7 +1,7 @@
 //! The API through the edge, as a browser has it: how many requests it answers, how fast, and what
 //! memory that takes, with one replica and with four.
 
-mod stack;
+mod site;
 mod wrk;
 
 use std::time::Duration;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::{
-    stack::{ACCOUNT, Stack},
+    site::{ACCOUNT, Site},
     wrk::{Answered, Ask},
 };
 use crate::{
@@ -59,8 +59,8 @@ impl Api {
     pub(super) fn run(self) -> anyhow::Result<()> {
         debian::install("/usr/bin/wrk", &["wrk"])?;
         let deploy = Deploy::build(true)?;
-        let mut stack = Stack::up(&deploy, self.rows)?;
-        let lists = lists(&stack.url)?;
+        let mut site = Site::up(&deploy, self.rows)?;
+        let lists = lists(&site.url)?;
         say(format!("{} different pages", lists.len()));
         let health = ["/api/health/ready".to_owned()];
         let login = ["/api/auth/login".to_owned()];
@@ -70,10 +70,10 @@ impl Api {
 
         let mut samples = Vec::new();
         for replicas in [1, 4] {
-            stack.replicas(replicas)?;
+            site.replicas(replicas)?;
             let mut measure = |what, paths: &[String], body, connections, pause| {
                 let ask = Ask {
-                    url: &stack.url,
+                    url: &site.url,
                     paths,
                     body,
                     connections,
@@ -86,14 +86,14 @@ impl Api {
                     what,
                     replicas,
                     answered,
-                    memory_mb: stack.memory()?,
+                    memory_mb: site.memory()?,
                 });
                 anyhow::Ok(())
             };
             let all = self.connections;
             // Nobody's first look: what is counted and kept is there, as after the first minute.
             let warm = Ask {
-                url: &stack.url,
+                url: &site.url,
                 paths: &lists,
                 body: None,
                 connections: all,

@@ -12,9 +12,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::{
-    command::{capture, print, say},
+    command::{print, say},
     deploy::Deploy,
     engine::docker,
+    stack::Stack,
 };
 
 const STACK: &str = "tests/stacks/light.toml";
@@ -37,13 +38,9 @@ pub(super) struct Watch {
 impl Watch {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let deploy = Deploy::build(!self.debug)?;
-        let stack = Stack {
-            project: format!("sysndd-bench-watch-{}", std::process::id()),
-            deploy: &deploy,
-        };
-        capture(&mut stack.command(&["build"]))?;
-        let up: Value =
-            serde_json::from_slice(&capture(&mut stack.command(&["up", "--format", "json"]))?)?;
+        let stack = Stack::of(&deploy, STACK, "bench-watch");
+        stack.run(&["build"])?;
+        let up = stack.json(&["up"])?;
         let names = names(&up).context("no replicas were started")?;
         let mut watch = Watching::start(stack.command(&["watch", "--format", "json"]))?;
         let (mut out, mut back) = (Vec::new(), Vec::new());
@@ -91,28 +88,6 @@ fn names(up: &Value) -> Option<Vec<String>> {
     names
         .map(|replica| replica["name"].as_str().map(str::to_owned))
         .collect()
-}
-
-/// A stack; taken down with this value.
-struct Stack<'a> {
-    deploy: &'a Deploy,
-    project: String,
-}
-
-impl Stack<'_> {
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.deploy.command(&["--config", STACK, "--project"]);
-        command.arg(&self.project).args(arguments);
-        command
-    }
-}
-
-impl Drop for Stack<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = capture(&mut self.command(&["down", "--volumes"])) {
-            say(format!("{} could not be removed: {error:#}", self.project));
-        }
-    }
 }
 
 /// `watch` as it runs, and what it tells.

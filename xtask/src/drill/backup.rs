@@ -145,7 +145,7 @@ fn told(error: anyhow::Error, site: &Site<'_>, round: usize) -> anyhow::Error {
 fn keep(site: &Site<'_>, round: usize, error: &str) -> anyhow::Result<PathBuf> {
     let directory = root().join("target/drill");
     fs::create_dir_all(&directory)?;
-    let path = directory.join(format!("{}-{round}.log", site.project));
+    let path = directory.join(format!("{}-{round}.log", site.stack.project));
     fs::write(&path, format!("{error}\n\n{}", site.evidence()))?;
     Ok(path)
 }

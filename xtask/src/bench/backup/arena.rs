@@ -16,10 +16,11 @@ use super::{
     steps,
 };
 use crate::{
-    command::{capture, say},
+    command::say,
     debian,
-    deploy::{Deploy, SECRETS},
+    deploy::Deploy,
     engine::{PROJECT_LABEL, docker, docker_with_input},
+    stack::Stack,
 };
 
 /// The compressor of whoever does it by hand; the image has none.
@@ -31,10 +32,9 @@ const BYTES_OF_A_ROW: u64 = 860;
 /// How long the server may take to write down what it has in memory.
 const SETTLE: Duration = Duration::from_mins(2);
 
-/// Taken down with this value.
+/// Removed with this value.
 pub(super) struct Arena<'a> {
-    deploy: &'a Deploy,
-    project: String,
+    stack: Stack<'a>,
     database: String,
     container: String,
     rows: u64,
@@ -61,17 +61,15 @@ impl Done {
 impl<'a> Arena<'a> {
     pub(super) fn open(deploy: &'a Deploy) -> anyhow::Result<Self> {
         debian::install(ZSTD, &["zstd"])?;
-        let project = format!("sysndd-bench-backup-{}", std::process::id());
+        let stack = Stack::shipped(deploy, "bench-backup");
         let mut arena = Self {
-            deploy,
-            container: format!("{project}-arena"),
-            project,
+            container: format!("{}-arena", stack.project),
+            stack,
             database: String::new(),
             rows: 0,
         };
         say("the shipped stack with one replica");
-        let mut up = arena.command(&["up", "--replicas", "1", "--format", "json"]);
-        let status: Value = serde_json::from_slice(&capture(&mut up)?)?;
+        let status = arena.stack.json(&["up", "--replicas", "1"])?;
         let container = |service: &str| {
             let services = status["services"].as_array()?.iter();
             let mut of = services.filter(|it| it["name"] == service);
@@ -91,7 +89,7 @@ impl<'a> Arena<'a> {
         let network = told[0]["NetworkSettings"]["Networks"].as_object();
         let network = network.and_then(|networks| networks.keys().next());
         let memory = told[0]["HostConfig"]["Memory"].to_string();
-        let label = format!("{PROJECT_LABEL}={}", self.project);
+        let label = format!("{PROJECT_LABEL}={}", self.stack.project);
         let mut run: Vec<String> = ["run", "--detach", "--init", "--label", &label, "--name"]
             .map(str::to_owned)
             .to_vec();
@@ -302,24 +300,12 @@ impl<'a> Arena<'a> {
             std::thread::sleep(Duration::from_millis(200));
         }
     }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.deploy.command(&["--project", &self.project]);
-        command
-            .args(arguments)
-            .envs(SECRETS)
-            .env("SYSNDD_PORT", "0");
-        command
-    }
 }
 
 impl Drop for Arena<'_> {
     fn drop(&mut self) {
         // It may not have come about.
         let _ = docker(&["rm", "--force", &self.container]);
-        if let Err(error) = capture(&mut self.command(&["down", "--volumes"])) {
-            say(format!("{} could not be removed: {error:#}", self.project));
-        }
     }
 }
 

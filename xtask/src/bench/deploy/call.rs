@@ -14,6 +14,7 @@ use tempfile::TempDir;
 use crate::{
     command::{capture, say},
     deploy::Deploy,
+    stack::Stack,
 };
 
 const STACK: &str = "tests/stacks/light.toml";
@@ -79,10 +80,9 @@ impl Variants {
     }
 }
 
-/// `sysndd-deploy`; taken down with this value.
+/// `sysndd-deploy`.
 pub(super) struct Ours<'a> {
-    deploy: &'a Deploy,
-    project: String,
+    stack: Stack<'a>,
     variants: Variants,
     pub(super) url: String,
 }
@@ -90,25 +90,18 @@ pub(super) struct Ours<'a> {
 impl<'a> Ours<'a> {
     pub(super) fn up(deploy: &'a Deploy) -> anyhow::Result<Self> {
         let mut ours = Self {
-            deploy,
-            project: format!("sysndd-bench-{}", std::process::id()),
+            stack: Stack::of(deploy, STACK, "bench"),
             variants: Variants::default(),
             url: String::new(),
         };
         capture(&mut ours.command(&["build"]))?;
-        let status: Value =
-            serde_json::from_slice(&capture(&mut ours.command(&["up", "--format", "json"]))?)?;
-        status["url"]
-            .as_str()
-            .context("no address is published")?
-            .clone_into(&mut ours.url);
+        (_, ours.url) = ours.stack.up(&[])?;
         capture(&mut ours.command(&["verify"]))?;
         Ok(ours)
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.deploy.command(&["--config", STACK, "--project"]);
-        command.arg(&self.project).args(arguments);
+        let mut command = self.stack.command(arguments);
         self.variants.set(&mut command);
         command
     }
@@ -137,14 +130,6 @@ impl<'a> Ours<'a> {
         // along, and take as long.
         self.variants.replicas -= 1;
         Ok(done)
-    }
-}
-
-impl Drop for Ours<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = capture(&mut self.command(&["down", "--volumes"])) {
-            say(format!("{} could not be removed: {error:#}", self.project));
-        }
     }
 }
 

@@ -65,9 +65,9 @@ impl<'a> Arena<'a> {
     pub(super) fn new(deploy: &Deploy, database: &'a TestDatabase<'a>) -> anyhow::Result<Self> {
         let peer = build_peer()?;
         let api = deploy.api_image()?;
-        let label = format!("{PROJECT_LABEL}={}", database.project);
+        let label = format!("{PROJECT_LABEL}={}", database.stack.project);
         let image = docker(&["inspect", "--format", "{{.Image}}", &database.container])?;
-        let name = format!("{}-arena", database.project);
+        let name = format!("{}-arena", database.stack.project);
         let network = &database.network;
         docker(&[
             "run",

@@ -17,10 +17,11 @@ use super::{
     talk::{ACCOUNT, Job, Talk},
 };
 use crate::{
-    command::{capture, say},
-    deploy::{Deploy, SECRETS},
+    command::say,
+    deploy::Deploy,
     drill::eventually::eventually,
     engine::{docker, docker_with_input},
+    stack::Stack,
 };
 
 /// Nothing takes so long; what does hangs.
@@ -39,13 +40,11 @@ const STORAGE: [(&str, &str); 4] = [
     ("S3_SECRET_KEY", "only-for-drills-0123456789"),
 ];
 
-/// Taken away with this value.
 pub(super) struct Site<'a> {
-    deploy: &'a Deploy,
-    file: StackFile,
-    pub(super) project: String,
+    pub(super) stack: Stack<'a>,
+    /// As long as the stack.
+    _file: StackFile,
     megabytes: u64,
-    storage: bool,
     containers: Vec<Container>,
     pub(super) talk: Talk,
     /// What was done and seen in this round.
@@ -68,12 +67,17 @@ impl<'a> Site<'a> {
     pub(super) const DATABASE: &'static str = "sysndd";
 
     pub(super) fn open(deploy: &'a Deploy, megabytes: u64, storage: bool) -> anyhow::Result<Self> {
+        let file = StackFile::with(&ENVIRONMENT)?;
+        // The limits of the edge are for strangers.
+        let limits = ["EDGE_RATE", "EDGE_AUTH_RATE"].map(|name| (name, "100000r/s".to_owned()));
+        let mut stack = Stack::of(deploy, file.path(), "drill-backup").with(limits);
+        if storage {
+            stack = stack.with(STORAGE.map(|(name, value)| (name, value.to_owned())));
+        }
         let mut site = Self {
-            deploy,
-            file: StackFile::with(&ENVIRONMENT)?,
-            project: format!("sysndd-drill-backup-{}", std::process::id()),
+            stack,
+            _file: file,
             megabytes,
-            storage,
             containers: Vec::new(),
             talk: Talk::new()?,
             transcript: Vec::new(),
@@ -86,18 +90,12 @@ impl<'a> Site<'a> {
     /// From nothing.
     pub(super) fn again(&mut self) -> anyhow::Result<()> {
         say("the shipped stack with two replicas");
-        self.call(&["down", "--volumes"])?;
-        let status = self.call(&["up", "--replicas", "2"])?;
-        let url = status["url"].as_str().context("no address is published")?;
+        self.stack.run(&["down", "--volumes"])?;
+        let (status, url) = self.stack.up(&["--replicas", "2"])?;
         self.containers = containers(&status);
-        let (name, password) = ACCOUNT;
-        let password = format!("SYSNDD_ADMIN_PASSWORD={password}");
-        let email = format!("{name}@example.org");
-        let create = ["sysndd-api", "admin", "create", "--user-name", name];
-        let create = [&["env", &password][..], &create, &["--email", &email]].concat();
-        self.inside_api(&create)?;
+        self.stack.make_administrator(ACCOUNT)?;
         self.sql(&data::fill(self.megabytes))?;
-        self.talk.sign_in(url)
+        self.talk.sign_in(&url)
     }
 
     /// Those of the victims that the stack has; the others are told.
@@ -122,7 +120,7 @@ impl<'a> Site<'a> {
     /// Waits until everything runs and every replica says that it is ready.
     pub(super) fn is_back(&self) -> anyhow::Result<()> {
         eventually("a stack of which all is ready", LIMIT, || {
-            let status = self.call(&["status"])?;
+            let status = self.stack.json(&["status"])?;
             let services = status["services"].as_array().context("no services")?;
             let ready = |it: &Value| {
                 let replicas = it["replicas"].as_array();
@@ -241,31 +239,6 @@ impl<'a> Site<'a> {
         ended.context("no job")
     }
 
-    fn call(&self, arguments: &[&str]) -> anyhow::Result<Value> {
-        let mut command = self.command(arguments);
-        let answer = capture(command.args(["--format", "json"]))?;
-        // Some have nothing to say.
-        Ok(serde_json::from_slice(&answer).unwrap_or_default())
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self
-            .deploy
-            .command(&["--project", &self.project, "--config"]);
-        command
-            .arg(self.file.path())
-            .args(arguments)
-            .envs(SECRETS)
-            .env("SYSNDD_PORT", "0")
-            // The limits of the edge are for strangers.
-            .env("EDGE_RATE", "100000r/s")
-            .env("EDGE_AUTH_RATE", "100000r/s");
-        if self.storage {
-            command.envs(STORAGE);
-        }
-        command
-    }
-
     /// Begins the records of a round.
     pub(super) fn begin_round(&mut self) {
         self.transcript.clear();
@@ -331,12 +304,4 @@ fn containers(status: &Value) -> Vec<Container> {
         Some(replicas.filter_map(container).collect::<Vec<_>>())
     };
     services.filter_map(of).flatten().collect()
-}
-
-impl Drop for Site<'_> {
-    fn drop(&mut self) {
-        if let Err(error) = self.call(&["down", "--volumes"]) {
-            say(format!("{} could not be removed: {error:#}", self.project));
-        }
-    }
 }

@@ -44,12 +44,12 @@ impl<'a> Field<'a> {
 
     /// The label that every container and volume of this drill bears.
     pub(super) fn label(&self) -> String {
-        format!("{PROJECT_LABEL}={}", self.database.project)
+        format!("{PROJECT_LABEL}={}", self.database.stack.project)
     }
 
     /// A volume with these files; the answer is its name.
     pub(super) fn volume(&mut self, title: &str, files: &[File]) -> anyhow::Result<String> {
-        let name = format!("{}-{title}", self.database.project);
+        let name = format!("{}-{title}", self.database.stack.project);
         let dir = tempfile::tempdir().context("a directory for the files")?;
         for (file, text) in files {
             fs::write(dir.path().join(file), text)?;

@@ -63,7 +63,8 @@ impl<'a> Round<'a> {
             let threads: Vec<_> = (first..first + count)
                 .map(|at| {
                     scope.spawn(move || {
-                        let name = format!("{}-{database}-{}", field.database.project, at + 1);
+                        let name =
+                            format!("{}-{database}-{}", field.database.stack.project, at + 1);
                         Starter::create(field, database, volume, &name, environment)
                     })
                 })
