@@ -5,7 +5,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use anyhow::{Context as _, bail};
@@ -41,7 +41,7 @@ pub(crate) fn cargo() -> Command {
 }
 
 /// Runs a step to its end; fails when it does.
-pub(crate) fn run(title: &str, command: &mut Command) -> anyhow::Result<Duration> {
+pub(crate) fn run(title: &str, command: &mut Command) -> anyhow::Result<()> {
     say(format!("\n── {title}"));
     let began = Instant::now();
     let status = command
@@ -54,7 +54,7 @@ pub(crate) fn run(title: &str, command: &mut Command) -> anyhow::Result<Duration
         "── {title}: {:.1} s",
         began.elapsed().as_secs_f64()
     ));
-    Ok(began.elapsed())
+    Ok(())
 }
 
 /// Runs a program and returns what it wrote to stdout.

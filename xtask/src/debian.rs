@@ -39,7 +39,7 @@ pub(crate) fn install_anyway(packages: &[&str]) -> anyhow::Result<()> {
             .args(["update", "-q"])
             .stdout(std::io::stderr()),
     )
-    .and_then(|_| run(&packages.join(", "), &mut install));
+    .and_then(|()| run(&packages.join(", "), &mut install));
     if ours {
         std::fs::remove_file(POLICY).context(POLICY)?;
     }

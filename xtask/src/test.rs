@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use clap::ValueEnum;
 
 use crate::{
     browser,
@@ -21,7 +22,7 @@ pub(crate) struct Test {
     parts: Vec<Part>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// Format and lints
     Lint,
@@ -40,61 +41,70 @@ enum Part {
 }
 
 impl Test {
+    /// All parts, also after one that failed: each run tells as much as it can.
     pub(crate) fn run(self) -> anyhow::Result<()> {
         let began = Instant::now();
-        let wanted = |part| self.parts.is_empty() || self.parts.contains(&part);
-        if wanted(Part::Lint) {
-            lint()?;
-        }
-        if wanted(Part::Unit) {
-            run(
-                "unit tests",
-                cargo().args(["test", "--quiet", "--workspace"]),
-            )?;
-        }
-        if [
-            Part::Frontend,
-            Part::Database,
-            Part::Drill,
-            Part::Browser,
-            Part::Deploy,
-        ]
-        .into_iter()
-        .any(wanted)
-        {
-            let deploy = Deploy::build(false)?;
-            run(
-                "engine",
-                &mut deploy.command(&["doctor", "--fix", "--config", STACK_WITHOUT_SECRETS]),
-            )?;
-            if wanted(Part::Frontend) {
-                run(
-                    "frontend",
-                    &mut deploy.command(&["build", "--config", "tests/stacks/frontend.toml"]),
-                )?;
-            }
-            if wanted(Part::Database) {
-                database(&deploy)?;
-            }
-            if wanted(Part::Drill) {
-                Migrate::small().run().context("drill of migrations")?;
-                DeployDrill::small().run().context("drill of deployments")?;
-                Jobs::small().run().context("drill of jobs")?;
-                BackupDrill::small().run().context("drill of backups")?;
-            }
-            if wanted(Part::Browser) {
-                browser::tests(&deploy).context("browser tests")?;
-            }
-            if wanted(Part::Deploy) {
-                end_to_end(&deploy)?;
+        let wanted = |part: &Part| self.parts.is_empty() || self.parts.contains(part);
+        let parts: Vec<_> = Part::value_variants()
+            .iter()
+            .filter(|it| wanted(it))
+            .collect();
+        let mut failed = Vec::new();
+        for part in parts {
+            let began = Instant::now();
+            let done = part.run();
+            let seconds = began.elapsed().as_secs_f64();
+            match done {
+                Ok(()) => say(format!("{part:?}: passed in {seconds:.0} s")),
+                Err(error) => {
+                    say(format!("{part:?}: FAILED after {seconds:.0} s: {error:#}"));
+                    failed.push(format!("{part:?}"));
+                }
             }
         }
+        ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
         print(format!(
             "all tests passed in {:.0} s",
             began.elapsed().as_secs_f64()
         ));
         Ok(())
     }
+}
+
+impl Part {
+    fn run(self) -> anyhow::Result<()> {
+        match self {
+            Self::Lint => lint(),
+            Self::Unit => run(
+                "unit tests",
+                cargo().args(["test", "--quiet", "--no-fail-fast", "--workspace"]),
+            ),
+            Self::Frontend => run(
+                "frontend",
+                &mut engine()?.command(&["build", "--config", "tests/stacks/frontend.toml"]),
+            ),
+            Self::Database => database(&engine()?),
+            Self::Drill => {
+                engine()?;
+                Migrate::small().run().context("drill of migrations")?;
+                DeployDrill::small().run().context("drill of deployments")?;
+                Jobs::small().run().context("drill of jobs")?;
+                BackupDrill::small().run().context("drill of backups")
+            }
+            Self::Browser => browser::tests(&engine()?),
+            Self::Deploy => end_to_end(&engine()?),
+        }
+    }
+}
+
+/// The project's own program, and an engine that answers it.
+fn engine() -> anyhow::Result<Deploy> {
+    let deploy = Deploy::build(false)?;
+    run(
+        "engine",
+        &mut deploy.command(&["doctor", "--fix", "--config", STACK_WITHOUT_SECRETS]),
+    )?;
+    Ok(deploy)
 }
 
 /// Loads without a `.env`, and has the same bases as the shipped one.
@@ -138,6 +148,7 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
             .args([
                 "test",
                 "--quiet",
+                "--no-fail-fast",
                 "--package",
                 "sysndd-migrator",
                 "--package",

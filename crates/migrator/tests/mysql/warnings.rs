@@ -1,17 +1,21 @@
 //! What the server remarks is logged, and asking for it changes nothing.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
 
 use crate::support::{files, started, with_database};
 
-/// A log that a test reads.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+thread_local! {
+    /// What was logged on this thread, on which all of a test runs.
+    static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Writes to the log of the thread.
+struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().expect("no panic before").write(bytes)
+        LOG.with_borrow_mut(|log| log.write(bytes))
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -19,22 +23,15 @@ impl Write for Log {
     }
 }
 
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().expect("no panic before").clone()).expect("UTF-8")
-    }
-}
-
 #[tokio::test]
 #[ignore = "needs SYSNDD_TEST_MYSQL"]
 async fn warnings_are_logged_with_their_texts_and_places() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
+    // For the whole process: what a thread without a subscriber logs first would be taken for unwanted
+    // by all, and other tests run on other threads.
+    tracing_subscriber::fmt()
         .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+        .with_writer(|| Log)
+        .init();
     with_database(|db| async move {
         let set = files(&[
             (
@@ -52,7 +49,8 @@ async fn warnings_are_logged_with_their_texts_and_places() {
         assert_eq!(db.one::<i64>("SELECT n FROM b").await, 1);
     })
     .await;
-    let text = log.text();
+    let text = LOG.take();
+    let text = String::from_utf8(text).expect("UTF-8");
     let line = |part: &str| {
         text.lines()
             .find(|line| line.contains(part))
