@@ -43,5 +43,5 @@ pub(crate) fn install_anyway(packages: &[&str]) -> anyhow::Result<()> {
     if ours {
         std::fs::remove_file(POLICY).context(POLICY)?;
     }
-    installed.map(drop)
+    installed
 }
