@@ -77,6 +77,8 @@ impl Backup {
             say(format!("memory with {} MB", SMALL.megabytes()));
             let backup = arena.backup()?;
             let restore = arena.restore(&backup.filename)?;
+            // Better now than after the large one.
+            restore.step(LOADING)?;
             arena.clear()?;
             peaks.push((SMALL, backup.peak, restore.peak));
         }

@@ -1,12 +1,9 @@
 //! The steps of a restore, by what it logs, and when the line came. Pure.
 
-use serde_json::Value;
-
 /// The step that begins with this line, if one does.
 pub(super) fn begins(line: &str) -> Option<String> {
-    let line: Value = serde_json::from_str(line).ok()?;
-    let restoring = line["message"] == "restoring";
-    let step = line["step"].as_str().filter(|_| restoring)?;
+    let (_, rest) = line.split_once(" INFO restoring step=\"")?;
+    let (step, _) = rest.split_once('"')?;
     Some(step.to_owned())
 }
 
@@ -25,13 +22,11 @@ mod tests {
 
     #[test]
     fn a_step_lasts_until_the_next_one() {
-        let line = r#"{"level":"INFO","message":"restoring","step":"loading","target":"x"}"#;
+        let line = r#"2026-11-21T20:24:00.000000Z  INFO restoring step="loading""#;
         assert_eq!(begins(line).as_deref(), Some("loading"));
-        assert_eq!(
-            begins(r#"{"message":"a backup was made","step":"loading"}"#),
-            None
-        );
-        assert_eq!(begins("not JSON"), None);
+        for other in ["2026-11-21T20:24:00Z  INFO a backup was made name=x", ""] {
+            assert_eq!(begins(other), None);
+        }
         let begun = [(1.0, "loading".to_owned()), (4.0, "checking".to_owned())];
         let steps = durations(&begun, 4.5);
         assert_eq!(
