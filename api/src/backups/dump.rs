@@ -134,6 +134,8 @@ impl Writer {
     fn begin(file: File, head: &str) -> std::io::Result<Self> {
         let mut into = zstd::stream::write::Encoder::new(Tee::new(file), LEVEL)?;
         into.include_checksum(true)?;
+        // On a thread of its own, as the command line program does it: it is what takes longest.
+        into.multithread(1)?;
         let scan = Scan::new();
         Self { into, scan }.put(head.as_bytes())
     }
