@@ -26,23 +26,29 @@ impl<'a> Stack<'a> {
     /// The shipped one, at a port that the engine chooses.
     pub(crate) fn shipped(deploy: &'a Deploy, name: &str) -> Self {
         let secrets = SECRETS.map(|(name, value)| (name, value.to_owned()));
-        Self::new(deploy, None, name)
+        Self::new(deploy, name)
             .with(secrets)
             .with([("SYSNDD_PORT", "0".to_owned())])
     }
 
     /// That of another file.
     pub(crate) fn of(deploy: &'a Deploy, config: impl AsRef<Path>, name: &str) -> Self {
-        Self::new(deploy, Some(config.as_ref().to_owned()), name)
+        Self::new(deploy, name).by(config)
     }
 
-    fn new(deploy: &'a Deploy, config: Option<PathBuf>, name: &str) -> Self {
+    fn new(deploy: &'a Deploy, name: &str) -> Self {
         Self {
             deploy,
-            config,
+            config: None,
             project: format!("sysndd-{name}-{}", std::process::id()),
             environment: Vec::new(),
         }
+    }
+
+    /// By this file, which is like the one before.
+    pub(crate) fn by(mut self, config: impl AsRef<Path>) -> Self {
+        self.config = Some(config.as_ref().to_owned());
+        self
     }
 
     /// Variables of all its calls; what was said last counts.

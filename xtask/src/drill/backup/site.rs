@@ -70,7 +70,9 @@ impl<'a> Site<'a> {
         let file = StackFile::with(&ENVIRONMENT)?;
         // The limits of the edge are for strangers.
         let limits = ["EDGE_RATE", "EDGE_AUTH_RATE"].map(|name| (name, "100000r/s".to_owned()));
-        let mut stack = Stack::of(deploy, file.path(), "drill-backup").with(limits);
+        let mut stack = Stack::shipped(deploy, "drill-backup")
+            .by(file.path())
+            .with(limits);
         if storage {
             stack = stack.with(STORAGE.map(|(name, value)| (name, value.to_owned())));
         }
