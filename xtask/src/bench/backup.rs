@@ -8,7 +8,7 @@ mod arena;
 mod memory;
 mod steps;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use self::{
     arena::{Arena, Done},
@@ -21,6 +21,8 @@ use crate::{
 
 /// What memory is compared with.
 const SMALL: Size = Size(100_000_000);
+/// Memory that is less than so many times as much, with ten times the rows, does not grow with them.
+const FLAT: f64 = 1.25;
 /// The step of a restore that does what is done by hand.
 const LOADING: &str = "loading";
 
@@ -114,7 +116,7 @@ impl Backup {
             "\n{:<34} {:>18} {:>18}",
             "peak of memory (MB)", "process of the API", "with its clients"
         ));
-        for (size, backup, restore) in peaks {
+        for &(size, backup, restore) in &peaks {
             for (what, peak) in [("backup", backup), ("restore", restore)] {
                 print(format!(
                     "{:<34} {:>18.1} {:>18.1}",
@@ -123,6 +125,12 @@ impl Backup {
                     peak.all
                 ));
             }
+        }
+        if let [(_, small, _), (_, large, _)] = peaks[..] {
+            ensure!(
+                large.process < small.process * FLAT,
+                "the memory of a backup grows with the database"
+            );
         }
         Ok(())
     }
