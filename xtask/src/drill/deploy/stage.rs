@@ -156,7 +156,11 @@ impl<'a> Stage<'a> {
                 name: variant.to_owned(),
                 release,
             };
-            self.before = std::mem::replace(&mut self.now, now);
+            let was = std::mem::replace(&mut self.now, now);
+            // A release that is like the one that runs is not what `rollback` goes back to.
+            if was.name != variant {
+                self.before = was;
+            }
         }
         Ok(())
     }
