@@ -202,18 +202,18 @@ impl Catalogue {
         loop {
             let chance: u64 = rand::random();
             let path = self.dir.join(format!("{PARTIAL}{chance:016x}-{name}"));
-            let failed = Error::file("write", &path);
             let file = File::options()
                 .write(true)
                 .create_new(true)
                 .mode(0o600)
                 .open(&path);
-            let ours =
-                file.and_then(|file| Ok((claim(&file)? && file.metadata()?.nlink() > 0, file)));
-            match ours.map_err(failed)? {
-                (true, file) => return Ok(Partial { path, file }),
-                // Who cleans up found it before it was locked.
-                (false, _) => {}
+            let ours = file.and_then(|file| {
+                let ours = claim(&file)? && file.metadata()?.nlink() > 0;
+                Ok(ours.then_some(file))
+            });
+            // Else who cleans up found it before it was locked.
+            if let Some(file) = ours.map_err(Error::file("write", &path))? {
+                return Ok(Partial { path, file });
             }
         }
     }
