@@ -1,5 +1,7 @@
 //! What checks look at, gathered once from every replica itself.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{StreamExt as _, future};
 use sysndd_protocol::{Event, HealthReport, StartupEvent};
@@ -9,7 +11,7 @@ use crate::{
     config::{Probe, Stack},
     docker::{Engine, LogQuery},
     observe::{EventReader, Observed, Replica},
-    probe::Prober,
+    probe::{Prober, Way},
     release::{self, StartCall, State},
 };
 
@@ -36,13 +38,26 @@ pub(crate) struct ReplicaEvidence {
     pub(crate) health: Option<Result<HealthAnswer, String>>,
 }
 
+/// A health report is asked for so often until it is quick: a replica that is slow is so each time,
+/// a machine that is busy with something else is not.
+const TRIES: usize = 10;
+
 /// A health report and how long it took.
 pub(crate) struct HealthAnswer {
     pub(crate) status: u16,
-    /// Shortest of three requests, since the first may pay for a cold path.
-    pub(crate) latency: std::time::Duration,
+    /// Of the quickest request.
+    pub(crate) latency: Duration,
     /// What was said, or why it is not a health report.
     pub(crate) report: Result<HealthReport, String>,
+}
+
+impl HealthAnswer {
+    /// "Health check response time < 100ms" of the production requirements.
+    const LIMIT: Duration = Duration::from_millis(100);
+
+    pub(crate) fn is_quick(&self) -> bool {
+        self.latency <= Self::LIMIT
+    }
 }
 
 impl ReplicaEvidence {
@@ -172,8 +187,16 @@ async fn ask_health(
         return None;
     }
     let mut best: Option<HealthAnswer> = None;
-    for _ in 0..3 {
-        let began = std::time::Instant::now();
+    let tries = match prober.way() {
+        // It is the engine's time that would count.
+        Way::Inside => 1,
+        Way::Direct | Way::Undecided => TRIES,
+    };
+    for _ in 0..tries {
+        if best.as_ref().is_some_and(HealthAnswer::is_quick) {
+            break;
+        }
+        let began = Instant::now();
         let response = match prober.get(replica, *port, path).await {
             Ok(response) => response,
             Err(error) => return Some(Err(error.to_string())),

@@ -1,13 +1,10 @@
 //! The web server changes behind the listener, and the listener dies: what clients see of it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::harness::{Deployment, Load, StackFile, each, eventually, get, text};
-
-/// The page must be back by then, with nobody's help but the engine's.
-const BACK_WITHIN: Duration = Duration::from_secs(10);
 
 const PATHS: &[&str] = &["/", "/api/health/ready"];
 
@@ -112,21 +109,10 @@ async fn the_page_is_back_by_itself_whatever_dies_and_in_whatever_order_it_start
     assert_eq!(stack.call(&["up"]).json().await["changed"], false);
 }
 
-/// Until the page is answered, and again half a second later: an old server may still end.
+/// With nobody's help but the engine's.
 async fn is_back(url: &str, what: &str, began: Instant) {
-    let mut since = None;
-    eventually(what, async || {
-        let right = get(url).await.is_ok_and(|answer| answer.status() == 200);
-        since = if right {
-            since.or_else(|| Some(Instant::now()))
-        } else {
-            None
-        };
-        (since?.elapsed() > Duration::from_millis(500)).then_some(())
-    })
-    .await;
-    let took = since.expect("it is back") - began;
-    assert!(took < BACK_WITHIN, "{what}: back after {took:?}");
+    let answers = async || get(url).await.is_ok_and(|answer| answer.status() == 200);
+    super::harness::is_back(what, began, answers).await;
 }
 
 #[tokio::test]

@@ -1,29 +1,15 @@
 //! The engine restarts, the host loses its power, the disk is full: with the stack up, and in the
 //! middle of a deployment. On an engine of the tests' own.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::harness::{SecondEngine, eventually, replicas};
+use super::harness::{self, SecondEngine, eventually, replicas};
 
-/// The page must be back by then, counted from the engine's first answer, with nobody's help.
-const BACK_WITHIN: Duration = Duration::from_secs(10);
-
-/// Until a replica of this variant answers through the edge, and again half a second later.
+/// Until a replica of this variant answers through the edge, with nobody's help; counted from the
+/// engine's first answer.
 async fn is_back(engine: &SecondEngine, variant: &str, what: &str) {
-    let began = Instant::now();
-    let mut since = None;
-    eventually(what, async || {
-        let right = engine.variant().await.as_deref() == Some(variant);
-        since = if right {
-            since.or_else(|| Some(Instant::now()))
-        } else {
-            None
-        };
-        (since?.elapsed() > Duration::from_millis(500)).then_some(())
-    })
-    .await;
-    let took = since.expect("it is back") - began;
-    assert!(took < BACK_WITHIN, "{what}: back after {took:?}");
+    let answers = async || engine.variant().await.as_deref() == Some(variant);
+    harness::is_back(what, Instant::now(), answers).await;
 }
 
 /// All is there once, ready, of this variant, and nothing is left to do.

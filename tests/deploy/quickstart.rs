@@ -70,12 +70,6 @@ async fn quickstart_makes_secrets_once_and_never_replaces_lost_ones() {
     let before = stack.engine.lives(&stack.project).await;
     let second = quickstart(&stack).json().await;
     assert_eq!(second["changed"], false);
-    assert!(
-        second["duration_ms"]
-            .as_u64()
-            .is_some_and(|took| took < 30_000),
-        "{second}"
-    );
     assert_eq!(stack.engine.lives(&stack.project).await, before);
     assert_eq!(fs::read_to_string(&secrets).expect(".env"), written);
     assert_eq!(log_in().await, 200);

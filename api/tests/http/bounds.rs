@@ -135,7 +135,8 @@ async fn whatever_befalls_the_database_is_answered_in_time_and_ends_by_itself() 
             // More than there are connections: who waits for one is answered as well.
             let answers =
                 futures::future::join_all((0..12).map(|_| app.get(&marie, "/api/account"))).await;
-            assert!(asked.elapsed().as_millis() < 4_000, "{:?}", asked.elapsed());
+            // Far more than the few seconds that all waiting adds up to, far less than without an end.
+            assert!(asked.elapsed().as_secs() < 30, "{:?}", asked.elapsed());
             for answer in answers {
                 answer.is_problem(503, "does not answer");
                 assert_eq!(answer.header("retry-after"), "2");

@@ -20,11 +20,14 @@ pub(crate) async fn insert(db: &Database, kind: &str, payload: &Value, by: Optio
     job_id
 }
 
-/// Asks until the job stands so.
+/// Asks until the job stands so; one that has ended in another way never will.
 pub(crate) async fn becomes(app: &TestApp, who: &As, job_id: u64, status: &str) -> Value {
     eventually(status, async || {
-        let answer = app.get(who, &format!("/api/jobs/{job_id}")).await;
-        Some(answer.body).filter(|job| job["status"] == status)
+        let job = app.get(who, &format!("/api/jobs/{job_id}")).await.body;
+        let ended = ["succeeded", "failed", "cancelled"]
+            .contains(&job["status"].as_str().unwrap_or_default());
+        assert!(!ended || job["status"] == status, "{job}\n{}", app.log());
+        (job["status"] == status).then_some(job)
     })
     .await
 }

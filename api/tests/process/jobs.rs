@@ -151,7 +151,7 @@ async fn on_the_way_out_running_jobs_are_finished_and_no_new_one_is_begun() {
         let replica = ready(one).await;
         let mut conn = db.connect().await;
         drill(&mut conn).await;
-        let first = enqueue(&mut conn, Duration::from_millis(400)).await;
+        let first = enqueue(&mut conn, Duration::from_secs(4)).await;
         becomes(&mut conn, first, "running").await;
         let second = enqueue(&mut conn, Duration::ZERO).await;
         replica.signal(Signal::TERM);
@@ -197,7 +197,7 @@ async fn a_job_whose_worker_was_killed_is_run_by_another_and_takes_effect_once()
         let one = ready(launch("serve", "api-1", &db, data.path())).await;
         let mut conn = db.connect().await;
         drill(&mut conn).await;
-        let job_id = enqueue(&mut conn, Duration::from_millis(700)).await;
+        let job_id = enqueue(&mut conn, Duration::from_secs(4)).await;
         // Killed between the effect and the end of the job.
         eventually("the effect", async || {
             (effects(&mut conn, job_id).await == 1).then_some(())

@@ -12,7 +12,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
@@ -20,7 +20,7 @@ use std::{
 
 use rustix::process::{Pid, Signal, kill_process};
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_mins(2);
 
 /// Set for the role of a server; its value is what it answers.
 const ANSWER: &str = "LISTENER_TEST_ANSWER";
@@ -159,19 +159,51 @@ impl Drop for Running {
     }
 }
 
-/// Asks without a pause, each time over a connection of its own, until it is told to stop.
-fn load(place: &Arc<Place>, stop: &Arc<AtomicBool>) -> thread::JoinHandle<(usize, Vec<String>)> {
-    let (place, stop) = (Arc::clone(place), Arc::clone(stop));
-    thread::spawn(move || {
-        let (mut answered, mut failures) = (0, Vec::new());
-        while !stop.load(Ordering::Relaxed) {
-            match place.ask(b'?') {
-                Ok(_) => answered += 1,
-                Err(failure) => failures.push(failure.to_string()),
+/// A client that asks without a pause, each time over a connection of its own, until its end.
+struct Client {
+    stop: Arc<AtomicBool>,
+    asked: Arc<AtomicUsize>,
+    thread: thread::JoinHandle<Vec<String>>,
+}
+
+impl Client {
+    fn start(place: &Arc<Place>) -> Self {
+        let (stop, asked) = (Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let (place, its_stop, its_asked) = (place.clone(), stop.clone(), asked.clone());
+        let thread = thread::spawn(move || {
+            let mut failures = Vec::new();
+            while !its_stop.load(Ordering::Relaxed) {
+                if let Err(failure) = place.ask(b'?') {
+                    failures.push(failure.to_string());
+                }
+                its_asked.fetch_add(1, Ordering::Relaxed);
             }
+            failures
+        });
+        Self {
+            stop,
+            asked,
+            thread,
         }
-        (answered, failures)
-    })
+    }
+
+    fn asks_more(&self, count: usize) {
+        let wanted = self.asked.load(Ordering::Relaxed) + count;
+        eventually("more requests", || {
+            (self.asked.load(Ordering::Relaxed) >= wanted).then_some(())
+        });
+    }
+
+    fn was_answered(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let failures = self.thread.join().expect("the client ends");
+        assert_eq!(
+            failures,
+            [""; 0],
+            "of {}",
+            self.asked.load(Ordering::Relaxed)
+        );
+    }
 }
 
 /// No test: the server that the tests start. Its socket is stdin, and does not block.
@@ -219,8 +251,7 @@ fn servers_replace_each_other_under_load_and_no_connection_is_lost() {
     holder.says("holds");
     let mut old = place.server("0");
     eventually("the first answer", || place.ask(b'?').ok());
-    let stop = Arc::new(AtomicBool::new(false));
-    let clients: Vec<_> = (0..4).map(|_| load(&place, &stop)).collect();
+    let clients: Vec<_> = (0..4).map(|_| Client::start(&place)).collect();
     for number in 1..=5 {
         let new = place.server(&number.to_string());
         let answer = number.to_string();
@@ -236,13 +267,11 @@ fn servers_replace_each_other_under_load_and_no_connection_is_lost() {
         }
         assert!(old.end().success(), "{}", old.said());
         old = replaced.pop().unwrap_or(new);
+        for client in &clients {
+            client.asks_more(10);
+        }
     }
-    stop.store(true, Ordering::Relaxed);
-    for client in clients {
-        let (answered, failures) = client.join().expect("the client ends");
-        assert_eq!(failures, [""; 0], "of {answered}");
-        assert!(answered > 100, "only {answered} requests");
-    }
+    clients.into_iter().for_each(Client::was_answered);
 }
 
 #[test]
@@ -275,14 +304,8 @@ fn a_server_whose_holder_was_killed_ends_and_its_successor_serves_the_next_holde
     eventually("an answer", || place.ask(b'?').ok());
     holder.signal(Signal::KILL);
     holder.end();
-    let began = Instant::now();
     assert!(!server.end().success());
     server.says("the listener is gone");
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        began.elapsed()
-    );
 
     // What the killed one left at the socket's path is no hindrance.
     assert!(

@@ -1,12 +1,13 @@
 //! `database.concurrency`: every replica answers many requests at once, more than it has
 //! connections.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future;
 use serde_json::json;
 
 use crate::{
+    observe::Replica,
     probe::{Request, Way},
     verify::{Check, Context, Outcome, Suite},
 };
@@ -15,12 +16,15 @@ pub(super) const CHECK: Check = Check {
     id: "database.concurrency",
     suite: Suite::Database,
     requirements: &["PROD-02", "PD-7.1"],
-    expected: "verify.database.parallel requests at once to every replica are all answered 2xx within verify.database.within",
+    expected: "verify.database.parallel requests at once to every replica are all answered 2xx within verify.database.within, at one of three goes",
     run: |context| Box::pin(check(context)),
 };
 
 /// Through the engine each request is a process of its own.
 const INSIDE: u32 = 2;
+/// Pools that have yet to grow, or a machine that is busy with something else, are no fault: those
+/// are over at the next go.
+const GOES: u32 = 3;
 
 async fn check(context: &Context<'_>) -> Outcome {
     let database = context.stack.verify.database.as_ref();
@@ -39,6 +43,50 @@ async fn check(context: &Context<'_>) -> Outcome {
         .observed
         .replicas_of(&migrations.service)
         .collect();
+    if replicas.is_empty() {
+        return Outcome::fail(format!("no replica of {} is there", migrations.service));
+    }
+    let mut goes = 1;
+    let mut answers = ask_all(context, &replicas, parallel, path, database.within).await;
+    while !answers.faults.is_empty() && goes < GOES {
+        goes += 1;
+        answers = ask_all(context, &replicas, parallel, path, database.within).await;
+    }
+    let Answers {
+        count,
+        slowest,
+        faults,
+    } = answers;
+    let slowest = slowest.as_millis();
+    let go = if goes == 1 {
+        String::new()
+    } else {
+        format!(", at go {goes}")
+    };
+    Outcome::judge(
+        &faults,
+        format!(
+            "{count} requests at once to {} replicas, the slowest answer after {slowest} ms{go}",
+            replicas.len()
+        ),
+    )
+    .with(json!({ "requests": count, "slowest_ms": slowest, "goes": goes }))
+}
+
+/// What came of one go.
+struct Answers {
+    count: usize,
+    slowest: Duration,
+    faults: Vec<String>,
+}
+
+async fn ask_all(
+    context: &Context<'_>,
+    replicas: &[&Replica],
+    parallel: u32,
+    path: &str,
+    within: Duration,
+) -> Answers {
     let request = Request::get(path);
     let asked = replicas.iter().flat_map(|replica| {
         (0..parallel).map(|_| async {
@@ -50,7 +98,7 @@ async fn check(context: &Context<'_>) -> Outcome {
                 Ok(answer) if !(200..300).contains(&answer.status) => {
                     Some(format!("{} answers {}", replica.name, answer.status))
                 }
-                Ok(_) if took > database.within => {
+                Ok(_) if took > within => {
                     Some(format!("{} took {} ms", replica.name, took.as_millis()))
                 }
                 Ok(_) => None,
@@ -60,20 +108,13 @@ async fn check(context: &Context<'_>) -> Outcome {
     });
     let answers = future::join_all(asked).await;
     let slowest = answers.iter().map(|(_, took)| *took).max();
-    let slowest = slowest.unwrap_or_default().as_millis();
     let count = answers.len();
     let mut faults: Vec<String> = answers.into_iter().filter_map(|(fault, _)| fault).collect();
     // Each replica's once.
     faults.dedup();
-    if replicas.is_empty() {
-        faults.push(format!("no replica of {} is there", migrations.service));
+    Answers {
+        count,
+        slowest: slowest.unwrap_or_default(),
+        faults,
     }
-    Outcome::judge(
-        &faults,
-        format!(
-            "{count} requests at once to {} replicas, the slowest answer after {slowest} ms",
-            replicas.len()
-        ),
-    )
-    .with(json!({ "requests": count, "slowest_ms": slowest }))
 }

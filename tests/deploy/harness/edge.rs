@@ -15,7 +15,7 @@ use serde_json::Value;
 pub(crate) async fn get(url: &str) -> Result<reqwest::Response, reqwest::Error> {
     reqwest::Client::builder()
         .no_proxy()
-        .timeout(Duration::from_secs(10))
+        .timeout(Duration::from_mins(1))
         .pool_max_idle_per_host(0)
         .build()?
         .get(url)

@@ -32,7 +32,7 @@ impl Load {
             let keep_alive = number % 2 == 0;
             let client = reqwest::Client::builder()
                 .no_proxy()
-                .timeout(Duration::from_secs(10))
+                .timeout(Duration::from_mins(1))
                 .pool_max_idle_per_host(usize::from(keep_alive))
                 .build()
                 .expect("a client");

@@ -1,5 +1,4 @@
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts};
@@ -7,11 +6,9 @@ use serde_json::{Value, json};
 
 use super::backups::{client_dir, picture};
 use crate::app::{As, TestApp};
-use crate::jobs::insert;
+use crate::jobs::{becomes, insert};
 use crate::support::{Database, Launch, eventually, shipped_migrations, with_database};
 
-/// A restore waits for requests that are under way, loads and migrates: longer than most.
-const PATIENCE: Duration = Duration::from_mins(3);
 const EVERYTHING: &str = include_str!("everything.sql");
 
 /// A database as it is set up for an application: one account for it, another one for restoring.
@@ -142,7 +139,7 @@ impl Site {
 
 async fn backup(app: &TestApp, who: &As) -> String {
     let begun = app.post(who, "/api/admin/backups", json!({})).await;
-    let job = ends(
+    let job = becomes(
         app,
         who,
         begun.body["job_id"].as_u64().expect("a number"),
@@ -160,22 +157,6 @@ async fn restore(app: &TestApp, who: &As, name: &str) -> u64 {
     let begun = app.post(who, &path, json!({ "confirm": "RESTORE" })).await;
     assert_eq!(begun.status.as_u16(), 202, "{begun:?}");
     begun.body["job_id"].as_u64().expect("a number")
-}
-
-/// Asks until the job has ended, and how it should.
-async fn ends(app: &TestApp, who: &As, job_id: u64, status: &str) -> Value {
-    let began = Instant::now();
-    loop {
-        let job = app.get(who, &format!("/api/jobs/{job_id}")).await.body;
-        if ["succeeded", "failed", "cancelled"]
-            .contains(&job["status"].as_str().unwrap_or_default())
-        {
-            assert_eq!(job["status"], status, "{job}\n{}", app.log());
-            return job;
-        }
-        assert!(began.elapsed() < PATIENCE, "{job}\n{}", app.log());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
 }
 
 async fn step(app: &TestApp, who: &As, job_id: u64, step: &str) {
@@ -202,11 +183,11 @@ async fn a_restored_database_is_what_it_was_and_who_was_signed_in_still_is() {
         app.user("irene.", "Viewer").await;
         let (pierre, irene) = (app.sign_in("pierre").await, app.sign_in("irene.").await);
         let later = insert(&db, "jobs.purge", &json!({}), Some("irene.")).await;
-        ends(&app, &admin, later, "succeeded").await;
+        becomes(&app, &admin, later, "succeeded").await;
         assert_ne!(site.picture().await, before);
 
         let job_id = restore(&app, &admin, &name).await;
-        let result = ends(&other, &admin, job_id, "succeeded").await["result"].clone();
+        let result = becomes(&other, &admin, job_id, "succeeded").await["result"].clone();
         assert_eq!(result["filename"], name);
         let saved = result["pre_restore"].as_str().expect("a name").to_owned();
         assert!(saved.starts_with("pre-restore_"), "{result}");
@@ -226,7 +207,7 @@ async fn a_restored_database_is_what_it_was_and_who_was_signed_in_still_is() {
 
         // And back, to what was there before.
         let job_id = restore(&other, &admin, &saved).await;
-        ends(&app, &admin, job_id, "succeeded").await;
+        becomes(&app, &admin, job_id, "succeeded").await;
         let now = site.picture().await;
         assert!(
             now.iter().any(|line| line.starts_with("of_later|")),
@@ -277,8 +258,8 @@ async fn while_a_backup_is_restored_nothing_can_be_changed_at_any_replica() {
         conn.query_drop(format!("UPDATE jobs SET status = 'cancelled', lease_until = NULL WHERE job_id = {busy}"))
             .await
             .expect("changed");
-        ends(&app, &admin, job_id, "succeeded").await;
-        ends(&app, &admin, waits, "succeeded").await;
+        becomes(&app, &admin, job_id, "succeeded").await;
+        becomes(&app, &admin, waits, "succeeded").await;
         let order: Vec<u64> = conn
             .query(format!("SELECT job_id FROM jobs WHERE job_id IN ({job_id}, {waits}) ORDER BY finished_at"))
             .await
@@ -321,26 +302,26 @@ async fn what_is_not_meant_not_there_or_not_whole_is_not_restored() {
         changed[middle] ^= 1;
         std::fs::write(&file, &changed).expect("written");
         let job_id = restore(&app, &admin, &name).await;
-        let job = ends(&app, &admin, job_id, "failed").await;
+        let job = becomes(&app, &admin, job_id, "failed").await;
         assert_eq!(job["error"]["code"], "bad_backup", "{job}");
 
         // Of something else: it can be read, and is not this site's.
         let foreign = "manual_2020-01-01_00-00-00.sql.zst";
         put(&site, foreign, "-- Table structure for table `t`\nCREATE TABLE t (id INT);\n-- sysndd-backup definitions\n-- Dump completed\n");
         let job_id = restore(&app, &admin, foreign).await;
-        let job = ends(&app, &admin, job_id, "failed").await;
+        let job = becomes(&app, &admin, job_id, "failed").await;
         assert!(job["error"]["message"].as_str().expect("text").contains("schema_version"), "{job}");
         // It would go into another schema, and does not.
         let astray = "manual_2020-01-02_00-00-00.sql.zst";
         let live = Opts::from_url(&site.url).expect("an address").db_name().expect("a name").to_owned();
         put(&site, astray, &format!("USE {live};\n-- Table structure for table `users`\nDROP TABLE user_tokens;\n-- sysndd-backup definitions\n-- Dump completed\n"));
         let job_id = restore(&app, &admin, astray).await;
-        ends(&app, &admin, job_id, "failed").await;
+        becomes(&app, &admin, job_id, "failed").await;
         // It cannot be loaded: the server says why.
         let wrong = "manual_2020-01-03_00-00-00.sql.zst";
         put(&site, wrong, "-- Table structure for table `t`\nCREATE TABEL t (id INT);\n-- sysndd-backup definitions\n-- Dump completed\n");
         let job_id = restore(&app, &admin, wrong).await;
-        let job = ends(&app, &admin, job_id, "failed").await;
+        let job = becomes(&app, &admin, job_id, "failed").await;
         assert!(job["error"]["message"].as_str().expect("text").contains("TABEL"), "{job}");
         assert_eq!(site.picture().await, before);
         site.is_cleared_up().await;
@@ -398,7 +379,7 @@ async fn a_restore_that_dies_before_the_exchange_is_taken_back_and_after_it_is_f
         assert_eq!(site.picture().await, changed, "as it was");
         // Whoever takes the job up says what came of it.
         let third = site.replica("api-3").await;
-        let job = ends(&third, &admin, job_id, "failed").await;
+        let job = becomes(&third, &admin, job_id, "failed").await;
         assert_eq!(job["error"]["code"], "taken_back", "{job}");
 
         // Somebody is inside the function that must go after the exchange.
@@ -414,7 +395,7 @@ async fn a_restore_that_dies_before_the_exchange_is_taken_back_and_after_it_is_f
         site.is_cleared_up().await;
         assert_eq!(site.picture().await, old, "as in the backup");
         let fourth = site.replica("api-4").await;
-        let job = ends(&fourth, &admin, job_id, "succeeded").await;
+        let job = becomes(&fourth, &admin, job_id, "succeeded").await;
         assert_eq!(job["result"]["filename"], name, "{job}");
 
         // After the exchange something fails: it is exchanged back.
@@ -430,7 +411,7 @@ async fn a_restore_that_dies_before_the_exchange_is_taken_back_and_after_it_is_f
         std::fs::write(site.dir.path().join(".restore-new.sql"), "CREATE NONSENSE;")
             .expect("written");
         reader.query_drop("COMMIT").await.expect("ended");
-        let job = ends(&fourth, &admin, job_id, "failed").await;
+        let job = becomes(&fourth, &admin, job_id, "failed").await;
         assert!(
             job["error"]["message"]
                 .as_str()
@@ -485,7 +466,7 @@ async fn a_restore_that_dies_while_it_saves_what_is_there_leaves_no_file_behind(
         assert!(has(".partial-"), "nobody has cleared it up yet");
 
         let third = site.replica("api-3").await;
-        let job = ends(&third, &admin, job_id, "failed").await;
+        let job = becomes(&third, &admin, job_id, "failed").await;
         assert_eq!(job["error"]["code"], "taken_back", "{job}");
         site.is_cleared_up().await;
         assert!(!has(".next"), "what was begun is gone");
@@ -508,7 +489,7 @@ async fn a_directory_that_a_dying_server_left_keeps_no_fence_up_and_is_named_wit
 
         let directory = ServerDirectory::make(&left);
         let job_id = restore(&app, &admin, &name).await;
-        let job = ends(&app, &admin, job_id, "failed").await;
+        let job = becomes(&app, &admin, job_id, "failed").await;
         let message = job["error"]["message"].as_str().expect("text");
         assert!(message.contains(&format!("rmdir {left}")), "{job}");
         site.is_cleared_up().await;
@@ -516,7 +497,7 @@ async fn a_directory_that_a_dying_server_left_keeps_no_fence_up_and_is_named_wit
 
         drop(directory);
         let job_id = restore(&app, &admin, &name).await;
-        ends(&app, &admin, job_id, "succeeded").await;
+        becomes(&app, &admin, job_id, "succeeded").await;
         site.is_cleared_up().await;
     })
     .await;
@@ -559,8 +540,7 @@ fn inside_server(program: &[&str]) {
 /// Waits until the restore waits for somebody.
 async fn is_swapping(site: &Site, state: &str) {
     let mut conn = site.db.connect().await;
-    let began = Instant::now();
-    loop {
+    eventually(state, async || {
         let waiting: Option<u64> = conn
             .exec_first(
                 "SELECT id FROM performance_schema.processlist WHERE state = ? AND db = DATABASE()",
@@ -568,12 +548,9 @@ async fn is_swapping(site: &Site, state: &str) {
             )
             .await
             .expect("asked");
-        if waiting.is_some() {
-            break;
-        }
-        assert!(began.elapsed() < PATIENCE, "{state} did not come about");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        waiting
+    })
+    .await;
     conn.disconnect().await.expect("closed");
 }
 

@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{Events, files, refused, settings, start, started, with_database};
+use crate::support::{DEADLINE, Events, files, refused, settings, start, started, with_database};
 
 const GOOD: (&str, &str) = (
     "001_a.sql",
@@ -147,7 +147,7 @@ async fn a_database_that_is_not_there_yet_is_told_from_a_wrong_password() {
     with_database(|db| async move {
         let set = files(&[GOOD]);
         let quick = Settings {
-            connect_timeout: Duration::from_secs(2),
+            connect_timeout: Duration::from_secs(20),
             ..settings("api-1")
         };
         let events = Events::default();
@@ -202,11 +202,11 @@ async fn a_server_that_falls_silent_under_a_statement_does_not_hang_the_applier(
         let opts = OptsBuilder::from_opts(db.opts())
             .ip_or_hostname("127.0.0.1")
             .tcp_port(wire.port);
-        let set = files(&[GOOD, ("002_b.sql", "DO SLEEP(15);")]);
+        let set = files(&[GOOD, ("002_b.sql", "DO SLEEP(120);")]);
         let quick = Settings {
-            connect_timeout: Duration::from_millis(300),
+            connect_timeout: Duration::from_secs(3),
             watch_interval: Duration::from_millis(100),
-            query_timeout: Duration::from_millis(500),
+            query_timeout: Duration::from_secs(3),
             ..settings("api-1")
         };
         let start =
@@ -214,7 +214,7 @@ async fn a_server_that_falls_silent_under_a_statement_does_not_hang_the_applier(
                 async move { migrate(opts.into(), &set, &quick, &Events::default()).await },
             );
         // Long enough for several looks that find the server at work.
-        let connection = db.wait_for_statement("SLEEP(15)").await;
+        let connection = db.wait_for_statement("SLEEP(120)").await;
         wire.looks_at_least(4).await;
         assert!(!start.is_finished());
         wire.cut.store(true, Ordering::Relaxed);
@@ -272,7 +272,7 @@ impl Wire {
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), wait)
+        tokio::time::timeout(DEADLINE, wait)
             .await
             .expect("the statement is looked after");
     }

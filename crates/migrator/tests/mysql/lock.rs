@@ -227,7 +227,7 @@ async fn waiters_say_again_and_again_what_a_hung_holder_does() {
         let connection = db.wait_for_statement("long").await;
         hung.abort();
         let (holders, error) = wait_in_vain(&db).await;
-        assert!((3..=5).contains(&holders.len()), "{holders:?}");
+        assert!((2..=5).contains(&holders.len()), "{holders:?}");
         for told in holders.iter().chain([&error]) {
             assert!(
                 told.contains(&format!(

@@ -13,7 +13,7 @@ use sysndd_migrator::{
 use sysndd_protocol::{Event, Level, ReplicaName};
 
 /// How long anything that a test waits for may take.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(2);
 
 fn server() -> Opts {
     let url = std::env::var("SYSNDD_TEST_MYSQL").unwrap_or_else(|_| {

