@@ -1,5 +1,5 @@
 //! What only the whole file can tell: cycles, host ports, lengths of names, owners of volumes.
-//! Faults go to the pass; it changes nothing but the owners it finds.
+//! Faults go to the pass; it changes what only all of it decides: who is left out, and who owns what.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     grammar,
-    read::{Pass, Place},
+    read::{Kind, Pass, Place},
     stack::{BaseSource, ImageSource, MountSource, Owner, Port, Service, ServiceName, Stack},
     text::{Late, Text},
 };
@@ -32,7 +32,9 @@ pub(crate) const TLS_VOLUMES: &str = "tls-";
 /// Checks a draft, and gives its volumes the owners that follow from the services.
 pub(super) fn check(stack: &mut Stack, pass: &mut Pass<'_>) {
     pass.check_references();
+    gifts_have_getters(stack, pass);
     leave_out(stack, pass);
+    hand_over(stack);
     names_fit(stack, pass);
     bases_can_be_had(stack, pass);
     no_cycle(stack, pass);
@@ -108,6 +110,34 @@ fn leave_out(stack: &mut Stack, pass: &mut Pass<'_>) {
                 format!("service `{name}` is left out: none of its profiles is chosen ({profiles})"),
                 "choose one in the top-level `profiles`, give this the same `profiles`, or do without it here",
             );
+        }
+    }
+}
+
+/// What is given to nobody is a slip, also in a profile that is not chosen.
+fn gifts_have_getters(stack: &Stack, pass: &mut Pass<'_>) {
+    for (giver, service) in &stack.services {
+        for getter in service.gives.keys() {
+            if !pass.defines(Kind::Service, getter.as_str()) {
+                pass.fault_at(
+                    &of_service(giver).key("gives").key(getter.as_str()),
+                    format!("there is no service `{getter}`"),
+                    "the keys of `gives` are services of this file",
+                );
+            }
+        }
+    }
+}
+
+/// Writes what services give into the environments of those that get it.
+fn hand_over(stack: &mut Stack) {
+    let givers = stack.services.values_mut();
+    let gifts: Vec<_> = givers
+        .flat_map(|giver| std::mem::take(&mut giver.gives))
+        .collect();
+    for (getter, variables) in gifts {
+        if let Some(getter) = stack.services.get_mut(&getter) {
+            getter.environment.extend(variables);
         }
     }
 }

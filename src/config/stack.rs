@@ -319,6 +319,9 @@ pub(crate) struct Service {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) command: Option<Vec<String>>,
     pub(crate) environment: BTreeMap<String, Text>,
+    /// What others get in place of their own. Empty in a stack that was checked: it is in theirs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) gives: BTreeMap<ServiceName, BTreeMap<String, Text>>,
     pub(crate) volumes: Vec<Mount>,
     pub(crate) ports: Vec<Port>,
     pub(crate) depends_on: Vec<ServiceName>,

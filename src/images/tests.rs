@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use tokio::sync::mpsc;
@@ -195,11 +195,7 @@ async fn a_build_gets_its_arguments_tells_its_steps_and_changes_only_with_its_in
             let (same, events) = sandbox.build(&build).await;
             let same = same.unwrap();
             assert_eq!((same.outcome, &same.id), (Outcome::Unchanged, &first.id));
-            assert!(
-                events.is_empty() && same.took < Duration::from_secs(1),
-                "{:?}",
-                same.took
-            );
+            assert!(events.is_empty(), "nobody was asked: {events:?}");
 
             let later = SystemTime::now() + Duration::from_secs(100);
             fs::File::options()
@@ -251,7 +247,6 @@ async fn a_touched_file_finds_every_layer_in_the_engines_cache() {
             let again = again.unwrap();
             assert_eq!(again.outcome, Outcome::Built);
             assert_eq!(again.id, first.id);
-            assert!(again.took < Duration::from_secs(2), "{:?}", again.took);
             let cached = |name: &str| {
                 let found = |event: &&BuildEvent| event.state == StepState::Cached;
                 events
@@ -435,13 +430,8 @@ async fn the_shipped_recipes_make_their_images_once() {
     let names = ["debian", "rust", "node", "nginx", "mysql"];
     let bases = shipped_bases(BaseSource::Distro, None, &names);
     let first = resolve_all(&engine, &bases).await.0.unwrap();
-    let began = Instant::now();
     let (second, events) = resolve_all(&engine, &bases).await;
     let second = second.unwrap();
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "the second time nothing is made"
-    );
     assert!(
         events
             .iter()

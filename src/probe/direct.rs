@@ -5,7 +5,7 @@ use std::{io::ErrorKind, time::Duration};
 use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
 
 use super::{
-    CONNECT_TIMEOUT, PROBE_TIMEOUT, ProbeError,
+    CONNECT_TIMEOUT, ProbeError,
     http::{Body, Request, Response},
 };
 use crate::observe::Replica;
@@ -16,7 +16,6 @@ const HOLDS_FOR: Duration = Duration::from_millis(50);
 pub(super) fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
-        .timeout(PROBE_TIMEOUT)
         // A proxy for the internet must not see requests to containers.
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{PROBE_TIMEOUT, Readiness};
+use super::{PATIENCE, Readiness};
 
 /// What is asked. The default is a bare `GET`.
 #[derive(Debug, Clone)]
@@ -32,7 +32,7 @@ impl<'a> Request<'a> {
             path,
             headers: Vec::new(),
             body: Body::None,
-            within: PROBE_TIMEOUT,
+            within: PATIENCE,
         }
     }
 
@@ -42,11 +42,11 @@ impl<'a> Request<'a> {
             path,
             headers: Vec::new(),
             body,
-            within: PROBE_TIMEOUT,
+            within: PATIENCE,
         }
     }
 
-    /// For what is not about time: a busy machine may take longer.
+    /// For what is about time, or takes more of it than most.
     pub(crate) fn within(mut self, within: Duration) -> Self {
         self.within = within;
         self

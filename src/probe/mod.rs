@@ -25,6 +25,8 @@ use crate::{
 
 /// One answer may take this long; a replica that needs longer is not ready.
 pub(crate) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same for questions that are not about time: a busy machine may take longer.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// A host on the same machine connects in microseconds. Longer means: there is no way there.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(750);
 
@@ -111,7 +113,8 @@ impl Prober {
         port: u16,
         path: &str,
     ) -> Result<Response, ProbeError> {
-        self.send(replica, port, &Request::get(path)).await
+        let request = Request::get(path).within(PROBE_TIMEOUT);
+        self.send(replica, port, &request).await
     }
 
     /// Asks this very replica.

@@ -41,7 +41,7 @@ async fn a_replica_that_is_never_ready_is_told_with_its_last_answer() {
             "mysql://sysndd:another-one-than-that@db:3306/sysndd",
         )
         .with("services.api.replicas", 1)
-        .with("deploy.ready_timeout", "4s");
+        .with("deploy.ready_timeout", "30s");
     let stack = Deployment::of(file);
     let answer = stack.call(&["up"]).ends_with(4).await;
     answer.says(&[

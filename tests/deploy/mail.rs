@@ -9,14 +9,14 @@ use super::harness::{Call, Deployment, StackFile, eventually, replicas, text};
 const PASSWORD: &str = "correct horse battery";
 const EMAIL: &str = "pierre@example.org";
 
-/// What a developer writes into .env.
-const DEVELOPMENT: [(&str, &str); 6] = [
+/// What a developer writes into .env, beside the settings of production that are there already: no
+/// mail may go where they say.
+const DEVELOPMENT: [(&str, &str); 5] = [
     ("SYSNDD_PROFILES", "dev"),
     ("MAIL_PORT", "0"),
-    ("SMTP_HOST", "mail"),
-    ("SMTP_PORT", "1025"),
-    ("SMTP_TLS", "none"),
-    ("SMTP_FROM", "SysNDD <no-reply@sysndd.example.org>"),
+    ("SMTP_HOST", "mail.example.org"),
+    ("SMTP_PORT", "587"),
+    ("SMTP_TLS", "starttls"),
 ];
 
 fn call(stack: &Deployment, arguments: &[&str]) -> Call {

@@ -186,7 +186,7 @@ async fn the_schema_is_looked_after_straight_and_through_a_tunnel() {
 
     // Who holds the lock is told by the container's name.
     let slow = format!(
-        "cp -r /app/migrations /tmp/m && echo 'DO SLEEP(10);' > /tmp/m/{} && \
+        "cp -r /app/migrations /tmp/m && echo 'DO SLEEP(20);' > /tmp/m/{} && \
          exec sysndd-api migrate up --dir /tmp/m",
         next("slow")
     );

@@ -125,7 +125,7 @@ async fn a_full_disk_is_named_and_the_old_release_serves_on() {
     // Full in the middle of it.
     let running = engine
         .call("second", &["up"])
-        .env("LIGHT_SOAK", "3s")
+        .env("LIGHT_SOAK", "40s")
         .start();
     side_by_side(&engine).await;
     let full = engine.fill();

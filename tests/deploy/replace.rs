@@ -98,10 +98,10 @@ async fn a_release_that_falls_over_soon_after_it_was_ready_is_undone() {
     let file = StackFile::shipped()
         .with(
             "services.api.entrypoint",
-            vec!["timeout", "-s", "KILL", "3"],
+            vec!["timeout", "-s", "KILL", "15"],
         )
         .with("services.api.command", vec!["sysndd-api", "serve"])
-        .with("deploy.soak", "6s");
+        .with("deploy.soak", "20s");
     let answer = up(&stack, &file).ends_with(4).await;
     answer.says(&["soon after it was ready"]);
     is_as_before(&stack, &first, load, &answer).await;

@@ -14,7 +14,7 @@ use anyhow::{Context as _, bail, ensure};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 
 /// Longer than anything here takes; a request that takes longer has failed.
-const TIMEOUT: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// Until some more requests are answered; with a peer, nobody may be there for a while.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(5);

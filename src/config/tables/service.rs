@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde_json::json;
 
-use super::{base_ref, build, duration, healthcheck, mount, service_ref, signal, tls};
+use super::{base_ref, build, duration, healthcheck, keyed, mount, service_ref, signal, tls};
 use crate::config::{
     grammar,
     read::{
@@ -56,6 +56,15 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
         "environment",
         "Environment variables. May hold ${deploy.release} and ${deploy.replica}.",
         map(grammar::variable, grammar::VARIABLE_PATTERN, late_text()),
+    );
+    let gives = t.optional(
+        "gives",
+        "Environment variables that another service gets in place of its own, while this one is part of the stack: { api = { … } }.",
+        map(
+            grammar::name,
+            grammar::NAME_PATTERN,
+            map(grammar::variable, grammar::VARIABLE_PATTERN, late_text()),
+        ),
     );
     let volumes = t.optional(
         "volumes",
@@ -136,6 +145,10 @@ pub(super) fn service(t: &mut Table<'_, '_>) -> Service {
         entrypoint,
         command,
         environment: without_secrets(environment.unwrap_or_default()),
+        gives: keyed(gives.unwrap_or_default(), ServiceName::new)
+            .into_iter()
+            .map(|(to, variables)| (to, without_secrets(variables)))
+            .collect(),
         volumes: volumes.unwrap_or_default(),
         ports: ports.unwrap_or_default(),
         depends_on: depends_on.unwrap_or_default(),

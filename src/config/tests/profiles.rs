@@ -1,5 +1,7 @@
 //! Services that are part of the stack only while their profile is chosen.
 
+use sysndd_protocol::{ReleaseId, ReplicaName};
+
 use super::*;
 
 const STACK: &str = r#"
@@ -24,6 +26,30 @@ fn a_service_is_there_while_one_of_its_profiles_is_chosen() {
     assert_eq!(services("prod"), ["api"]);
     assert_eq!(services("dev"), ["api", "mail"]);
     assert_eq!(services(" prod , test"), ["api", "mail"]);
+}
+
+#[test]
+fn what_a_service_gives_is_had_while_it_is_part_of_the_stack() {
+    let file = STACK.replace(
+        "image = \"api\"",
+        "image = \"api\"\nenvironment = { HOST = \"far\", OTHER = \"1\" }",
+    ) + "[services.mail.gives.api]\nHOST = \"mail\"\n";
+    let api = |chosen: &str| {
+        let environment = environment([("PROFILES", chosen)]);
+        let stack = read_in(&file, &environment).unwrap_or_else(|errors| panic!("{errors}"));
+        let api = &stack.services[&ServiceName::new("api")];
+        let values = api.environment.iter();
+        let (release, replica) = (ReleaseId::new("r"), ReplicaName::new("p-api-r-1"));
+        let values =
+            values.map(|(name, value)| format!("{name}={}", value.resolve(&release, &replica)));
+        values.collect::<Vec<_>>()
+    };
+    assert_eq!(api(""), ["HOST=far", "OTHER=1"]);
+    assert_eq!(api("dev"), ["HOST=mail", "OTHER=1"]);
+
+    let nobody = file.replace("gives.api", "gives.apo");
+    let said = faults(&nobody).to_string();
+    assert!(said.contains("there is no service `apo`"), "{said}");
 }
 
 #[test]

@@ -66,6 +66,7 @@ owner = "1:2"
 base = "os"
 user = "mysql"
 environment = { DB_PASSWORD = "${DB_PASSWORD}", COST = "5 $$", LIMIT = 5, RATIO = 0.5, ON = true }
+gives = { api = { DB_HOST = "db" } }
 
 [services.api]
 profiles = ["dev"]

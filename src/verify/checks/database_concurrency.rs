@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::{
     observe::Replica,
-    probe::{Request, Way},
+    probe::{PROBE_TIMEOUT, Request, Way},
     verify::{Check, Context, Outcome, Suite},
 };
 
@@ -87,7 +87,7 @@ async fn ask_all(
     path: &str,
     within: Duration,
 ) -> Answers {
-    let request = Request::get(path);
+    let request = Request::get(path).within(PROBE_TIMEOUT);
     let asked = replicas.iter().flat_map(|replica| {
         (0..parallel).map(|_| async {
             let began = Instant::now();

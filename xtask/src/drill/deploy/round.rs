@@ -111,7 +111,7 @@ pub(super) fn play(stage: &mut Stage<'_>, task: &Task, number: usize) -> anyhow:
     stage.stands(&serves)?;
     eventually(
         "the load goes on",
-        std::time::Duration::from_secs(10),
+        std::time::Duration::from_mins(1),
         || Ok(stage.requests() >= began_with + ANSWERED),
     )?;
     stage.nobody_noticed()?;
