@@ -9,7 +9,7 @@ use bollard::models::ContainerCreateBody;
 use mysql_async::prelude::Queryable as _;
 use serde_json::Value;
 
-use super::harness::{Call, Deployment, StackFile, each, eventually, replicas, text};
+use super::harness::{Call, Deployment, StackFile, each, eventually, get, replicas, text};
 
 /// A stack that passes, and the names of its API replicas.
 async fn proven() -> (Deployment, Value, Vec<String>) {
@@ -419,6 +419,7 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
         .naming("observability.metrics", &names[1]);
     stack.engine.unpause(&names[1]).await;
     verify(&stack).report().await.passes();
+    a_silent_database_is_told_at_once(&stack, &up).await;
 
     // A line for people, and in it a password.
     let say = "echo connecting with for-tests-only > /proc/1/fd/1";
@@ -463,4 +464,27 @@ async fn limits_that_are_off_and_secrets_that_are_told_are_found() {
 
     stack.call(&["down", "--volumes"]).ends_with(0).await;
     image.remove().await;
+}
+
+/// Through the edge: no replica can help another, so nobody is made to wait for all of them in turn.
+async fn a_silent_database_is_told_at_once(stack: &Deployment, up: &Value) {
+    let url = format!("{}/api/entities", text(&up["url"]));
+    let database = each(up, "db", "name").remove(0);
+    stack.engine.pause(&database).await;
+    let mut times = Vec::new();
+    for _ in 0..3 {
+        let asked = Instant::now();
+        let answer = get(&url).await.expect("the edge answers");
+        times.push(asked.elapsed());
+        assert_eq!(answer.status(), 503);
+    }
+    stack.engine.unpause(&database).await;
+    // The quickest counts: who asks all replicas does so every time, a busy machine does not.
+    let quickest = times.iter().min().expect("somebody asked");
+    assert!(*quickest < Duration::from_millis(2_500), "{times:?}");
+    eventually("the list is back", async || {
+        let answer = get(&url).await.ok()?;
+        (answer.status() == 200).then_some(())
+    })
+    .await;
 }

@@ -5,6 +5,7 @@
 //! needs no engine is not.
 
 mod backup;
+mod cause;
 mod change;
 mod commands;
 mod configuration;
@@ -32,4 +33,5 @@ mod replace;
 mod retention;
 mod rollback;
 mod scale;
+mod schema;
 mod watch;
