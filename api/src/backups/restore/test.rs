@@ -62,17 +62,23 @@ impl Backups {
             lock: &mut lock,
             errand,
         };
+        // What it leaves when it fails may be all that there is of the original: that must stay.
+        if let Err(error) = run.recover().await {
+            lock.release().await;
+            return Err(error);
+        }
         let tested = async {
-            run.recover().await?;
             let found = run.look(name).await?;
             run.load(name, &found).await?;
             run.check(name).await
         }
         .await;
-        // Whoever comes next does it otherwise.
+        // Whoever comes next does it otherwise. Without the lock the file may be theirs already.
         let dropped = run.drop_schemas().await;
-        let definitions = self.fence.definitions("new");
-        let _ = tokio::fs::remove_file(definitions).await;
+        if dropped.is_ok() {
+            let definitions = self.fence.definitions("new");
+            let _ = tokio::fs::remove_file(definitions).await;
+        }
         lock.release().await;
         tested?;
         dropped?;
