@@ -41,7 +41,6 @@ impl Handler for Restore {
     async fn run(self, app: Arc<App>, turn: Turn) -> Result<Value, Failure> {
         let errand = Errand {
             id: format!("job-{}", turn.job_id),
-            job_id: Some(turn.job_id),
             tell: watch::Sender::new(Progress::NONE),
             cancel: turn.cancel.clone(),
         };

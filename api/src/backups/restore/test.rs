@@ -30,7 +30,6 @@ impl Handler for Test {
         turn.progress("loading", 0, 1).await?;
         let errand = Errand {
             id: format!("test-{}", turn.job_id),
-            job_id: Some(turn.job_id),
             tell: watch::Sender::new(Progress::NONE),
             cancel: turn.cancel.clone(),
         };
