@@ -204,7 +204,6 @@ async fn copy_soon(database: &config::Database) {
 fn errand() -> Errand {
     Errand {
         id: format!("command-{:016x}", rand::random::<u64>()),
-        job_id: None,
         tell: watch::Sender::new(Progress::NONE),
         cancel: CancellationToken::new(),
     }

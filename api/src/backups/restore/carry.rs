@@ -3,6 +3,9 @@
 //! A job that was done must not be done again, a session that was ended must not come back to life, and
 //! the restore itself is a job whose end somebody waits for. What belongs to an account goes along only
 //! if the account is in the backup: the same number and the same moment at which it was made.
+//!
+//! A restore that is taken back has lost none of that: the tables that come back still hold all of it,
+//! and behind the fence only the queue went on.
 
 use std::collections::BTreeSet;
 
@@ -51,14 +54,14 @@ const CARRIED: [Carried; 5] = [
     },
 ];
 
-/// What is done while all tables are locked, in this order.
-pub(super) async fn statements(
+/// What a restore does before the tables of the backup become the live ones: all of it while all tables
+/// are locked, in this order.
+pub(super) async fn forward(
     conn: &mut Conn,
     live: (&str, &[String]),
     incoming: (&str, &[String]),
 ) -> Result<Vec<String>, Error> {
     let ((live, live_tables), (incoming, incoming_tables)) = (live, incoming);
-    let has = |tables: &[String], table: &str| tables.iter().any(|it| it == table);
     let both = |table: &str| has(live_tables, table) && has(incoming_tables, table);
     let mut statements = Vec::new();
     if !both("users") {
@@ -87,12 +90,7 @@ pub(super) async fn statements(
             continue;
         }
         let from = format!("{}.{}", Name(live), Name(table));
-        let theirs: BTreeSet<_> = columns(conn, incoming, table).await?.into_iter().collect();
-        let ours = columns(conn, live, table).await?;
-        let common: Vec<_> = ours
-            .iter()
-            .filter(|column| theirs.contains(*column))
-            .collect();
+        let common = common(conn, live, incoming, table).await?;
         let names: Vec<_> = common
             .iter()
             .map(|column| Name(column).to_string())
@@ -117,4 +115,73 @@ pub(super) async fn statements(
         ));
     }
     Ok(statements)
+}
+
+/// What is done before the original tables become the live ones again, under the same locks: the queue
+/// comes to where it is now. Nothing else changed behind the fence, so nothing else is touched.
+pub(super) async fn back(
+    conn: &mut Conn,
+    live: (&str, &[String]),
+    original: (&str, &[String]),
+) -> Result<Vec<String>, Error> {
+    let ((live, live_tables), (original, original_tables)) = (live, original);
+    let mut statements = Vec::new();
+    // A number alone may be another job's, if the backup was older than the queue.
+    for (table, key) in [
+        ("jobs", &["job_id", "kind", "created_at"][..]),
+        ("job_schedule", &["kind"][..]),
+    ] {
+        if !has(live_tables, table) || !has(original_tables, table) {
+            continue;
+        }
+        let into = format!("{}.{}", Name(original), Name(table));
+        let from = format!("{}.{}", Name(live), Name(table));
+        // Whose a job is stands in the original: the account may be missing in what was restored.
+        let common: Vec<_> = common(conn, live, original, table)
+            .await?
+            .into_iter()
+            .filter(|column| column != "created_by")
+            .collect();
+        let same: Vec<_> = key
+            .iter()
+            .map(|column| format!("{into}.{column} = {from}.{column}"))
+            .collect();
+        let set: Vec<_> = common
+            .iter()
+            .filter(|column| !key.contains(&column.as_str()))
+            .map(|column| format!("{into}.{0} = {from}.{0}", Name(column)))
+            .collect();
+        statements.push(format!(
+            "UPDATE {into}, {from} SET {} WHERE {}",
+            set.join(", "),
+            same.join(" AND ")
+        ));
+        // What came in since is by the clock, and nobody's; what is there already stays.
+        let names: Vec<_> = common
+            .iter()
+            .map(|column| Name(column).to_string())
+            .collect();
+        let names = names.join(", ");
+        statements.push(format!(
+            "INSERT IGNORE INTO {into} ({names}) SELECT {names} FROM {from}"
+        ));
+    }
+    Ok(statements)
+}
+
+fn has(tables: &[String], table: &str) -> bool {
+    tables.iter().any(|it| it == table)
+}
+
+/// The columns that a table has in both schemas.
+async fn common(
+    conn: &mut Conn,
+    one: &str,
+    other: &str,
+    table: &str,
+) -> Result<Vec<String>, Error> {
+    let theirs: BTreeSet<_> = columns(conn, other, table).await?.into_iter().collect();
+    let mut common = columns(conn, one, table).await?;
+    common.retain(|column| theirs.contains(column));
+    Ok(common)
 }

@@ -1,6 +1,7 @@
 //! Views, triggers, routines and events: they refuse to go from one schema to another, so they are written
 //! down, dropped, and made anew.
 
+use std::fs::File;
 use std::path::Path;
 
 use mysql_async::prelude::Queryable as _;
@@ -35,16 +36,18 @@ impl Run<'_> {
 
     /// Makes what was written down, in the live schema.
     pub(super) async fn define(&mut self, which: &str) -> Result<(), Error> {
+        let path = self.backups.fence.definitions(which);
+        // Nothing goes that could not be made again.
+        let file = File::open(&path).map_err(Error::file("read", &path))?;
         let live = self.schemas.live.clone();
         let conn = self.lock.conn();
         drop_triggers(conn, &live).await?;
         drop_definitions(conn, &live).await?;
-        let path = self.backups.fence.definitions(which);
         let opts = self.opts(&live);
         let mut command = self.backups.client.command(PROGRAM, &opts);
         command.arg("--binary-mode").arg(&live);
         let work = feed(command, move |into| {
-            std::io::copy(&mut std::fs::File::open(path)?, into).map(drop)
+            std::io::copy(&mut &file, into).map(drop)
         });
         self.lock.during(work).await
     }

@@ -16,10 +16,22 @@ use crate::state::App;
 /// Brings a backup back.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Restore {
-    pub(crate) filename: BackupName,
+    filename: BackupName,
+    /// Its own for good: the numbers of jobs begin anew with a new database, and how the last restore ended
+    /// is kept beside the backups.
+    #[serde(default)]
+    id: Option<String>,
 }
 
 impl Restore {
+    pub(crate) fn new(filename: BackupName) -> Self {
+        let id = format!("job-{:016x}", rand::random::<u64>());
+        Self {
+            filename,
+            id: Some(id),
+        }
+    }
+
     /// Puts it into the queue; while one waits or runs, that one is answered.
     pub(crate) async fn enqueue(
         self,
@@ -40,8 +52,7 @@ impl Handler for Restore {
 
     async fn run(self, app: Arc<App>, turn: Turn) -> Result<Value, Failure> {
         let errand = Errand {
-            id: format!("job-{}", turn.job_id),
-            job_id: Some(turn.job_id),
+            id: self.id.unwrap_or_else(|| format!("job-{}", turn.job_id)),
             tell: watch::Sender::new(Progress::NONE),
             cancel: turn.cancel.clone(),
         };

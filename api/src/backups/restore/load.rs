@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, params};
 use sysndd_migrator::{EventSink, LEDGER_TABLE, Settings};
 use sysndd_protocol::{Event, Level};
 
@@ -28,17 +28,23 @@ const MARGIN: Duration = Duration::from_millis(500);
 
 impl Run<'_> {
     /// Waits until what began before the fence has ended: requests by their time-out, jobs by their end.
+    /// Jobs of backups change nothing in the database but the queue, which is carried over, and they may wait for
+    /// the lock that is held here.
     pub(super) async fn quiet(&mut self) -> Result<(), Error> {
-        tokio::time::sleep(self.means.request_timeout + MARGIN).await;
+        let requests = self.means.request_timeout + MARGIN;
+        self.unless_cancelled(async {
+            tokio::time::sleep(requests).await;
+            Ok(())
+        })
+        .await?;
         let began = Instant::now();
         loop {
             let running: Option<u64> = self
                 .lock
                 .conn()
-                .exec_first(
+                .query_first(
                     "SELECT COUNT(*) FROM jobs WHERE status = 'running' \
-                     AND lease_until > UTC_TIMESTAMP(6) AND NOT job_id <=> :own",
-                    params! { "own" => self.errand.job_id },
+                     AND lease_until > UTC_TIMESTAMP(6) AND kind NOT LIKE 'backup.%'",
                 )
                 .await?;
             if running.unwrap_or_default() == 0 {

@@ -69,8 +69,6 @@ pub(crate) struct Means {
 pub(crate) struct Errand {
     /// Names the restore: what comes of it is kept under this name.
     pub(crate) id: String,
-    /// The job that does it, if one does.
-    pub(crate) job_id: Option<u64>,
     /// Told what is being done.
     pub(crate) tell: latest::Sender<Progress>,
     /// Stops it, as long as the live schema was not touched.

@@ -70,7 +70,6 @@ impl Backups {
         };
         let errand = Errand {
             id: String::new(),
-            job_id: None,
             tell: latest::Sender::new(Progress::NONE),
             cancel: CancellationToken::new(),
         };

@@ -107,9 +107,9 @@ impl Run<'_> {
             return self.clear(state).await;
         }
         if state.step != Step::Preparing {
-            let live = self.schemas.live.clone();
-            drop_triggers(self.lock.conn(), &live).await?;
             if self.is_swapped().await? {
+                let live = self.schemas.live.clone();
+                drop_triggers(self.lock.conn(), &live).await?;
                 self.exchange(Direction::Back).await?;
             }
             self.define("old").await?;
@@ -121,7 +121,7 @@ impl Run<'_> {
         self.clear(state).await
     }
 
-    /// Under locks on all tables, jobs, sessions and tokens are carried over, and then all tables change
+    /// Under locks on all tables, what stays as it is is carried over, and then all tables change
     /// places in one statement: others see either all or nothing of it, and so does who looks after a crash.
     async fn exchange(&mut self, direction: Direction) -> Result<(), Error> {
         let Schemas { live, restore, old } = self.schemas.clone();
@@ -132,7 +132,12 @@ impl Run<'_> {
         let conn = self.lock.conn();
         let ours = tables(conn, &live).await?;
         let theirs = tables(conn, &incoming).await?;
-        let carried = carry::statements(conn, (&live, &ours), (&incoming, &theirs)).await?;
+        let carried = match direction {
+            Direction::Forward => {
+                carry::forward(conn, (&live, &ours), (&incoming, &theirs)).await?
+            }
+            Direction::Back => carry::back(conn, (&live, &ours), (&incoming, &theirs)).await?,
+        };
         let at = |schema: &str, table: &str| format!("{}.{}", Name(schema), Name(table));
         let locks: Vec<_> = ours
             .iter()

@@ -30,7 +30,6 @@ impl Handler for Test {
         turn.progress("loading", 0, 1).await?;
         let errand = Errand {
             id: format!("test-{}", turn.job_id),
-            job_id: Some(turn.job_id),
             tell: watch::Sender::new(Progress::NONE),
             cancel: turn.cancel.clone(),
         };
@@ -62,17 +61,23 @@ impl Backups {
             lock: &mut lock,
             errand,
         };
+        // What it leaves when it fails may be all that there is of the original: that must stay.
+        if let Err(error) = run.recover().await {
+            lock.release().await;
+            return Err(error);
+        }
         let tested = async {
-            run.recover().await?;
             let found = run.look(name).await?;
             run.load(name, &found).await?;
             run.check(name).await
         }
         .await;
-        // Whoever comes next does it otherwise.
+        // Whoever comes next does it otherwise. Without the lock the file may be theirs already.
         let dropped = run.drop_schemas().await;
-        let definitions = self.fence.definitions("new");
-        let _ = tokio::fs::remove_file(definitions).await;
+        if dropped.is_ok() {
+            let definitions = self.fence.definitions("new");
+            let _ = tokio::fs::remove_file(definitions).await;
+        }
         lock.release().await;
         tested?;
         dropped?;

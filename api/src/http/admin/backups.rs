@@ -237,7 +237,7 @@ async fn restore(
         });
     }
     let mut conn = app.db.conn().await?;
-    let job = Restore { filename: name };
+    let job = Restore::new(name);
     let begun = job.enqueue(&mut conn, actor.user_id).await?;
     if !begun.created {
         return Err(ApiError::conflict(format!(

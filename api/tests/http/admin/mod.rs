@@ -3,5 +3,6 @@ mod backups_by_the_clock;
 mod jobs;
 mod migrations;
 mod restore;
+mod restore_cut_off;
 mod smtp;
 mod users;

@@ -12,15 +12,15 @@ use crate::support::{Database, Launch, eventually, shipped_migrations, with_data
 const EVERYTHING: &str = include_str!("everything.sql");
 
 /// A database as it is set up for an application: one account for it, another one for restoring.
-struct Site {
-    db: Database,
-    url: String,
+pub(super) struct Site {
+    pub(super) db: Database,
+    pub(super) url: String,
     restore_url: String,
-    dir: tempfile::TempDir,
+    pub(super) dir: tempfile::TempDir,
 }
 
 impl Site {
-    async fn new(db: &Database) -> Self {
+    pub(super) async fn new(db: &Database) -> Self {
         let root = Opts::from_url(&db.url()).expect("an address");
         let name = root.db_name().expect("a name").to_owned();
         let at = |user: &str, password: &str| {
@@ -55,25 +55,47 @@ impl Site {
         site
     }
 
-    async fn replica(&self, name: &str) -> TestApp {
-        let dir = self.dir.path().to_str().expect("text");
-        let variables = [
+    pub(super) async fn replica(&self, name: &str) -> TestApp {
+        self.replica_with(name, &[]).await
+    }
+
+    pub(super) async fn replica_with(&self, name: &str, more: &[(&str, &str)]) -> TestApp {
+        let (dir, client) = (self.dir.path().to_str().expect("text"), client_dir());
+        let own = [
             ("SYSNDD_BACKUP_DIR", dir),
-            ("SYSNDD_MYSQL_CLIENT_DIR", &client_dir()),
-            ("SYSNDD_RESTORE_DATABASE_URL", &self.restore_url),
-            ("SYSNDD_JOB_LEASE", "3s"),
+            ("SYSNDD_MYSQL_CLIENT_DIR", client.as_str()),
+            ("SYSNDD_RESTORE_DATABASE_URL", self.restore_url.as_str()),
+            ("SYSNDD_JOB_LEASE", "10s"),
         ];
-        TestApp::behind(&self.db, &self.url, name, &variables).await
+        TestApp::behind(&self.db, &self.url, name, &[&own, more].concat()).await
+    }
+
+    /// The command line, with these migrations; answers its code and what it said.
+    pub(super) async fn command(
+        &self,
+        migrations: &Path,
+        arguments: &[&str],
+    ) -> (i32, Vec<String>, String) {
+        let (status, stdout, stderr) = Launch::new(arguments)
+            .set("SYSNDD_DATABASE_URL", &self.url)
+            .set("SYSNDD_RESTORE_DATABASE_URL", &self.restore_url)
+            .set("SYSNDD_BACKUP_DIR", self.dir.path())
+            .set("SYSNDD_MYSQL_CLIENT_DIR", client_dir())
+            .set("SYSNDD_MIGRATIONS_DIR", migrations)
+            .start()
+            .end()
+            .await;
+        (status.code().expect("an end"), stdout, stderr)
     }
 
     /// As the application's account.
-    async fn connect(&self) -> Conn {
+    pub(super) async fn connect(&self) -> Conn {
         Conn::new(Opts::from_url(&self.url).expect("an address"))
             .await
             .expect("connected")
     }
 
-    async fn fill(&self) {
+    pub(super) async fn fill(&self) {
         let mut conn = self.connect().await;
         for statement in EVERYTHING.split("\n//\n") {
             conn.query_drop(statement).await.expect(statement);
@@ -82,7 +104,7 @@ impl Site {
     }
 
     /// Changes much of what `fill` made.
-    async fn change(&self) {
+    pub(super) async fn change(&self) {
         let mut conn = self.connect().await;
         for statement in [
             "DROP VIEW a_view_of_a_view",
@@ -101,7 +123,7 @@ impl Site {
         conn.disconnect().await.expect("closed");
     }
 
-    async fn picture(&self) -> Vec<String> {
+    pub(super) async fn picture(&self) -> Vec<String> {
         let mut conn = self.connect().await;
         let picture = picture(&mut conn).await;
         conn.disconnect().await.expect("closed");
@@ -109,7 +131,7 @@ impl Site {
     }
 
     /// Nothing is left of a restore, whichever way it went.
-    async fn is_cleared_up(&self) {
+    pub(super) async fn is_cleared_up(&self) {
         let mut conn = self.db.connect().await;
         eventually("the fence is down", async || {
             (!self.dir.path().join(".restore.json").exists()).then_some(())
@@ -137,7 +159,7 @@ impl Site {
     }
 }
 
-async fn backup(app: &TestApp, who: &As) -> String {
+pub(super) async fn backup(app: &TestApp, who: &As) -> String {
     let begun = app.post(who, "/api/admin/backups", json!({})).await;
     let job = becomes(
         app,
@@ -152,14 +174,14 @@ async fn backup(app: &TestApp, who: &As) -> String {
         .to_owned()
 }
 
-async fn restore(app: &TestApp, who: &As, name: &str) -> u64 {
+pub(super) async fn restore(app: &TestApp, who: &As, name: &str) -> u64 {
     let path = format!("/api/admin/backups/{name}/restore");
     let begun = app.post(who, &path, json!({ "confirm": "RESTORE" })).await;
     assert_eq!(begun.status.as_u16(), 202, "{begun:?}");
     begun.body["job_id"].as_u64().expect("a number")
 }
 
-async fn step(app: &TestApp, who: &As, job_id: u64, step: &str) {
+pub(super) async fn step(app: &TestApp, who: &As, job_id: u64, step: &str) {
     eventually(step, async || {
         let job = app.get(who, &format!("/api/jobs/{job_id}")).await.body;
         (job["step"] == step).then_some(())
@@ -241,6 +263,16 @@ async fn while_a_backup_is_restored_nothing_can_be_changed_at_any_replica() {
         ))
         .await
         .expect("changed");
+        // Those of backups do not: they may be long, or wait for the restore themselves.
+        for kind in ["backup.mirror", "backup.create"] {
+            conn.exec_drop(
+                "INSERT INTO jobs (kind, payload, status, lease_until) \
+                 VALUES (?, '{}', 'running', UTC_TIMESTAMP(6) + INTERVAL 1 HOUR)",
+                (kind,),
+            )
+            .await
+            .expect("inserted");
+        }
         let job_id = restore(&app, &admin, &name).await;
         step(&app, &admin, job_id, "waiting for changes that are under way").await;
         for app in [&app, &other] {
@@ -340,238 +372,12 @@ fn put(site: &Site, name: &str, dump: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs a MySQL"]
-async fn a_restore_that_dies_before_the_exchange_is_taken_back_and_after_it_is_finished() {
-    with_database(async |db| {
-        let site = Site::new(&db).await;
-        let app = site.replica("api-1").await;
-        let admin = app.administrator().await;
-        site.fill().await;
-        let old = site.picture().await;
-        let name = backup(&app, &admin).await;
-        site.change().await;
-        let changed = site.picture().await;
-        let other = TestApp::behind(
-            &db,
-            &site.url,
-            "api-2",
-            &[
-                ("SYSNDD_BACKUP_DIR", site.dir.path().to_str().expect("text")),
-                ("SYSNDD_MYSQL_CLIENT_DIR", &client_dir()),
-                ("SYSNDD_RESTORE_DATABASE_URL", &site.restore_url),
-                // It clears up, but takes no job.
-                ("SYSNDD_WORKERS", "0"),
-            ],
-        )
-        .await;
-
-        // Somebody reads, and so nothing can be exchanged.
-        let mut reader = site.connect().await;
-        reader.query_drop("BEGIN").await.expect("begun");
-        reader
-            .query_drop("SELECT COUNT(*) FROM child")
-            .await
-            .expect("read");
-        let job_id = restore(&app, &admin, &name).await;
-        is_swapping(&site, "Waiting for table metadata lock").await;
-        app.stop();
-        reader.query_drop("COMMIT").await.expect("ended");
-        site.is_cleared_up().await;
-        assert_eq!(site.picture().await, changed, "as it was");
-        // Whoever takes the job up says what came of it.
-        let third = site.replica("api-3").await;
-        let job = becomes(&third, &admin, job_id, "failed").await;
-        assert_eq!(job["error"]["code"], "taken_back", "{job}");
-
-        // Somebody is inside the function that must go after the exchange.
-        reader.query_drop("BEGIN").await.expect("begun");
-        reader
-            .query_drop("SELECT shout_length('x')")
-            .await
-            .expect("called");
-        let job_id = restore(&third, &admin, &name).await;
-        is_swapping(&site, "Waiting for stored function metadata lock").await;
-        third.stop();
-        reader.query_drop("COMMIT").await.expect("ended");
-        site.is_cleared_up().await;
-        assert_eq!(site.picture().await, old, "as in the backup");
-        let fourth = site.replica("api-4").await;
-        let job = becomes(&fourth, &admin, job_id, "succeeded").await;
-        assert_eq!(job["result"]["filename"], name, "{job}");
-
-        // After the exchange something fails: it is exchanged back.
-        site.change().await;
-        let changed = site.picture().await;
-        reader.query_drop("BEGIN").await.expect("begun");
-        reader
-            .query_drop("SELECT shout_length('x')")
-            .await
-            .expect("called");
-        let job_id = restore(&fourth, &admin, &name).await;
-        is_swapping(&site, "Waiting for stored function metadata lock").await;
-        std::fs::write(site.dir.path().join(".restore-new.sql"), "CREATE NONSENSE;")
-            .expect("written");
-        reader.query_drop("COMMIT").await.expect("ended");
-        let job = becomes(&fourth, &admin, job_id, "failed").await;
-        assert!(
-            job["error"]["message"]
-                .as_str()
-                .expect("text")
-                .contains("NONSENSE"),
-            "{job}"
-        );
-        site.is_cleared_up().await;
-        assert_eq!(site.picture().await, changed, "as it was");
-        reader.disconnect().await.expect("closed");
-        drop(other);
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs a MySQL"]
-async fn a_restore_that_dies_while_it_saves_what_is_there_leaves_no_file_behind() {
-    with_database(async |db| {
-        let site = Site::new(&db).await;
-        let app = site.replica("api-1").await;
-        let admin = app.administrator().await;
-        site.fill().await;
-        let name = backup(&app, &admin).await;
-        let other = site.replica("api-2").await;
-
-        // The dump waits for this table.
-        let mut holder = site.connect().await;
-        holder
-            .query_drop("LOCK TABLES everything WRITE")
-            .await
-            .expect("locked");
-        let job_id = restore(&app, &admin, &name).await;
-        step(&app, &admin, job_id, "making a backup of what is there").await;
-        let has = |what: &str| {
-            let mut files = std::fs::read_dir(site.dir.path()).expect("readable");
-            files.any(|file| {
-                let name = file.expect("an entry").file_name();
-                name.to_string_lossy().contains(what)
-            })
-        };
-        eventually("a backup is being written", async || {
-            has(".partial-").then_some(())
-        })
-        .await;
-        // Whoever writes these has no time to clear up.
-        std::fs::write(site.dir.path().join(".restore-old.next"), "CREATE").expect("written");
-        for replica in [&app, &other] {
-            replica.stop();
-        }
-        holder.query_drop("UNLOCK TABLES").await.expect("unlocked");
-        assert!(has(".partial-"), "nobody has cleared it up yet");
-
-        let third = site.replica("api-3").await;
-        let job = becomes(&third, &admin, job_id, "failed").await;
-        assert_eq!(job["error"]["code"], "taken_back", "{job}");
-        site.is_cleared_up().await;
-        assert!(!has(".next"), "what was begun is gone");
-        holder.disconnect().await.expect("closed");
-    })
-    .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs a MySQL"]
-async fn a_directory_that_a_dying_server_left_keeps_no_fence_up_and_is_named_with_the_remedy() {
-    with_database(async |db| {
-        let site = Site::new(&db).await;
-        let app = site.replica("api-1").await;
-        let admin = app.administrator().await;
-        let name = backup(&app, &admin).await;
-        let root = Opts::from_url(&db.url()).expect("an address");
-        let left = format!("{}__old", root.db_name().expect("a name"));
-        let before = site.picture().await;
-
-        let directory = ServerDirectory::make(&left);
-        let job_id = restore(&app, &admin, &name).await;
-        let job = becomes(&app, &admin, job_id, "failed").await;
-        let message = job["error"]["message"].as_str().expect("text");
-        assert!(message.contains(&format!("rmdir {left}")), "{job}");
-        site.is_cleared_up().await;
-        assert_eq!(site.picture().await, before);
-
-        drop(directory);
-        let job_id = restore(&app, &admin, &name).await;
-        becomes(&app, &admin, job_id, "succeeded").await;
-        site.is_cleared_up().await;
-    })
-    .await;
-}
-
-/// A directory in the server's data directory, of which the server knows nothing.
-struct ServerDirectory(String);
-
-impl ServerDirectory {
-    fn make(name: &str) -> Self {
-        inside_server(&["mkdir", name]);
-        Self(name.to_owned())
-    }
-}
-
-impl Drop for ServerDirectory {
-    fn drop(&mut self) {
-        inside_server(&["rmdir", &self.0]);
-    }
-}
-
-/// Runs a program in the data directory of the server, as the server's user.
-fn inside_server(program: &[&str]) {
-    // `docker exec … ‹container› mysql …`
-    let client = std::env::var("SYSNDD_TEST_MYSQL_CLIENT")
-        .expect("SYSNDD_TEST_MYSQL_CLIENT: the client inside the server's container");
-    let (exec, _) = client
-        .split_once(" mysql ")
-        .expect("a command that runs mysql");
-    let (docker, container) = exec.rsplit_once(' ').expect("a container");
-    let mut words = docker.split_whitespace();
-    let ended = std::process::Command::new(words.next().expect("a program"))
-        .args(words)
-        .args(["--user", "mysql", "--workdir", "/var/lib/mysql", container])
-        .args(program)
-        .status();
-    assert!(ended.expect("started").success(), "{program:?}");
-}
-
-/// Waits until the restore waits for somebody.
-async fn is_swapping(site: &Site, state: &str) {
-    let mut conn = site.db.connect().await;
-    eventually(state, async || {
-        let waiting: Option<u64> = conn
-            .exec_first(
-                "SELECT id FROM performance_schema.processlist WHERE state = ? AND db = DATABASE()",
-                (state,),
-            )
-            .await
-            .expect("asked");
-        waiting
-    })
-    .await;
-    conn.disconnect().await.expect("closed");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "needs a MySQL"]
 async fn an_older_backup_is_brought_up_to_date_and_the_command_line_does_it_without_a_replica() {
     with_database(async |db| {
         let site = Site::new(&db).await;
         let older = older_migrations();
-        let run = async |migrations: &Path, arguments: &[&str]| {
-            let (status, stdout, stderr) = Launch::new(arguments)
-                .set("SYSNDD_DATABASE_URL", &site.url)
-                .set("SYSNDD_RESTORE_DATABASE_URL", &site.restore_url)
-                .set("SYSNDD_BACKUP_DIR", site.dir.path())
-                .set("SYSNDD_MYSQL_CLIENT_DIR", client_dir())
-                .set("SYSNDD_MIGRATIONS_DIR", migrations)
-                .start()
-                .end()
-                .await;
-            (status.code().expect("an end"), stdout, stderr)
-        };
+        let run =
+            async |migrations: &Path, arguments: &[&str]| site.command(migrations, arguments).await;
         let shipped = shipped_migrations();
         let (code, _, stderr) = run(older.path(), &["migrate", "up"]).await;
         assert_eq!(code, 0, "{stderr}");

@@ -16,7 +16,7 @@ use super::{
 use crate::drill::{difference::difference, eventually::eventually};
 
 /// Files may be there for a moment.
-const MOMENT: Duration = Duration::from_secs(20);
+const MOMENT: Duration = Duration::from_mins(1);
 
 impl World {
     /// All is back, and whole; and what the job says is true.

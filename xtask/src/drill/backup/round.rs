@@ -15,7 +15,7 @@ use super::{
     picture::{self, Picture},
     plan::{Calm, Deed, Task, Victim},
     site::{LIMIT, Site},
-    talk::Job,
+    talk::{Job, LONG, SHORT},
 };
 use crate::drill::{eventually::eventually, random::Random};
 
@@ -101,9 +101,12 @@ impl World {
         self.mark(site)?;
         let began = Instant::now();
         let before = self.begin(site, Deed::Restore, &first)?;
-        let announced = until(site, &before, |job| job.number >= EXCHANGE)?;
-        let exchanging = Instant::now();
-        ensure!(announced, "the exchange was over before it was seen");
+        // When it was seen at work for the last time, if the exchange was over before it was seen.
+        let mut exchanging = Instant::now();
+        until(site, &before, |job| {
+            exchanging = Instant::now();
+            job.number >= EXCHANGE
+        })?;
         let job = site.end_of(Deed::Restore.job(), before.job_id)?;
         let calm = Calm {
             dump,
@@ -132,7 +135,7 @@ impl World {
         let at = Instant::now() + task.delay;
         let mut last = None;
         while Instant::now() < at {
-            last = site.job(task.deed.job(), before.job_id).or(last);
+            last = site.job(task.deed.job(), before.job_id, SHORT).or(last);
             std::thread::sleep(Duration::from_millis(15).min(at - Instant::now().min(at)));
         }
         let (hit, step) = match &last {
@@ -203,7 +206,7 @@ impl World {
             }
         };
         site.note(format!("{} {name}", deed.title()));
-        let job_id = site.begin(&path, &body)?;
+        let job_id = site.begin(deed.job(), &path, &body)?;
         Ok(Before {
             old,
             new,
@@ -231,21 +234,18 @@ impl World {
     }
 }
 
-/// Waits until a job is seen like this; answers whether it was, or ended before.
+/// Waits until a job that has not ended is seen like this, or has ended.
 fn until(
     site: &mut Site<'_>,
     before: &Before,
-    like: impl Fn(&Job) -> bool,
-) -> anyhow::Result<bool> {
-    let mut seen = false;
+    mut like: impl FnMut(&Job) -> bool,
+) -> anyhow::Result<()> {
     eventually("the job's next step", LIMIT, || {
-        let Some(job) = site.job(before.deed.job(), before.job_id) else {
+        let Some(job) = site.job(before.deed.job(), before.job_id, LONG) else {
             return Ok(false);
         };
-        seen = like(&job) && !job.has_ended();
-        Ok(seen || job.has_ended())
-    })?;
-    Ok(seen)
+        Ok(job.has_ended() || like(&job))
+    })
 }
 
 /// The container of who dies: of the replicas the one that works.
