@@ -41,6 +41,11 @@ impl Error {
         }
     }
 
+    /// Whether the server ended a statement that took longer than it may.
+    pub(crate) fn is_overdue(&self) -> bool {
+        matches!(self, Self::MySql(mysql_async::Error::Server(error)) if error.code == 3024)
+    }
+
     /// Whether a row with the same unique key is there already.
     pub(crate) fn is_duplicate(&self) -> bool {
         matches!(self, Self::MySql(mysql_async::Error::Server(error)) if error.code == 1062)
