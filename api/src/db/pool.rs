@@ -19,6 +19,9 @@ pub(crate) enum Error {
     /// All connections are in use, or none can be opened.
     #[error("no connection within {0:?}")]
     NoConnection(Duration),
+    /// There is one, and nothing comes back over it.
+    #[error("no answer within {0:?}")]
+    NoAnswer(Duration),
     /// The driver or the server said no.
     #[error(transparent)]
     MySql(#[from] mysql_async::Error),
@@ -28,7 +31,7 @@ impl Error {
     /// Whether the database is out of reach, rather than the statement at fault.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
-            Self::NoConnection(_) => true,
+            Self::NoConnection(_) | Self::NoAnswer(_) => true,
             Self::MySql(error) => match error {
                 mysql_async::Error::Io(_) => true,
                 mysql_async::Error::Driver(error) => matches!(
