@@ -27,6 +27,12 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
+    /// How long the server may be at a statement that answers a request: it is to end before the
+    /// request is given up.
+    pub(crate) fn statement(&self) -> Duration {
+        self.timeout.mul_f64(0.75)
+    }
+
     pub(crate) fn read(source: &mut Source) -> Self {
         let pace = source.value("SYSNDD_ACCOUNT_PACE", DEFAULT_PACE, count(2..=100_000));
         Self {

@@ -19,6 +19,9 @@ pub(crate) enum Error {
     /// All connections are in use, or none can be opened.
     #[error("no connection within {0:?}")]
     NoConnection(Duration),
+    /// There is one, and nothing comes back over it.
+    #[error("no answer within {0:?}")]
+    NoAnswer(Duration),
     /// The driver or the server said no.
     #[error(transparent)]
     MySql(#[from] mysql_async::Error),
@@ -28,7 +31,7 @@ impl Error {
     /// Whether the database is out of reach, rather than the statement at fault.
     pub(crate) fn is_outage(&self) -> bool {
         match self {
-            Self::NoConnection(_) => true,
+            Self::NoConnection(_) | Self::NoAnswer(_) => true,
             Self::MySql(error) => match error {
                 mysql_async::Error::Io(_) => true,
                 mysql_async::Error::Driver(error) => matches!(
@@ -39,6 +42,11 @@ impl Error {
                 _ => false,
             },
         }
+    }
+
+    /// Whether the server ended a statement that took longer than it may.
+    pub(crate) fn is_overdue(&self) -> bool {
+        matches!(self, Self::MySql(mysql_async::Error::Server(error)) if error.code == 3024)
     }
 
     /// Whether a row with the same unique key is there already.

@@ -53,6 +53,8 @@ pub(crate) enum ApiError {
         what: &'static str,
         cause: anyhow::Error,
     },
+    /// The database answers, and has too much else to do.
+    Busy(anyhow::Error),
     /// A backup is being restored.
     Fenced,
     /// The site was set up without something that this needs.
@@ -117,7 +119,7 @@ impl ApiError {
             Self::Forbidden { .. } => StatusCode::FORBIDDEN,
             Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::TooManyRequests { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unavailable { .. } | Self::Fenced | Self::NotSetUp { .. } => {
+            Self::Unavailable { .. } | Self::Busy(_) | Self::Fenced | Self::NotSetUp { .. } => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -148,6 +150,9 @@ impl ApiError {
             Self::Unavailable { what, .. } => {
                 format!("{what} does not answer; try again in a moment")
             }
+            Self::Busy(_) => {
+                "the database could not do this in time; try again in a moment".to_owned()
+            }
             Self::Fenced => {
                 "a backup is being restored; nothing can be changed until that is done".to_owned()
             }
@@ -160,7 +165,7 @@ impl ApiError {
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooManyRequests { retry_after } => Some(*retry_after),
-            Self::Unavailable { .. } => Some(RETRY_AFTER_OUTAGE),
+            Self::Unavailable { .. } | Self::Busy(_) => Some(RETRY_AFTER_OUTAGE),
             Self::Fenced => Some(RETRY_AFTER_RESTORE),
             _ => None,
         }
@@ -171,6 +176,9 @@ impl ApiError {
         match self {
             Self::Unavailable { what, cause } => {
                 tracing::warn!(error = format!("{cause:#}"), "{what} does not answer");
+            }
+            Self::Busy(cause) => {
+                tracing::warn!(error = format!("{cause:#}"), "the database was too slow");
             }
             Self::Internal(cause) => {
                 tracing::error!(error = format!("{cause:#}"), "a request failed");
@@ -227,6 +235,8 @@ impl From<db::Error> for ApiError {
                 what: "the database",
                 cause: error.into(),
             }
+        } else if error.is_contention() || error.is_overdue() {
+            Self::Busy(error.into())
         } else {
             Self::Internal(error.into())
         }
@@ -296,5 +306,29 @@ pub(super) async fn wrong_method(method: Method, uri: Uri) -> ApiError {
     ApiError::WrongMethod {
         method,
         path: uri.path().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_succeed_in_a_moment_is_to_be_tried_again_and_no_fault_of_ours() {
+        let answer = |code| {
+            let error = mysql_async::ServerError {
+                code,
+                message: "said the server".into(),
+                state: "HY000".into(),
+            };
+            let answer = ApiError::from(mysql_async::Error::from(error)).into_response();
+            let again = answer.headers().get(header::RETRY_AFTER).cloned();
+            (answer.status().as_u16(), again.is_some())
+        };
+        // Shutting down, lock wait time-out, deadlock, took too long.
+        for code in [1053, 1205, 1213, 3024] {
+            assert_eq!(answer(code), (503, true), "{code}");
+        }
+        assert_eq!(answer(1146), (500, false));
     }
 }

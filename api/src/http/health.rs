@@ -48,8 +48,7 @@ async fn alive() -> Json<Alive> {
     (status = 503, description = "Starting, draining, or something is missing; `reason` says what", body = serde_json::Value),
 ))]
 async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<HealthReport>) {
-    let (database, data_dir) = tokio::join!(app.database.look(), app.data_dir.probe());
-    let report = report(&app, &database, &data_dir);
+    let report = look(&app).await;
     let code = match report.status {
         ReadyStatus::Ready => StatusCode::OK,
         ReadyStatus::Starting | ReadyStatus::Unavailable | ReadyStatus::Draining => {
@@ -57,6 +56,12 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, Json<HealthReport>) 
         }
     };
     (code, Json(report))
+}
+
+/// Looks at all of it now.
+pub(super) async fn look(app: &App) -> HealthReport {
+    let (database, data_dir) = tokio::join!(app.database.look(), app.data_dir.probe());
+    report(app, &database, &data_dir)
 }
 
 fn report(

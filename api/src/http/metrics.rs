@@ -10,7 +10,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
 
-use super::Answer;
+use super::{Answer, health};
 use crate::state::App;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -20,6 +20,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
 }
 
 async fn metrics(State(app): State<Arc<App>>) -> Answer<impl IntoResponse> {
-    let text = app.metrics.text().context("writing the metrics")?;
+    let health = health::look(&app).await;
+    let text = app.metrics.text(&health).context("writing the metrics")?;
     Ok(([(header::CONTENT_TYPE, OPEN_METRICS)], text))
 }

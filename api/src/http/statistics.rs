@@ -29,6 +29,9 @@ const FRESH: Duration = Duration::from_secs(30);
 /// A replica counts for one part in so many of its time: a database that is slow at it has other
 /// things to do.
 const SHARE: u32 = 60;
+/// A count that takes longer is given up, by the server as well: all that ask for the figures wait
+/// for it, and over a connection whose other end is gone it would never end.
+const LIMIT: Duration = Duration::from_mins(1);
 /// How much older it may be while the next one is under way.
 const USABLE: u32 = 3;
 
@@ -106,11 +109,14 @@ pub(crate) struct Counts {
 impl Counts {
     async fn read(db: &Db) -> Result<Self, db::Error> {
         let mut conn = db.conn().await?;
+        let hint = format!("/*+ MAX_EXECUTION_TIME({}) */", LIMIT.as_millis());
         let cells = conn
             .query_map(
-                "SELECT category_id, inheritance_id, ndd_phenotype, COUNT(*) \
-                 FROM entities FORCE INDEX (entities_inheritance_category) \
-                 GROUP BY inheritance_id, category_id, ndd_phenotype",
+                format!(
+                    "SELECT {hint} category_id, inheritance_id, ndd_phenotype, COUNT(*) \
+                     FROM entities FORCE INDEX (entities_inheritance_category) \
+                     GROUP BY inheritance_id, category_id, ndd_phenotype"
+                ),
                 |(category_id, inheritance_id, ndd_phenotype, entities)| Cell {
                     category_id,
                     inheritance_id,
@@ -121,17 +127,17 @@ impl Counts {
             .await?;
         // Each looks at the first entity only: one step in an index for every gene and disease.
         let genes = conn
-            .query_first(
-                "SELECT COUNT(*) FROM genes g \
-                 WHERE EXISTS (SELECT /*+ NO_SEMIJOIN() */ 1 FROM entities e WHERE e.gene_id = g.gene_id)",
-            )
+            .query_first(format!(
+                "SELECT {hint} COUNT(*) FROM genes g \
+                 WHERE EXISTS (SELECT /*+ NO_SEMIJOIN() */ 1 FROM entities e WHERE e.gene_id = g.gene_id)"
+            ))
             .await?
             .unwrap_or_default();
         let diseases = conn
-            .query_first(
-                "SELECT COUNT(*) FROM diseases d \
-                 WHERE EXISTS (SELECT /*+ NO_SEMIJOIN() */ 1 FROM entities e WHERE e.disease_id = d.disease_id)",
-            )
+            .query_first(format!(
+                "SELECT {hint} COUNT(*) FROM diseases d \
+                 WHERE EXISTS (SELECT /*+ NO_SEMIJOIN() */ 1 FROM entities e WHERE e.disease_id = d.disease_id)"
+            ))
             .await?
             .unwrap_or_default();
         let categories = conn
@@ -274,7 +280,8 @@ impl Cache {
         let (cache, db) = (self.clone(), db.clone());
         tokio::spawn(async move {
             let began = Instant::now();
-            match Counts::read(&db).await {
+            let counted = tokio::time::timeout(LIMIT, Counts::read(&db)).await;
+            match counted.unwrap_or(Err(db::Error::NoAnswer(LIMIT))) {
                 Ok(counts) => {
                     if let Ok(mut last) = cache.0.last.write() {
                         *last = Some(Counted {

@@ -23,6 +23,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After a ring it looks this soon, then twice as late each time: who rang may not have committed.
 const LOOK_SOON: Duration = Duration::from_millis(5);
 const CARE_EVERY: Duration = Duration::from_secs(5);
+/// How long one look after the jobs of others, or at how many wait, may take. A connection whose
+/// other end is gone without a word would hold it up for good.
+const LOOK_PATIENCE: Duration = Duration::from_secs(30);
 /// For the lease of a running job to be given back.
 const HAND_BACK: Duration = Duration::from_secs(1);
 
@@ -172,7 +175,7 @@ async fn look_for_jobs(app: Arc<App>) {
             let lease = jobs.config.lease;
             match tokio::time::timeout(lease, claim::claim(&mut conn, kinds, owner, lease)).await {
                 Ok(claimed) => claimed,
-                Err(_) => Err(db::Error::NoConnection(lease)),
+                Err(_) => Err(db::Error::NoAnswer(lease)),
             }
         }
         .await;
@@ -210,7 +213,7 @@ async fn look_for_jobs(app: Arc<App>) {
 async fn watch_backlog(app: Arc<App>) {
     let jobs = &app.jobs;
     loop {
-        match backlog(&app).await {
+        match in_time(backlog(&app)).await {
             Ok(backlog) => {
                 jobs.backlog.send_replace(backlog);
             }
@@ -249,7 +252,7 @@ async fn take_care(app: Arc<App>) {
             care::reap(&app.db).await?;
             care::fire(&app.db, &jobs.schedule).await
         };
-        if let Err(error) = done.await
+        if let Err(error) = in_time(done).await
             && !error.is_contention()
         {
             tracing::warn!(%error, "looking after the jobs of others failed; trying again");
@@ -259,6 +262,12 @@ async fn take_care(app: Arc<App>) {
             () = tokio::time::sleep(spread(every)) => {}
         }
     }
+}
+
+/// As long as patience lasts; the connection is given up with what is asked over it.
+async fn in_time<T>(work: impl Future<Output = Result<T, db::Error>>) -> Result<T, db::Error> {
+    let done = tokio::time::timeout(LOOK_PATIENCE, work).await;
+    done.unwrap_or(Err(db::Error::NoAnswer(LOOK_PATIENCE)))
 }
 
 /// A little less than the duration, another one each time, so that replicas do not march in step.

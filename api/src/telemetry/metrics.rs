@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::http::Method;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -17,6 +17,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use sysndd_protocol::{DatabaseStatus, HealthReport, SmtpStatus, StorageStatus};
 use tokio::sync::watch as latest;
 
 use crate::backups::Summary;
@@ -25,6 +26,7 @@ use crate::db::Db;
 use crate::jobs::Jobs;
 use crate::lifecycle::Lifecycle;
 
+const PREFIX: &str = "sysndd";
 /// Seconds. The goals (50 ms, 500 ms) are bounds, so that they can be read off.
 const BUCKETS: [f64; 11] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -65,7 +67,7 @@ impl Metrics {
         workers: &Arc<Jobs>,
         backups: latest::Receiver<Summary>,
     ) -> Self {
-        let mut registry = Registry::with_prefix("sysndd");
+        let mut registry = Registry::with_prefix(PREFIX);
         let release = identity.release.as_ref().map(ToString::to_string);
         registry.register(
             "build",
@@ -146,11 +148,59 @@ impl Metrics {
     }
 
     /// All of it, as text.
-    pub(crate) fn text(&self) -> Result<String, fmt::Error> {
+    pub(crate) fn text(&self, health: &HealthReport) -> Result<String, fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        encode_registry(&mut text, &self.registry)?;
+        encode_registry(&mut text, &of_health(health))?;
+        encode_eof(&mut text)?;
         Ok(text)
     }
+}
+
+/// What this replica needs, as it was found when somebody asked. What a database that does not
+/// answer could not say is left out.
+fn of_health(health: &HealthReport) -> Registry {
+    let mut registry = Registry::with_prefix(PREFIX);
+    let migrations = &health.migrations;
+    let is = |yes: bool| Some(usize::from(yes));
+    for (name, help, value) in [
+        (
+            "db_up",
+            "Whether the database answers",
+            is(health.database.status == DatabaseStatus::Up),
+        ),
+        (
+            "migrations_applied",
+            "Migrations of this release that the database has",
+            migrations.applied,
+        ),
+        (
+            "migrations_pending",
+            "Migrations of this release that the database does not have yet",
+            migrations.pending,
+        ),
+        (
+            "smtp_configured",
+            "Whether mail is set up",
+            is(health.smtp.status != SmtpStatus::Off),
+        ),
+        (
+            "smtp_up",
+            "Whether the mail server answered when it was last asked",
+            is(health.smtp.status == SmtpStatus::Up),
+        ),
+        (
+            "storage_up",
+            "Whether what was last written to where backups go came back",
+            is(health.storage.status == StorageStatus::Up),
+        ),
+    ] {
+        if let Some(value) = value {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            registry.register(name, help, ConstGauge::new(value));
+        }
+    }
+    registry
 }
 
 fn histogram() -> Histogram {

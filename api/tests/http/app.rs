@@ -79,12 +79,10 @@ impl TestApp {
         variables: &[(&str, &str)],
     ) -> Self {
         let data_dir = tempfile::tempdir().expect("a directory");
-        let mut launch = Launch::serve(name, url, data_dir.path(), shipped_migrations())
+        let launch = Launch::serve(name, url, data_dir.path(), shipped_migrations())
             .set("SYSNDD_PUBLIC_URL", SITE)
-            .set("SYSNDD_BIND", "127.0.0.1:0");
-        for (variable, value) in variables {
-            launch = launch.set(variable, value);
-        }
+            .set("SYSNDD_BIND", "127.0.0.1:0")
+            .set_all(variables);
         let replica = launch.start();
         replica.is_ready().await;
         Self {

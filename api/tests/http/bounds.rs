@@ -1,10 +1,11 @@
 use std::time::Instant;
 
+use mysql_async::prelude::Queryable as _;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::app::{As, TestApp};
-use crate::support::{Database, Proxy, Traffic, eventually, with_database};
+use crate::support::{Database, PRODUCTION_LIMITS, Proxy, Traffic, eventually, with_database};
 
 #[tokio::test]
 #[ignore = "needs a MySQL"]
@@ -126,10 +127,17 @@ async fn an_account_changes_things_at_its_pace_at_all_replicas_together() {
 async fn whatever_befalls_the_database_is_answered_in_time_and_ends_by_itself() {
     with_database(async |db| {
         let proxy = Proxy::to(Database::host()).await;
-        let app = TestApp::behind(&db, &db.url_at(&proxy.host()), "api-1", &[]).await;
-        let marie = app.administrator().await;
+        let app =
+            TestApp::behind(&db, &db.url_at(&proxy.host()), "api-1", &PRODUCTION_LIMITS).await;
+        // To sign in takes its time, which the limits of the other one do not leave.
+        let unhurried = TestApp::named(&db, "api-2").await;
+        let marie = unhurried.administrator().await;
         for outage in [Traffic::Resets, Traffic::Vanishes] {
-            assert_eq!(app.get(&marie, "/api/account").await.status, StatusCode::OK);
+            eventually("an answer", async || {
+                let answer = app.get(&marie, "/api/account").await;
+                (answer.status == StatusCode::OK).then_some(())
+            })
+            .await;
             proxy.set(outage);
             let asked = Instant::now();
             // More than there are connections: who waits for one is answered as well.
@@ -148,6 +156,38 @@ async fn whatever_befalls_the_database_is_answered_in_time_and_ends_by_itself() 
             })
             .await;
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL"]
+async fn a_list_that_takes_too_long_is_ended_at_the_database_and_may_be_asked_for_again() {
+    with_database(async |db| {
+        // The database has three quarters of it.
+        let limit = [("SYSNDD_REQUEST_TIMEOUT", "12s")];
+        let app = TestApp::with(&db, "api-1", &limit).await;
+        let mut conn = db.connect().await;
+        for statement in [
+            "RENAME TABLE genes TO quick_genes",
+            "CREATE VIEW genes AS SELECT * FROM quick_genes WHERE SLEEP(600) = 0",
+        ] {
+            conn.query_drop(statement).await.expect(statement);
+        }
+        for path in ["/api/entities", "/api/entities?gene=MECP2"] {
+            let answer = app.get(&As::Nobody, path).await;
+            answer.is_problem(503, "in time");
+            assert_eq!(answer.header("retry-after"), "2");
+        }
+        let asked: Option<u32> = conn
+            .query_first(
+                "SELECT COUNT(*) FROM information_schema.processlist \
+                 WHERE db = DATABASE() AND state = 'User sleep'",
+            )
+            .await
+            .expect("asked");
+        assert_eq!(asked, Some(0));
+        conn.disconnect().await.expect("closed");
     })
     .await;
 }

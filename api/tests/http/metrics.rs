@@ -3,7 +3,9 @@ use serde_json::json;
 
 use crate::app::{As, PASSWORD, TestApp};
 use crate::jobs::insert;
-use crate::support::{eventually, with_database};
+use crate::mail::app_sending_by;
+use crate::mailbox::smtp;
+use crate::support::{Database, Proxy, Traffic, eventually, shipped_migrations, with_database};
 
 #[tokio::test]
 #[ignore = "needs a MySQL"]
@@ -31,10 +33,20 @@ async fn requests_sign_ins_and_the_pool_are_counted() {
             "sysndd_db_pool_connections_max 8",
             "sysndd_http_requests_in_flight 1",
             "sysndd_db_pool_timeouts_total 0",
+            "sysndd_db_up 1",
+            "sysndd_migrations_pending 0",
+            "sysndd_smtp_configured 0",
+            "sysndd_smtp_up 0",
+            "sysndd_storage_up 1",
             "# EOF",
         ] {
             assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");
         }
+        let migrations = std::fs::read_dir(shipped_migrations()).expect("readable");
+        let files = migrations.filter_map(|file| file.ok()?.path().extension().map(|it| it == "sql"));
+        let applied = format!("sysndd_migrations_applied {}", files.filter(|is_sql| *is_sql).count());
+        assert!(text.lines().any(|it| it == applied), "no {applied} in\n{text}");
+        assert_eq!(text.matches("# EOF").count(), 1);
         assert!(text.contains(r#"release="r-test",replica="api-1""#), "{text}");
         // Between the replica and whoever watches it.
         app.get(&As::Nobody, "/api/metrics").await.is_problem(404, "nothing at");
@@ -64,6 +76,44 @@ async fn workers_and_jobs_are_counted() {
             })
             .await;
         }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL and a mail catcher"]
+async fn what_a_replica_needs_is_told_also_while_it_is_gone() {
+    async fn tells(app: &TestApp, line: &str) -> String {
+        eventually(line, async || {
+            let answer = app.request(Method::GET, "/metrics").send().await;
+            let text = answer.expect("answered").text().await.expect("text");
+            text.lines().any(|it| it == line).then_some(text)
+        })
+        .await
+    }
+    with_database(async |db| {
+        let (mail, database) = (Proxy::to(smtp()).await, Proxy::to(Database::host()).await);
+        let app = app_sending_by(&db, &mail.host()).await;
+        let text = tells(&app, "sysndd_smtp_up 1").await;
+        assert!(text.contains("sysndd_smtp_configured 1\n"), "{text}");
+        mail.set(Traffic::Resets);
+        let text = tells(&app, "sysndd_smtp_up 0").await;
+        assert!(text.contains("sysndd_smtp_configured 1\n"), "{text}");
+
+        let url = db.url_at(&database.host());
+        let app = TestApp::behind(&db, &url, "api-2", &[]).await;
+        tells(&app, "sysndd_db_up 1").await;
+        for outage in [Traffic::Resets, Traffic::Vanishes] {
+            database.set(outage);
+            let text = tells(&app, "sysndd_db_up 0").await;
+            assert!(!text.contains("sysndd_migrations_pending"), "{text}");
+            database.set(Traffic::Passes);
+            tells(&app, "sysndd_migrations_pending 0").await;
+        }
+        std::fs::remove_dir(app.data_dir()).expect("removed");
+        tells(&app, "sysndd_storage_up 0").await;
+        std::fs::create_dir(app.data_dir()).expect("made again");
+        tells(&app, "sysndd_storage_up 1").await;
     })
     .await;
 }

@@ -23,7 +23,7 @@ async fn drill(conn: &mut Conn) {
 fn launch(role: &str, name: &str, db: &Database, data: &Path) -> Launch {
     Launch::replica(role, name, &db.url(), data, shipped_migrations())
         .set("SYSNDD_DRILL", "jobs")
-        .set("SYSNDD_JOB_LEASE", "2s")
+        .set("SYSNDD_JOB_LEASE", "10s")
 }
 
 async fn enqueue(conn: &mut Conn, pause: Duration) -> u64 {
@@ -173,7 +173,7 @@ async fn on_the_way_out_running_jobs_are_finished_and_no_new_one_is_begun() {
 async fn what_cannot_be_finished_in_time_is_handed_back_and_the_attempt_does_not_count() {
     with_database(|db| async move {
         let data = tempfile::tempdir().expect("a directory");
-        let short = launch("serve", "api-1", &db, data.path()).set("SYSNDD_SHUTDOWN_GRACE", "3s");
+        let short = launch("serve", "api-1", &db, data.path()).set("SYSNDD_SHUTDOWN_GRACE", "10s");
         let replica = ready(short).await;
         let mut conn = db.connect().await;
         drill(&mut conn).await;

@@ -22,7 +22,7 @@ use anyhow::anyhow;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use mysql_async::prelude::Queryable as _;
+use mysql_async::prelude::{FromRow, Queryable as _};
 use mysql_async::{Conn, Params, Row};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -30,7 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::cursor::Cursor;
-use self::plan::{FEW, Narrow, Statement, Way};
+use self::plan::{Narrow, Statement, Way};
 use super::{Answer, ApiError, Path, Problem, Query, cached};
 use crate::state::App;
 
@@ -87,7 +87,8 @@ async fn one(
     Path(entity_id): Path<u32>,
 ) -> Answer<Response> {
     let mut conn = app.db.conn().await?;
-    let found = entities(&mut conn, plan::one(entity_id)).await?;
+    let statement = plan::one(entity_id).within(app.limits.statement());
+    let found = entities(&mut conn, statement).await?;
     let entity = found
         .first()
         .ok_or_else(|| ApiError::not_found(format!("there is no entity {entity_id}")))?;
@@ -115,16 +116,19 @@ pub(super) async fn page(app: &App, params: &ListParams) -> Answer<EntityList> {
             total: Some(0),
         });
     };
-    let way = match narrow.first() {
-        Some(first) if number(&mut conn, plan::probe(first)).await? <= u64::from(FEW) => {
-            Way::Gather
-        }
-        _ => Way::Walk,
+    let limit = app.limits.statement();
+    let found = match narrow.first() {
+        Some(first) => row(&mut conn, plan::probe(first).within(limit)).await?,
+        None => (0, 0),
     };
-    let mut entities =
-        entities(&mut conn, plan::page(params, &narrow, way, cursor.as_ref())).await?;
+    let way = Way::to(params, &narrow, found);
+    let statement = plan::page(params, &narrow, way, cursor.as_ref()).within(limit);
+    let mut entities = entities(&mut conn, statement).await?;
     let few = match (way, plan::count_few(params, &narrow)) {
-        (Way::Gather, Some(count)) => Some(number(&mut conn, count).await?),
+        (Way::Gather, Some(count)) => {
+            let (few,) = row(&mut conn, count.within(limit)).await?;
+            Some(few)
+        }
         _ => None,
     };
     // The pool may be small; what follows takes a connection of its own, if any.
@@ -221,9 +225,10 @@ async fn entities(conn: &mut Conn, statement: Statement) -> Answer<Vec<Entity>> 
         })
 }
 
-async fn number(conn: &mut Conn, statement: Statement) -> Answer<u64> {
-    let number: Option<u64> = conn
+/// The one row of a count.
+async fn row<T: FromRow + Send + 'static>(conn: &mut Conn, statement: Statement) -> Answer<T> {
+    let row = conn
         .exec_first(statement.sql, Params::Positional(statement.values))
         .await?;
-    number.ok_or_else(|| ApiError::Internal(anyhow!("a count has no row")))
+    row.ok_or_else(|| ApiError::Internal(anyhow!("a count has no row")))
 }

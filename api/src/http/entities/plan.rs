@@ -1,12 +1,18 @@
 //! From a question to a statement. Pure: what is here touches no database.
 //!
-//! There are two ways to a page. **Walk**: go along an index that is in the order of the list, and
+//! There are three ways to a page. **Walk**: go along an index that is in the order of the list, and
 //! take what fits the filters until the page is full. **Gather**: what names a gene, a disease or
-//! the beginning of a name leaves so few rows that they are all read, and sorted in memory. Which
-//! one is cheaper depends on how many rows that is, which is counted first, up to [`FEW`].
+//! the beginning of a name leaves so few rows that they are all read, and sorted in memory.
+//! **Halves**: of a beginning, the genes are walked and the few diseases gathered, or the other way
+//! round. Which one is cheapest depends on how many rows that is, which is counted first, up to
+//! [`FEW`].
+//!
+//! A walk may still go far before the page is full, so statements end after a time.
 //!
 //! The index of each way is named in the statement: with a limit, the server's own choice changes
 //! with its statistics, and the wrong one reads a million rows.
+
+use std::time::Duration;
 
 use mysql_async::Value;
 
@@ -83,7 +89,20 @@ pub(super) struct Statement {
     pub(super) values: Vec<Value>,
 }
 
-/// How many rows a filter leaves: two columns' worth of one row, neither above [`FEW`] + 1.
+impl Statement {
+    /// The server itself ends it after this time: it does not hear that nobody waits any more.
+    pub(super) fn within(self, limit: Duration) -> Self {
+        let rest = self.sql.strip_prefix("SELECT").unwrap_or(&self.sql);
+        let sql = format!(
+            "SELECT /*+ MAX_EXECUTION_TIME({}) */{rest}",
+            limit.as_millis().max(1)
+        );
+        Self { sql, ..self }
+    }
+}
+
+/// How many rows a filter leaves, none above [`FEW`] + 1: of a beginning those by their genes and
+/// those by their diseases, of all else the second is 0.
 pub(super) fn probe(narrow: &Narrow) -> Statement {
     let few = FEW + 1;
     let mut values = Vec::new();
@@ -96,11 +115,11 @@ pub(super) fn probe(narrow: &Narrow) -> Statement {
     let sql = match narrow {
         // Each half has an index of its own; a row in both is counted twice, which harms nobody.
         Narrow::Beginning(_) => format!(
-            "SELECT {} + {}",
+            "SELECT {}, {}",
             part("e.gene_symbol LIKE ?", "entities_gene_symbol"),
             part("e.disease_name LIKE ?", "entities_disease_name")
         ),
-        _ => format!("SELECT {}", part(condition, narrow.index())),
+        _ => format!("SELECT {}, 0", part(condition, narrow.index())),
     };
     Statement { sql, values }
 }
@@ -112,6 +131,22 @@ pub(super) enum Way {
     Walk,
     /// From the few rows of the first narrow filter.
     Gather,
+    /// What begins so by the name that the list is sorted by, along the index of the order, and
+    /// the few rows that do by the other.
+    Halves,
+}
+
+impl Way {
+    /// The cheapest, by what [`probe`] says of the first narrow filter.
+    pub(super) fn to(params: &ListParams, narrow: &[Narrow], (one, other): (u64, u64)) -> Self {
+        let few = u64::from(FEW);
+        match (narrow, effective_sort(params)) {
+            ([_, ..], _) if one + other <= few => Self::Gather,
+            ([Narrow::Beginning(_), ..], Sort::Gene) if other <= few => Self::Halves,
+            ([Narrow::Beginning(_), ..], Sort::Disease) if one <= few => Self::Halves,
+            _ => Self::Walk,
+        }
+    }
 }
 
 const COLUMNS: &str = "e.entity_id, g.hgnc_id, e.gene_symbol, g.name, d.ontology_id, e.disease_name, \
@@ -137,53 +172,64 @@ pub(super) fn page(
     way: Way,
     cursor: Option<&Cursor>,
 ) -> Statement {
-    let order = match cursor {
-        Some(cursor) if cursor.backward => params.order.reversed(),
-        _ => params.order,
-    };
     let mut values = Vec::new();
-    let (rows, narrow) = rows(params, narrow, way, &mut values);
+    let (rows, narrow) = rows(params, narrow, way, cursor, &mut values);
     let mut conditions = filters(params, narrow, &mut values);
-    // Within one category all are alike.
-    let sort = effective_sort(params);
-    let column = column(sort);
-    let (direction, beyond) = match order {
-        Order::Asc => ("ASC", ">"),
-        Order::Desc => ("DESC", "<"),
-    };
-    if let Some(cursor) = cursor {
-        match &cursor.key {
-            Some(key) if sort != Sort::EntityId => {
-                conditions.push(format!(
-                    "({column} {beyond} ? OR ({column} = ? AND e.entity_id {beyond} ?))"
-                ));
-                let key = key_value(sort, key);
-                values.extend([key.clone(), key, cursor.entity_id.into()]);
-            }
-            _ => {
-                conditions.push(format!("e.entity_id {beyond} ?"));
-                values.push(cursor.entity_id.into());
-            }
-        }
-    }
-    let by = if sort == Sort::EntityId {
-        format!("e.entity_id {direction}")
-    } else {
-        format!("{column} {direction}, e.entity_id {direction}")
-    };
+    conditions.extend(beyond(params, cursor, &mut values));
+    let (conditions, by) = (all(&conditions), order_by(params, cursor));
     let limit = params.limit() + 1;
-    let conditions = all(&conditions);
     let sql = format!(
         "SELECT STRAIGHT_JOIN {COLUMNS} FROM {rows} {JOINS}{conditions} ORDER BY {by} LIMIT {limit}"
     );
     Statement { sql, values }
 }
 
+/// The order of the walk.
+fn direction(params: &ListParams, cursor: Option<&Cursor>) -> Order {
+    match cursor {
+        Some(cursor) if cursor.backward => params.order.reversed(),
+        _ => params.order,
+    }
+}
+
+fn order_by(params: &ListParams, cursor: Option<&Cursor>) -> String {
+    let direction = match direction(params, cursor) {
+        Order::Asc => "ASC",
+        Order::Desc => "DESC",
+    };
+    match effective_sort(params) {
+        Sort::EntityId => format!("e.entity_id {direction}"),
+        sort => format!("{} {direction}, e.entity_id {direction}", column(sort)),
+    }
+}
+
+/// What lies behind the place where the page before ended.
+fn beyond(params: &ListParams, cursor: Option<&Cursor>, values: &mut Vec<Value>) -> Option<String> {
+    let (sort, place) = (effective_sort(params), cursor?);
+    let beyond = match direction(params, cursor) {
+        Order::Asc => ">",
+        Order::Desc => "<",
+    };
+    match &place.key {
+        Some(key) if sort != Sort::EntityId => {
+            let (column, key) = (column(sort), key_value(sort, key));
+            values.extend([key.clone(), key, place.entity_id.into()]);
+            Some(format!(
+                "({column} {beyond} ? OR ({column} = ? AND e.entity_id {beyond} ?))"
+            ))
+        }
+        _ => {
+            values.push(place.entity_id.into());
+            Some(format!("e.entity_id {beyond} ?"))
+        }
+    }
+}
+
 /// How many entities the filters leave, where the first narrow one leaves few.
 pub(super) fn count_few(params: &ListParams, narrow: &[Narrow]) -> Option<Statement> {
     narrow.first()?;
     let mut values = Vec::new();
-    let (rows, narrow) = rows(params, narrow, Way::Gather, &mut values);
+    let (rows, narrow) = rows(params, narrow, Way::Gather, None, &mut values);
     let conditions = all(&filters(params, narrow, &mut values));
     let sql = format!("SELECT STRAIGHT_JOIN COUNT(*) FROM {rows}{conditions}");
     Some(Statement { sql, values })
@@ -194,17 +240,35 @@ fn rows<'a>(
     params: &ListParams,
     narrow: &'a [Narrow],
     way: Way,
+    cursor: Option<&Cursor>,
     values: &mut Vec<Value>,
 ) -> (String, &'a [Narrow]) {
+    const GENES: &str = "SELECT entity_id FROM entities FORCE INDEX (entities_gene_symbol) WHERE gene_symbol LIKE ?";
+    const DISEASES: &str = "SELECT entity_id FROM entities FORCE INDEX (entities_disease_name) WHERE disease_name LIKE ?";
     match (way, narrow) {
         // Two indexes lead to them. Each is read by itself: left to choose for an `OR`, the server
         // may go through the whole table.
         (Way::Gather, [Narrow::Beginning(text), rest @ ..]) => {
             values.extend([beginning(text).into(), beginning(text).into()]);
-            let found = "(SELECT entity_id FROM entities FORCE INDEX (entities_gene_symbol) WHERE gene_symbol LIKE ? \
-                         UNION SELECT entity_id FROM entities FORCE INDEX (entities_disease_name) WHERE disease_name LIKE ?) found";
-            let rows = format!("{found} JOIN entities e ON e.entity_id = found.entity_id");
-            (rows, rest)
+            (found(GENES, DISEASES), rest)
+        }
+        // The page holds no more of the first half than it has room for.
+        (Way::Halves, [Narrow::Beginning(text), rest @ ..]) => {
+            let sort = effective_sort(params);
+            values.push(beginning(text).into());
+            let mut conditions = vec![format!("{} LIKE ?", column(sort))];
+            conditions.extend(filters(params, rest, values));
+            conditions.extend(beyond(params, cursor, values));
+            let walked = format!(
+                "(SELECT e.entity_id FROM entities e FORCE INDEX ({}){} ORDER BY {} LIMIT {})",
+                walk_index(params),
+                all(&conditions),
+                order_by(params, cursor),
+                params.limit() + 1
+            );
+            values.push(beginning(text).into());
+            let gathered = if sort == Sort::Gene { DISEASES } else { GENES };
+            (found(&walked, gathered), rest)
         }
         (Way::Gather, [first, ..]) => {
             let index = first.index();
@@ -215,6 +279,11 @@ fn rows<'a>(
             (format!("entities e FORCE INDEX ({index})"), narrow)
         }
     }
+}
+
+/// The entities whose numbers either of two statements answers.
+fn found(one: &str, other: &str) -> String {
+    format!("({one} UNION {other}) found JOIN entities e ON e.entity_id = found.entity_id")
 }
 
 fn filters(params: &ListParams, narrow: &[Narrow], values: &mut Vec<Value>) -> Vec<String> {
@@ -245,7 +314,7 @@ fn all(conditions: &[String]) -> String {
     }
 }
 
-/// What the rows are really sorted by.
+/// What the rows are really sorted by: within one category all are alike.
 pub(super) fn effective_sort(params: &ListParams) -> Sort {
     if params.sort == Sort::Category && params.category.is_some() {
         Sort::EntityId
@@ -320,10 +389,35 @@ mod tests {
         };
         for statement in [
             page(&params, &narrow, Way::Gather, Some(&cursor)),
-            probe(&narrow[2]),
+            page(&params, &narrow[2..], Way::Halves, Some(&cursor)),
+            probe(&narrow[2]).within(Duration::from_secs(1)),
         ] {
             assert!(!statement.sql.contains("1=1"), "{}", statement.sql);
             assert_eq!(statement.sql.matches('?').count(), statement.values.len());
         }
+    }
+
+    #[test]
+    fn a_beginning_of_many_names_is_walked_by_the_name_that_the_list_is_sorted_by() {
+        let many = u64::from(FEW) + 1;
+        let narrow = [Narrow::Beginning("S".into())];
+        for (sort, found, way) in [
+            (Sort::Gene, (1_000, 1_000), Way::Gather),
+            (Sort::Gene, (many, 0), Way::Halves),
+            (Sort::Gene, (0, many), Way::Walk),
+            (Sort::Disease, (0, many), Way::Halves),
+            (Sort::Disease, (many, 0), Way::Walk),
+            (Sort::EntityId, (many, 0), Way::Walk),
+        ] {
+            let params = ListParams {
+                sort,
+                ..ListParams::default()
+            };
+            assert_eq!(Way::to(&params, &narrow, found), way, "{sort:?} {found:?}");
+        }
+        let gene = [Narrow::Gene("S".into())];
+        let params = ListParams::default();
+        assert_eq!(Way::to(&params, &gene, (many, 0)), Way::Walk);
+        assert_eq!(Way::to(&params, &[], (0, 0)), Way::Walk);
     }
 }

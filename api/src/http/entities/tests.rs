@@ -1,5 +1,7 @@
 //! What the server says it will do for each statement: a range of one index, never sorted.
 
+use std::time::Duration;
+
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Opts, OptsBuilder, Params};
 use serde_json::Value;
@@ -71,11 +73,18 @@ struct Explained {
 
 impl Explained {
     async fn of(conn: &mut Conn, statement: Statement) -> Self {
+        // As it is asked, with the time it may take.
+        let statement = statement.within(Duration::from_mins(1));
         let sql = format!("EXPLAIN FORMAT=JSON {}", statement.sql);
         let text: Option<String> = conn
             .exec_first(&sql, Params::Positional(statement.values))
             .await
             .unwrap_or_else(|error| panic!("{error}: {sql}"));
+        // A hint in the wrong place is ignored with a warning.
+        let warnings: Vec<(String, u16, String)> =
+            conn.query("SHOW WARNINGS").await.expect("asked");
+        let warned = warnings.iter().any(|(level, ..)| level == "Warning");
+        assert!(!warned, "{warnings:?}: {sql}");
         let text = text.expect("a row");
         Self {
             plan: serde_json::from_str(&text).expect("JSON"),
@@ -111,9 +120,12 @@ impl Explained {
     }
 
     fn sorts(&self) -> bool {
-        ["using_filesort", "using_temporary_table"]
-            .iter()
-            .any(|name| self.all(name).into_iter().any(|value| value == true))
+        self.times("using_filesort") + self.times("using_temporary_table") > 0
+    }
+
+    fn times(&self, name: &str) -> usize {
+        let all = self.all(name).into_iter();
+        all.filter(|value| **value == true).count()
     }
 
     /// Whether some table is read from end to end; the few rows found for a beginning are one too.
@@ -246,6 +258,116 @@ async fn what_names_a_gene_or_a_disease_reads_its_rows_and_no_others() {
                 probe.text
             );
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn what_leaves_many_rows_is_walked_and_a_beginning_by_halves() {
+    with_entities("many", async |mut conn| {
+        for narrow in [
+            Narrow::Gene("SYNTHETIC5".into()),
+            Narrow::Disease(5),
+            Narrow::DiseaseName("Synthetic disorder 5".into()),
+            Narrow::Beginning("SYNTHETIC5".into()),
+        ] {
+            let narrow = std::slice::from_ref(&narrow);
+            for sort in SORTS {
+                for bits in 0..4_u8 {
+                    let params = ListParams {
+                        inheritance: (bits & 1 != 0).then_some(Inheritance::AutosomalRecessive),
+                        category: (bits & 2 != 0).then_some(Category::Limited),
+                        sort,
+                        ..ListParams::default()
+                    };
+                    for cursor in cursors(plan::effective_sort(&params)) {
+                        let page = plan::page(&params, narrow, Way::Walk, cursor.as_ref());
+                        let explained = Explained::of(&mut conn, page).await;
+                        // A cursor beside the one gene or disease: nothing is read at all.
+                        if !explained.all("message").is_empty() {
+                            continue;
+                        }
+                        let (entities, text) = (explained.entities(), &explained.text);
+                        assert!(!explained.sorts() && !explained.scans_a_table(), "{text}");
+                        assert_eq!(entities["key"], plan::walk_index(&params), "{text}");
+
+                        let by_name = [Sort::Gene, Sort::Disease].contains(&sort);
+                        if !(by_name && matches!(narrow, [Narrow::Beginning(_)])) {
+                            continue;
+                        }
+                        let page = plan::page(&params, narrow, Way::Halves, cursor.as_ref());
+                        let explained = Explained::of(&mut conn, page).await;
+                        let text = &explained.text;
+                        assert!(!explained.scans_a_table(), "{text}");
+                        // What was found is sorted, and not one of the halves.
+                        assert_eq!(explained.times("using_filesort"), 1, "{text}");
+                        let indexes = ["entities_gene_symbol", "entities_disease_name"];
+                        for table in explained.all("table") {
+                            let name = table["table_name"].as_str().expect(text);
+                            let key = table["key"].as_str().unwrap_or_default();
+                            if key == plan::walk_index(&params) || indexes.contains(&key) {
+                                assert_eq!(table["access_type"], "range", "{name}: {text}");
+                            }
+                        }
+                        // A half that the cursor leaves nothing of is not read.
+                        let walked = plan::walk_index(&params).into();
+                        let is_walked = explained.all("key").contains(&&walked);
+                        assert!(is_walked || !explained.all("message").is_empty(), "{text}");
+                    }
+                }
+            }
+        }
+    })
+    .await;
+}
+
+async fn ids(conn: &mut Conn, statement: Statement) -> Vec<u32> {
+    conn.exec_map(
+        statement.sql,
+        Params::Positional(statement.values),
+        |row: mysql_async::Row| row.get(0).expect("a number"),
+    )
+    .await
+    .expect("asked")
+}
+
+#[tokio::test]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn whichever_way_leads_to_a_page_it_is_the_same() {
+    with_entities("ways", async |mut conn| {
+        let mut found = 0;
+        for text in ["SYNTHETIC", "SYNTHETIC5", "Synthetic disorder 5", "K"] {
+            let narrow = [Narrow::Beginning(text.into())];
+            for (sort, order) in [
+                (Sort::Gene, Order::Asc),
+                (Sort::Gene, Order::Desc),
+                (Sort::Disease, Order::Asc),
+                (Sort::Disease, Order::Desc),
+            ] {
+                for category in [None, Some(Category::Moderate)] {
+                    let params = ListParams {
+                        category,
+                        sort,
+                        order,
+                        ..ListParams::default()
+                    };
+                    for cursor in cursors(sort) {
+                        let page = |way| plan::page(&params, &narrow, way, cursor.as_ref());
+                        let walked = ids(&mut conn, page(Way::Walk)).await;
+                        for way in [Way::Gather, Way::Halves] {
+                            assert_eq!(
+                                ids(&mut conn, page(way)).await,
+                                walked,
+                                "{way:?} {text} {params:?} {cursor:?}"
+                            );
+                        }
+                        found += usize::from(!walked.is_empty());
+                    }
+                }
+            }
+        }
+        assert!(found > 48, "only {found} pages hold something");
     })
     .await;
 }

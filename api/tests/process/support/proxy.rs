@@ -1,8 +1,6 @@
 //! A wire between the program and its database that a test can cut.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,7 +21,6 @@ pub(crate) enum Traffic {
 pub(crate) struct Proxy {
     address: SocketAddr,
     traffic: watch::Sender<Traffic>,
-    vanished: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -31,23 +28,12 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let (traffic, mode) = watch::channel(Traffic::Passes);
-        let vanished = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&vanished);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(
-                    client,
-                    upstream.clone(),
-                    mode.clone(),
-                    Arc::clone(&count),
-                ));
+                tokio::spawn(carry(client, upstream.clone(), mode.clone()));
             }
         });
-        Self {
-            address,
-            traffic,
-            vanished,
-        }
+        Self { address, traffic }
     }
 
     pub(crate) fn host(&self) -> String {
@@ -57,34 +43,19 @@ impl Proxy {
     pub(crate) fn set(&self, traffic: Traffic) {
         self.traffic.send_replace(traffic);
     }
-
-    /// Bytes that the program sent and the database never got.
-    pub(crate) fn vanished(&self) -> usize {
-        self.vanished.load(SeqCst)
-    }
 }
 
-async fn carry(
-    client: TcpStream,
-    upstream: String,
-    mode: watch::Receiver<Traffic>,
-    vanished: Arc<AtomicUsize>,
-) {
+async fn carry(client: TcpStream, upstream: String, mode: watch::Receiver<Traffic>) {
     let mut until = mode.clone();
     let reset = until.wait_for(|mode| *mode == Traffic::Resets);
     tokio::select! {
         biased;
         _ = reset => {}
-        () = pass(client, upstream, mode, vanished) => {}
+        () = pass(client, upstream, mode) => {}
     }
 }
 
-async fn pass(
-    mut client: TcpStream,
-    upstream: String,
-    mut mode: watch::Receiver<Traffic>,
-    vanished: Arc<AtomicUsize>,
-) {
+async fn pass(mut client: TcpStream, upstream: String, mut mode: watch::Receiver<Traffic>) {
     let Ok(mut server) = TcpStream::connect(upstream).await else {
         return;
     };
@@ -93,11 +64,8 @@ async fn pass(
         tokio::select! {
             read = client.read(&mut from_client) => {
                 let Ok(length @ 1..) = read else { return };
-                if *mode.borrow() == Traffic::Passes {
-                    if server.write_all(&from_client[..length]).await.is_err() { return }
-                } else {
-                    vanished.fetch_add(length, SeqCst);
-                }
+                if *mode.borrow() == Traffic::Passes
+                    && server.write_all(&from_client[..length]).await.is_err() { return }
             }
             read = server.read(&mut from_server) => {
                 let Ok(length @ 1..) = read else { return };

@@ -18,6 +18,12 @@ use super::{DEADLINE, eventually};
 /// As strong as the API demands.
 pub(crate) const SECRET_KEY: &str = "only-for-tests-0123456789abcdefghijkl";
 
+/// The limits that replicas have where nothing else is said, for tests that are about them.
+pub(crate) const PRODUCTION_LIMITS: [(&str, &str); 2] = [
+    ("SYSNDD_REQUEST_TIMEOUT", "2s"),
+    ("SYSNDD_DB_ACQUIRE_TIMEOUT", "1s"),
+];
+
 /// How to start a process. The environment is empty but for what a test says.
 pub(crate) struct Launch {
     command: Command,
@@ -47,7 +53,9 @@ impl Launch {
         Self::replica("serve", name, database, data_dir, migrations)
     }
 
-    /// A role that needs the same as `serve`.
+    /// A role that needs the same as `serve`. It has more time for each request than in production:
+    /// on a busy machine only a test that is about time-outs is to see one. A restore waits as long
+    /// as a request may take, and its lock ends when it is silent for 30 s.
     pub(crate) fn replica(
         role: &str,
         name: &str,
@@ -62,11 +70,19 @@ impl Launch {
             .set("SYSNDD_SECRET_KEY", SECRET_KEY)
             .set("SYSNDD_DATA_DIR", data_dir)
             .set("SYSNDD_MIGRATIONS_DIR", migrations)
+            .set("SYSNDD_REQUEST_TIMEOUT", "20s")
+            .set("SYSNDD_DB_ACQUIRE_TIMEOUT", "15s")
     }
 
     pub(crate) fn set(mut self, variable: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(variable, value);
         self
+    }
+
+    pub(crate) fn set_all(self, variables: &[(&str, &str)]) -> Self {
+        variables.iter().fold(self, |launch, (variable, value)| {
+            launch.set(variable, value)
+        })
     }
 
     pub(crate) fn uid(mut self, uid: u32) -> Self {
