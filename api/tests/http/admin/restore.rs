@@ -66,6 +66,8 @@ impl Site {
             ("SYSNDD_MYSQL_CLIENT_DIR", client.as_str()),
             ("SYSNDD_RESTORE_DATABASE_URL", self.restore_url.as_str()),
             ("SYSNDD_JOB_LEASE", "10s"),
+            // A restore waits so long for requests that are under way.
+            ("SYSNDD_REQUEST_TIMEOUT", "6s"),
         ];
         TestApp::behind(&self.db, &self.url, name, &[&own, more].concat()).await
     }
