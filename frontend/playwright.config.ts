@@ -15,13 +15,14 @@ export default defineConfig({
   workers: 1,
   fullyParallel: false,
   // The machine may be busy: deadlines are generous, and nothing is asserted on time.
-  timeout: 300_000,
-  expect: { timeout: 20_000 },
+  timeout: 600_000,
+  expect: { timeout: 30_000 },
   reporter: [['list']],
   use: {
     baseURL: process.env['SYSNDD_URL'] ?? 'http://localhost:8080',
     // Less than a test has, so that what does not come is named.
-    actionTimeout: 30_000,
+    actionTimeout: 60_000,
+    navigationTimeout: 60_000,
     trace: 'retain-on-failure',
     screenshot: 'only-on-failure',
     launchOptions: {

@@ -8,8 +8,10 @@ import { makeQueryClient } from './api/queries'
 import App from './App.vue'
 import { router } from './router'
 import { watchForTheEnd } from './session/session'
+import { watchForLostCode } from './ui/lostCode'
 
 const queryClient = makeQueryClient()
 watchForTheEnd(queryClient)
+watchForLostCode(router)
 
 createApp(App).use(router).use(VueQueryPlugin, { queryClient }).mount('#app')

@@ -50,6 +50,13 @@ describe('the health page', () => {
     expect(root.querySelector('.remedies')).toBeNull()
   })
 
+  it('shows a replica that has not tried its storage yet', async () => {
+    const storage = { backend: 'fs', status: 'unknown', latency_ms: null }
+    const root = showPage(() => json(200, report('api-1', { storage })))
+    await vi.waitFor(() => expect(text(root, 'article')).toContain('fs, not tried yet'))
+    expect(text(root, '[role=status]')).toContain('All systems ready')
+  })
+
   it('says what to do when no replica takes requests', async () => {
     const root = showPage(() => json(503, { title: 'No replica is ready', status: 503 }))
     await vi.waitFor(() => expect(text(root, '[role=status]')).toContain('No replica is answering'))

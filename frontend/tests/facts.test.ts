@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { describeLock, describeStartup, summarise, UNKNOWN } from '@/health/facts'
+import { describeLock, describeStartup, describeStorage, summarise, UNKNOWN } from '@/health/facts'
 import { report, roster } from './fixtures'
 
 const startup = { lock_acquired: false, lock_waited_ms: 0, applied: 0, duration_ms: 2 }
@@ -62,4 +62,14 @@ describe('the migration lock', () => {
     const text = describeLock({ lock: { held: false }, startup: waited })
     expect(text.replaceAll('\u00a0', ' ')).toBe('free · waited 640 ms')
   })
+})
+
+it.each([
+  [{ status: 'up', latency_ms: 12 }, 'fs, 12 ms'],
+  [{ status: 'up', latency_ms: null }, 'fs'],
+  [{ status: 'down' }, 'fs, does not answer'],
+  [{ status: 'unknown', latency_ms: null }, 'fs, not tried yet'],
+  [{ status: 'full' }, 'fs, full'],
+])('the storage is told in words (%#)', (seen, words) => {
+  expect(describeStorage({ backend: 'fs', ...seen }).replaceAll('\u00a0', ' ')).toBe(words)
 })

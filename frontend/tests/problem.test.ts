@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { ApiProblem, asProblem, readProblem, unreachable } from '@/api/problem'
+import { outcomeOf } from '@/ui/problemWords'
 
 describe('an answer that refuses', () => {
   it('is a problem in its own words', () => {
@@ -50,4 +51,20 @@ it('whatever was thrown is a problem, and a problem stays itself', () => {
   expect(asProblem(problem)).toBe(problem)
   expect(asProblem(new TypeError('x of undefined'))).toBeInstanceOf(ApiProblem)
   expect(asProblem('odd').message).toBe('odd')
+})
+
+describe('what became of something that was sent', () => {
+  it('is told by whoever answered', () => {
+    const detail = 'No API replica takes requests at the moment. Nothing was done; try again in a moment.'
+    expect(outcomeOf(readProblem(503, { detail }, null))).toBe(detail)
+    expect(outcomeOf(readProblem(409, { detail: 'job 7: it is over' }, null))).toBe('Job 7: it is over.')
+  })
+
+  it.each([502, 503, 504])('is not made up where %i says nothing', (status) => {
+    expect(outcomeOf(readProblem(status, null, null))).not.toContain('Nothing was done')
+  })
+
+  it.each([true, false])('may be done where nobody answered (in time: %s)', (timedOut) => {
+    expect(outcomeOf(unreachable(timedOut))).toContain('may have been carried out')
+  })
 })

@@ -17,6 +17,14 @@ describe('a health report', () => {
     expect(parseHealthReport(body)).toBe(body)
   })
 
+  it('may have no word from the storage and the mail server yet', () => {
+    const body = report('api-1', {
+      storage: { backend: 'fs', status: 'unknown', latency_ms: null },
+      smtp: { status: 'unknown', latency_ms: null },
+    })
+    expect(parseHealthReport(body)).toBe(body)
+  })
+
   it('may hold more than this page knows', () => {
     const body = { ...report('api-1'), mail: { status: 'up' } }
     expect(parseHealthReport(body)).toBe(body)
@@ -30,6 +38,7 @@ describe('a health report', () => {
     ['a status of another meaning', { ...report('a'), status: 'UP' }],
     ['a report without its database', { ...report('a'), database: undefined }],
     ['a pool that is not counted', { ...report('a'), database: { status: 'up', tls: true, pool: {} } }],
+    ['a report without a word on its storage', { ...report('a'), storage: { backend: 'fs' } }],
     ['a report without the lock', { ...report('a'), migrations: {} }],
   ])('is not seen in %s', (_, body) => {
     expect(parseHealthReport(body)).toBeNull()

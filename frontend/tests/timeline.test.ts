@@ -79,6 +79,15 @@ describe('the system in figures', () => {
     expect(facts.mail).toMatchObject({ value: 'Down', note: 'connection refused' })
   })
 
+  it('waits for the first word about the storage before it says anything', () => {
+    const fresh = report('api-1', { storage: { backend: 'fs', status: 'unknown' } })
+    expect(systemFacts(rosterOf([fresh])).storage).toMatchObject({ value: '–', note: 'fs, not tried yet' })
+    expect(systemFacts(rosterOf([fresh, report('api-2')])).storage).toMatchObject({
+      value: 'Answers',
+      note: 'fs, at 1 of 2 replicas',
+    })
+  })
+
   it('of nobody is not known', () => {
     const facts = systemFacts(rosterOf([]))
     expect(Object.values(facts).map(({ value }) => value)).toEqual(['–', '–', '–', '–'])

@@ -1,6 +1,8 @@
-//! What `nginx -T` prints, as blocks of directives. Pure.
+//! What `nginx -T` prints, as blocks of directives.
 
 use std::collections::BTreeMap;
+
+use super::{Context, Outcome};
 
 /// What stands between two braces, `include`s put in their places.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,6 +22,44 @@ impl Block {
             .find(|(name, _)| *name == directive)
             .map(|(_, parameters)| parameters)
     }
+
+    /// The parameters of each such directive of this very block.
+    pub(super) fn each<'a>(&'a self, directive: &'a str) -> impl Iterator<Item = &'a [String]> {
+        let words = self.directives.iter();
+        words
+            .filter_map(|words| words.split_first())
+            .filter(move |(name, _)| *name == directive)
+            .map(|(_, parameters)| parameters)
+    }
+}
+
+/// What the edge was told; where nothing prints it, that is the outcome.
+pub(super) async fn configuration(context: &Context<'_>) -> Result<Block, Outcome> {
+    let command = match &context.stack.verify.web {
+        Some(web) if !web.configuration.is_empty() => &web.configuration,
+        _ => {
+            return Err(Outcome::skip(
+                "the stack says by `configuration` in [verify.web] no command that prints the edge's configuration",
+            ));
+        }
+    };
+    let edge = context.stack.edge.as_ref();
+    let edge = edge.ok_or_else(|| Outcome::skip("the stack has no [edge]"))?;
+    let replica = context.running(&edge.service).map_err(Outcome::fail)?;
+    let words: Vec<&str> = command.iter().map(String::as_str).collect();
+    let printed = context.engine.exec(&replica.container, &words).await;
+    let printed = printed.map_err(|error| Outcome::fail(error.to_string()))?;
+    if !printed.success() {
+        return Err(Outcome::fail(format!(
+            "`{}` in {} ends with {}: {}",
+            command.join(" "),
+            replica.name,
+            printed.exit_code,
+            printed.text()
+        )));
+    }
+    let text = String::from_utf8_lossy(&printed.stdout);
+    read(&text).map_err(|cause| Outcome::fail(format!("`{}` prints {cause}", command.join(" "))))
 }
 
 #[derive(Debug, PartialEq, Eq)]

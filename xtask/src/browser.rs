@@ -9,10 +9,18 @@ use crate::{
     debian,
     deploy::Deploy,
     stack::Stack,
+    stack_file::StackFile,
 };
 
 /// Who operates the site in the tests.
 const ADMIN: (&str, &str) = ("marie", "a-password-of-the-browser-tests");
+
+/// The tests ask whether the pages are right, not whether the machine is quick: a request that waits for
+/// its turn is no fault.
+const PATIENCE: [(&str, &str); 2] = [
+    ("SYSNDD_REQUEST_TIMEOUT", "15s"),
+    ("SYSNDD_DB_ACQUIRE_TIMEOUT", "10s"),
+];
 
 /// Brings the stack up, lets Playwright at it, takes it down.
 pub(crate) fn tests(deploy: &Deploy) -> anyhow::Result<()> {
@@ -28,7 +36,8 @@ pub(crate) fn tests(deploy: &Deploy) -> anyhow::Result<()> {
             .current_dir(&frontend),
     )?;
     let (port, mail_port) = free_ports()?;
-    let stack = stack(deploy, port, mail_port)?;
+    let file = StackFile::with(&PATIENCE)?;
+    let stack = stack(deploy, &file, port, mail_port)?;
     run(
         "the pages in a real browser",
         program("npm")
@@ -50,8 +59,13 @@ fn is_there(name: &str) -> bool {
 }
 
 /// Four replicas and a mail catcher, as a developer has them.
-fn stack(deploy: &Deploy, port: u16, mail_port: u16) -> anyhow::Result<Stack<'_>> {
-    let stack = Stack::shipped(deploy, "browser").with(
+fn stack<'a>(
+    deploy: &'a Deploy,
+    file: &StackFile,
+    port: u16,
+    mail_port: u16,
+) -> anyhow::Result<Stack<'a>> {
+    let stack = Stack::shipped(deploy, "browser").by(file.path()).with(
         [
             ("SYSNDD_PORT", port.to_string().as_str()),
             ("SYSNDD_PROFILES", "dev"),

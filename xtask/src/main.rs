@@ -12,6 +12,7 @@ mod engine;
 mod load;
 mod schemathesis;
 mod stack;
+mod stack_file;
 mod test;
 
 use clap::{Parser, Subcommand};

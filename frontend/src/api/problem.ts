@@ -71,7 +71,7 @@ export function unreachable(timedOut: boolean): ApiProblem {
     kind: 'unreachable',
     status: 0,
     title: 'SysNDD cannot be reached',
-    detail: timedOut ? 'The request was sent and no answer came in time.' : 'The request could not be delivered.',
+    detail: timedOut ? 'The request was sent and no answer came in time.' : 'The connection failed before an answer came.',
   })
 }
 

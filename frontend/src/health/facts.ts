@@ -1,6 +1,6 @@
 /** The figures at the head of the page, and the words of a replica's card. Pure. */
 import { formatMillis, median } from '@/format'
-import type { MailHealth, MigrationsHealth, StartupMigration } from './report'
+import type { MailHealth, MigrationsHealth, StartupMigration, StorageHealth } from './report'
 import type { Replica, Roster } from './roster'
 
 export interface Fact {
@@ -99,7 +99,22 @@ export function describeMail(mail: MailHealth | null | undefined): string {
   }
 }
 
-/** The short name of that path, for the badge. */
+/** The storage, as this replica last saw it. */
+export function describeStorage({ backend, status, latency_ms: latency }: StorageHealth): string {
+  switch (status) {
+    case 'up':
+      return latency == null ? backend : `${backend}, ${formatMillis(latency)}`
+    case 'down':
+      return `${backend}, does not answer`
+    case 'unknown':
+      return `${backend}, not tried yet`
+    default:
+      // A newer API may know words that this page does not.
+      return `${backend}, ${status}`
+  }
+}
+
+/** The short name of how a start went, for the badge. */
 export function startupLabel(startup: StartupMigration | null | undefined): string {
   if (!startup) return 'pending'
   return startup.path.replaceAll('_', ' ')

@@ -1,8 +1,8 @@
 /**
  * The health report: what one replica answers to `GET /api/health/ready`.
  *
- * Mirrors `crates/protocol/src/health.rs`, field by field. Until the types are generated from the
- * API's description, this file is the only place of the frontend that knows the shape.
+ * Mirrors `crates/protocol/src/health.rs`, field by field: the API's document leaves this body open. This
+ * file is the only place of the frontend that knows the shape.
  */
 
 /** Whether traffic may be sent to a replica. */
@@ -61,9 +61,11 @@ export interface MailHealth {
   reason?: string | null
 }
 
+/** Where copies go; one that is down makes no replica unready. */
 export interface StorageHealth {
   backend: string
-  status: UpDown
+  /** `up`, `down` or `unknown` (not tried yet). */
+  status: string
   latency_ms?: number | null
 }
 
@@ -115,7 +117,7 @@ function isHealthReport(value: unknown): value is HealthReport {
     hasNumbers(workers, ['configured', 'busy', 'queued', 'oldest_queued_s']) &&
     isObject(storage) &&
     typeof storage['backend'] === 'string' &&
-    isUpDown(storage['status']) &&
+    typeof storage['status'] === 'string' &&
     isObject(dataDir) &&
     typeof dataDir['writable'] === 'boolean'
   )

@@ -4,7 +4,7 @@ import { computed, watch, type ComputedRef } from 'vue'
 
 import { api, call } from '@/api/client'
 import { asProblem, type ApiProblem } from '@/api/problem'
-import { every } from '@/api/queries'
+import { OUTAGE_INTERVAL_MS } from '@/api/queries'
 import type { Job } from '@/api/types'
 import { isOver } from './words'
 
@@ -12,8 +12,10 @@ const LOOK_EVERY_MS = 700
 
 export interface FollowedJob {
   job: ComputedRef<Job | null>
-  problem: ComputedRef<ApiProblem | null>
-  /** Whether there is a job, and it is not over. */
+  /** Why nobody can say how far it is; it is followed no longer, until `again`. */
+  lost: ComputedRef<ApiProblem | null>
+  again: () => void
+  /** Whether there is a job that is followed, and it is not over. */
   running: ComputedRef<boolean>
 }
 
@@ -24,7 +26,10 @@ export function useJob(jobId: () => number | null, ended: (job: Job) => void = (
     queryFn: ({ signal }) =>
       call(api.GET('/api/jobs/{job_id}', { params: { path: { job_id: jobId() ?? 0 } }, signal })),
     enabled: computed(() => jobId() !== null),
-    refetchInterval: every<Job>((job) => (job && isOver(job.status) ? false : LOOK_EVERY_MS)),
+    refetchInterval: ({ state: { data, error } }) => {
+      if (error) return passes(asProblem(error)) ? OUTAGE_INTERVAL_MS : false
+      return data && isOver(data.status) ? false : LOOK_EVERY_MS
+    },
     // Also while the window is behind another: whoever waits does something else.
     refetchIntervalInBackground: true,
     staleTime: 0,
@@ -38,9 +43,20 @@ export function useJob(jobId: () => number | null, ended: (job: Job) => void = (
     },
   )
 
+  const lost = computed(() => {
+    const problem = jobId() !== null && query.error.value ? asProblem(query.error.value) : null
+    return problem && !passes(problem) ? problem : null
+  })
+
   return {
     job,
-    problem: computed(() => (query.error.value ? asProblem(query.error.value) : null)),
-    running: computed(() => jobId() !== null && !(job.value && isOver(job.value.status))),
+    lost,
+    again: () => void query.refetch(),
+    running: computed(() => jobId() !== null && !lost.value && !(job.value && isOver(job.value.status))),
   }
+}
+
+/** Whether asking again later is worth it. */
+function passes({ isOutage, kind }: ApiProblem): boolean {
+  return isOutage || kind === 'too_many'
 }

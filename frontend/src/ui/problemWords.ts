@@ -29,6 +29,19 @@ export function headlineFor(problem: ApiProblem): string {
   return HEADLINES[problem.kind]
 }
 
+/**
+ * What became of something that was sent and not served. Whoever answered knows whether anything was done,
+ * and says so: nothing at the edge's 503, perhaps something at its 502 and 504. Where nobody answered, it is
+ * said here.
+ */
+export function outcomeOf({ kind, message }: ApiProblem): string {
+  const own = message.charAt(0).toUpperCase() + message.slice(1)
+  const sentence = /[.!?]$/.test(own) ? own : `${own}.`
+  return kind === 'unreachable'
+    ? `${sentence} It may have been carried out: look before you send it again.`
+    : sentence
+}
+
 export function adviceFor(problem: ApiProblem): string {
   return ADVICE[problem.kind]
 }

@@ -4,6 +4,7 @@ import { computed, type ComputedRef } from 'vue'
 
 import { asProblem, type ApiProblem } from '@/api/problem'
 import { useNotices } from './notices'
+import { outcomeOf } from './problemWords'
 
 interface Wanted<Input, Output> {
   run: (input: Input) => Promise<Output>
@@ -34,7 +35,7 @@ export function useAction<Input, Output>(wanted: Wanted<Input, Output>): Action<
       wanted.done?.(output, input)
     },
     onError: (error) => {
-      if (!wanted.quiet) tell(asProblem(error).message, 'bad')
+      if (!wanted.quiet) tell(outcomeOf(asProblem(error)), 'bad')
     },
     // Also after a refusal: the list that led to it was old.
     onSettled: () => Promise.all(wanted.refreshes.map((queryKey) => client.invalidateQueries({ queryKey }))),

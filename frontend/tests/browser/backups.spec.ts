@@ -10,7 +10,7 @@ test.describe.configure({ mode: 'serial' })
 /** The outcome of the job that is followed on the page. */
 async function finished(page: Page, label: string): Promise<void> {
   await expect(page.locator('.job-progress')).toContainText(label)
-  await expect(page.locator('.job-progress [role=status]')).toHaveText('Done', { timeout: 90_000 })
+  await expect(page.locator('.job-progress [role=status]')).toHaveText('Done', { timeout: 240_000 })
 }
 
 test('a backup is made while its progress is shown, and fetched as a file', async ({ page }) => {

@@ -52,7 +52,7 @@ export async function linkFor(address: string, subject: string): Promise<string>
         link = mail?.text.match(/https?:\/\/\S+#token=\S+/)?.[0] ?? ''
         return link
       },
-      { message: `a letter "${subject}" to ${address}`, timeout: 30_000 },
+      { message: `a letter "${subject}" to ${address}`, timeout: 120_000 },
     )
     .not.toBe('')
   return link

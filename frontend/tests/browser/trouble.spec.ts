@@ -7,7 +7,7 @@ import { ADMIN, docker, picture, replicas, signIn, SITE, visit } from './stack'
 test.afterEach(async ({ request }) => {
   docker('start', ...replicas())
   await expect
-    .poll(async () => (await request.get('/api/health/ready')).status(), { timeout: 60_000 })
+    .poll(async () => (await request.get('/api/health/ready')).status(), { timeout: 120_000 })
     .toBe(200)
 })
 
@@ -80,6 +80,6 @@ test('while no replica answers the page says so, and comes back by itself', asyn
   await expect(page.locator('.problem-panel')).toBeVisible()
 
   docker('start', ...replicas())
-  await expect(page.locator('.data-table tbody tr').first()).toBeVisible({ timeout: 60_000 })
+  await expect(page.locator('.data-table tbody tr').first()).toBeVisible({ timeout: 120_000 })
   await expect(page.locator('.problem-panel')).toHaveCount(0)
 })

@@ -21,32 +21,7 @@ async fn check(context: &Context<'_>) -> Outcome {
 }
 
 async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
-    let command = match &context.stack.verify.web {
-        Some(web) if !web.configuration.is_empty() => &web.configuration,
-        _ => {
-            return Err(Outcome::skip(
-                "the stack says by `configuration` in [verify.web] no command that prints the edge's configuration",
-            ));
-        }
-    };
-    let edge = context.stack.edge.as_ref();
-    let edge = edge.ok_or_else(|| Outcome::skip("the stack has no [edge]"))?;
-    let replica = context.running(&edge.service).map_err(Outcome::fail)?;
-    let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let printed = context.engine.exec(&replica.container, &words).await;
-    let printed = printed.map_err(|error| Outcome::fail(error.to_string()))?;
-    if !printed.success() {
-        return Err(Outcome::fail(format!(
-            "`{}` in {} ends with {}: {}",
-            command.join(" "),
-            replica.name,
-            printed.exit_code,
-            printed.text()
-        )));
-    }
-    let text = String::from_utf8_lossy(&printed.stdout);
-    let root = nginx::read(&text)
-        .map_err(|cause| Outcome::fail(format!("`{}` prints {cause}", command.join(" "))))?;
+    let root = nginx::configuration(context).await?;
     let mut places = Vec::new();
     proxies(&root, &Rule::default(), &mut places);
     if places.is_empty() {

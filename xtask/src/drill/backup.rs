@@ -9,7 +9,6 @@ mod picture;
 mod plan;
 mod round;
 mod site;
-mod stack_file;
 mod table;
 mod talk;
 

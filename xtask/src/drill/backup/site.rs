@@ -13,7 +13,6 @@ use serde_json::Value;
 use super::{
     data,
     plan::Victim,
-    stack_file::StackFile,
     talk::{ACCOUNT, Job, LONG, Talk},
 };
 use crate::{
@@ -22,6 +21,7 @@ use crate::{
     drill::eventually::eventually,
     engine::{docker, docker_with_input},
     stack::Stack,
+    stack_file::StackFile,
 };
 
 /// Nothing takes so long; what does hangs.

@@ -1,4 +1,4 @@
-//! The shipped `sysndd.toml` with shorter times, in a directory outside the repository: whatever is added
+//! The shipped `sysndd.toml` with other times, in a directory outside the repository: whatever is added
 //! there may be part of a build context.
 
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::command::root;
 
 /// Removed with this value.
-pub(super) struct StackFile(TempDir);
+pub(crate) struct StackFile(TempDir);
 
 /// How paths are written that are below the directory of the file.
 const PATHS: [&str; 5] = [
@@ -23,7 +23,7 @@ const ENVIRONMENT: &str = "[services.api.environment]\n";
 
 impl StackFile {
     /// With these variables for the replicas beside those that are shipped.
-    pub(super) fn with(environment: &[(&str, &str)]) -> anyhow::Result<Self> {
+    pub(crate) fn with(environment: &[(&str, &str)]) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir().context("a directory for the stack's file")?;
         let shipped = std::fs::read_to_string(root().join("sysndd.toml")).context("sysndd.toml")?;
         let text = changed(&shipped, &root(), environment)?;
@@ -31,7 +31,7 @@ impl StackFile {
         Ok(Self(directory))
     }
 
-    pub(super) fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.0.path().join("sysndd.toml")
     }
 }
