@@ -1,7 +1,7 @@
 //! Statements about the table `users`.
 
-use mysql_async::params;
 use mysql_async::prelude::Queryable;
+use mysql_async::{Transaction, params};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -62,7 +62,6 @@ pub(crate) struct Known {
 pub(crate) struct Credentials {
     pub(crate) user_id: u64,
     pub(crate) password_hash: String,
-    pub(crate) status: Status,
     /// There were too many wrong passwords of late.
     pub(crate) resting: bool,
 }
@@ -154,24 +153,42 @@ pub(crate) async fn credentials(
     } else {
         "user_name"
     };
-    let row: Option<(u64, String, String, bool)> = conn
+    let row: Option<(u64, String, bool)> = conn
         .exec_first(
             format!(
-                "SELECT user_id, password_hash, CAST(status AS CHAR), \
+                "SELECT user_id, password_hash, \
                         COALESCE(locked_until > UTC_TIMESTAMP(6), FALSE) \
                  FROM users WHERE {column} = :given"
             ),
             params! { "given" => name_or_email },
         )
         .await?;
-    Ok(row.and_then(|(user_id, password_hash, status, resting)| {
-        Some(Credentials {
-            user_id,
-            password_hash,
-            status: Status::from_name(&status)?,
-            resting,
-        })
+    Ok(row.map(|(user_id, password_hash, resting)| Credentials {
+        user_id,
+        password_hash,
+        resting,
     }))
+}
+
+/// Holds the account of a right password until the transaction ends; answers its status, and nothing when
+/// it rests, or has another password, by now. Of guesses that are judged at the same time only those count
+/// that come here before the rest begins.
+pub(crate) async fn hold(
+    tx: &mut Transaction<'_>,
+    verified: &Credentials,
+) -> Result<Option<Status>, db::Error> {
+    let status: Option<String> = tx
+        .exec_first(
+            "SELECT CAST(status AS CHAR) FROM users \
+             WHERE user_id = :user_id AND password_hash = :password_hash \
+               AND (locked_until IS NULL OR locked_until <= UTC_TIMESTAMP(6)) FOR UPDATE",
+            params! {
+                "user_id" => verified.user_id,
+                "password_hash" => &verified.password_hash,
+            },
+        )
+        .await?;
+    Ok(status.and_then(|status| Status::from_name(&status)))
 }
 
 /// Somebody has shown that the address is theirs. An account that was disabled meanwhile stays so.
