@@ -3,9 +3,10 @@
 use mysql_async::prelude::Queryable;
 use mysql_async::{Transaction, params};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use crate::auth::Role;
+use crate::auth::{Role, hex};
 use crate::db;
 
 /// Where an account is in its life.
@@ -84,8 +85,15 @@ pub(crate) async fn sign_up(
     Ok(user_id.unwrap_or_default())
 }
 
+/// Tells one attempt to sign up from another with the same address, and no password: in each password's hash is
+/// a salt of its own.
+pub(crate) fn attempt(password_hash: &str) -> String {
+    hex(&Sha256::digest(password_hash))
+}
+
 /// Gives an account that was never confirmed the values of a new attempt, and makes the links of
-/// before void: what is confirmed is what the last mail was about.
+/// before void: what is confirmed is what the last mail was about. A letter of before that waits in the queue
+/// finds another `attempt` and gets no link.
 pub(crate) async fn sign_up_again(
     conn: &mut impl Queryable,
     user_id: u64,

@@ -103,7 +103,10 @@ async fn record(tx: &mut Transaction<'_>, user: &NewUser<'_>) -> Result<Letter, 
         Some(Known { user_id, .. }) => return Ok(Letter::AlreadyRegistered { user_id }),
     };
     match made {
-        Ok(user_id) => Ok(Letter::ConfirmEmail { user_id }),
+        Ok(user_id) => Ok(Letter::ConfirmEmail {
+            user_id,
+            attempt: Some(accounts::attempt(user.password_hash)),
+        }),
         // Name or ORCID iD are another's. Two attempts with one address at the same time: the other
         // one sends the mail with the link.
         Err(error) if error.is_duplicate() => Ok(Letter::NameTaken {
