@@ -9,6 +9,6 @@ pub(crate) use fields::{agreed, orcid, person_name, user_name};
 pub(crate) use guessing::{Guesses, count_wrong_password, forget_wrong_passwords};
 pub(crate) use purge::Purge;
 pub(crate) use store::{
-    Credentials, Known, NewUser, Status, activate, credentials, find_by_email, set_password,
-    sign_up, sign_up_again,
+    Credentials, Known, NewUser, Status, activate, attempt, credentials, find_by_email, hold,
+    set_password, sign_up, sign_up_again,
 };

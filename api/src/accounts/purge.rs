@@ -1,5 +1,5 @@
 //! `accounts.purge`: forgets what nobody can use any more: sessions that ended, tokens that are too
-//! old, and accounts whose address was never confirmed.
+//! old, accounts whose address was never confirmed, and at what pace an address got letters that are long past.
 
 use std::sync::Arc;
 
@@ -49,6 +49,13 @@ impl Handler for Purge {
             params! { "days" => UNCONFIRMED_DAYS },
         )
         .await?;
-        Ok(json!({ "sessions": sessions, "tokens": tokens, "accounts": accounts }))
+        let paces = jobs::delete(
+            &app,
+            &turn,
+            "mail_pace WHERE due_at < UTC_TIMESTAMP(6) ORDER BY due_at",
+            Params::Empty,
+        )
+        .await?;
+        Ok(json!({ "sessions": sessions, "tokens": tokens, "accounts": accounts, "paces": paces }))
     }
 }

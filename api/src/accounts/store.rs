@@ -1,11 +1,12 @@
 //! Statements about the table `users`.
 
-use mysql_async::params;
 use mysql_async::prelude::Queryable;
+use mysql_async::{Transaction, params};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 use utoipa::ToSchema;
 
-use crate::auth::Role;
+use crate::auth::{Role, hex};
 use crate::db;
 
 /// Where an account is in its life.
@@ -62,7 +63,6 @@ pub(crate) struct Known {
 pub(crate) struct Credentials {
     pub(crate) user_id: u64,
     pub(crate) password_hash: String,
-    pub(crate) status: Status,
     /// There were too many wrong passwords of late.
     pub(crate) resting: bool,
 }
@@ -85,8 +85,15 @@ pub(crate) async fn sign_up(
     Ok(user_id.unwrap_or_default())
 }
 
+/// Tells one attempt to sign up from another with the same address, and no password: in each password's hash is
+/// a salt of its own.
+pub(crate) fn attempt(password_hash: &str) -> String {
+    hex(&Sha256::digest(password_hash))
+}
+
 /// Gives an account that was never confirmed the values of a new attempt, and makes the links of
-/// before void: what is confirmed is what the last mail was about.
+/// before void: what is confirmed is what the last mail was about. A letter of before that waits in the queue
+/// finds another `attempt` and gets no link.
 pub(crate) async fn sign_up_again(
     conn: &mut impl Queryable,
     user_id: u64,
@@ -154,24 +161,42 @@ pub(crate) async fn credentials(
     } else {
         "user_name"
     };
-    let row: Option<(u64, String, String, bool)> = conn
+    let row: Option<(u64, String, bool)> = conn
         .exec_first(
             format!(
-                "SELECT user_id, password_hash, CAST(status AS CHAR), \
+                "SELECT user_id, password_hash, \
                         COALESCE(locked_until > UTC_TIMESTAMP(6), FALSE) \
                  FROM users WHERE {column} = :given"
             ),
             params! { "given" => name_or_email },
         )
         .await?;
-    Ok(row.and_then(|(user_id, password_hash, status, resting)| {
-        Some(Credentials {
-            user_id,
-            password_hash,
-            status: Status::from_name(&status)?,
-            resting,
-        })
+    Ok(row.map(|(user_id, password_hash, resting)| Credentials {
+        user_id,
+        password_hash,
+        resting,
     }))
+}
+
+/// Holds the account of a right password until the transaction ends; answers its status, and nothing when
+/// it rests, or has another password, by now. Of guesses that are judged at the same time only those count
+/// that come here before the rest begins.
+pub(crate) async fn hold(
+    tx: &mut Transaction<'_>,
+    verified: &Credentials,
+) -> Result<Option<Status>, db::Error> {
+    let status: Option<String> = tx
+        .exec_first(
+            "SELECT CAST(status AS CHAR) FROM users \
+             WHERE user_id = :user_id AND password_hash = :password_hash \
+               AND (locked_until IS NULL OR locked_until <= UTC_TIMESTAMP(6)) FOR UPDATE",
+            params! {
+                "user_id" => verified.user_id,
+                "password_hash" => &verified.password_hash,
+            },
+        )
+        .await?;
+    Ok(status.and_then(|status| Status::from_name(&status)))
 }
 
 /// Somebody has shown that the address is theirs. An account that was disabled meanwhile stays so.

@@ -9,7 +9,7 @@ use mysql_async::prelude::Queryable as _;
 use super::say;
 use crate::accounts::{self, NewUser, Status};
 use crate::auth::{Hasher, Password, Role, Token};
-use crate::config::{DatabaseUrl, Source};
+use crate::config::{DatabaseUrl, Source, weakness};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,6 +75,10 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         .context("looking for administrators; has `serve` or `migrate up` made the tables?")?;
     if let (true, Some(name)) = (args.if_none, there) {
         return say(&format!("there is an administrator already: {name}"));
+    }
+    let weak = |text: &String| weakness(text, Password::SHORTEST);
+    if let Some(fault) = given.as_ref().and_then(weak) {
+        bail!("SYSNDD_ADMIN_PASSWORD {fault}");
     }
     let password_hash = Hasher::new().hash(password).await?;
     let user = NewUser {

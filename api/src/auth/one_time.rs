@@ -64,13 +64,20 @@ pub(crate) async fn issue(
 
 /// Uses a token up; answers whose it is, and nothing for one that is unknown, used, too old or for
 /// another purpose. Of two who come at the same time one gets it. To be called in
-/// a transaction with what the token is used for: one without the other is a loss.
+/// a transaction with what the token is used for: one without the other is a loss. It holds the account as well.
 pub(crate) async fn redeem(
     conn: &mut impl Queryable,
     purpose: Purpose,
     token: &Token,
 ) -> Result<Option<u64>, db::Error> {
     let hash = token.hash();
+    // Whoever changes an account and its tokens takes the account first, so that no two wait for each other.
+    conn.exec_drop(
+        "SELECT 1 FROM user_tokens t JOIN users u ON u.user_id = t.user_id \
+         WHERE t.token_hash = :hash FOR UPDATE OF u",
+        params! { "hash" => hash.bytes() },
+    )
+    .await?;
     let user_id: Option<u64> = conn
         .exec_first(
             "SELECT user_id FROM user_tokens \

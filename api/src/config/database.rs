@@ -129,10 +129,11 @@ impl DatabaseUrl {
             source.fault(VARIABLE, "names another database than SYSNDD_DATABASE_URL");
             return None;
         }
+        url.check_password(source);
         Some(url)
     }
 
-    /// A password that can be guessed is refused where the site is served from it.
+    /// A password that can be guessed is refused where the site is served, or restored, by it.
     fn check_password(&self, source: &mut Source) {
         if let Some(fault) = weakness(self.opts.pass().unwrap_or_default(), SHORTEST) {
             source.fault(self.variable, format!("its password {fault}"));

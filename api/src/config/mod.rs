@@ -35,6 +35,7 @@ pub(crate) use smtp::{Smtp, SmtpTls};
 pub(crate) use source::{Faults, Source};
 pub(crate) use storage::{S3, Storage};
 pub(crate) use telemetry::Telemetry;
+pub(crate) use weak::weakness;
 
 /// All that `serve` needs to know.
 #[derive(Debug, Clone)]

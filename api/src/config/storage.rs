@@ -7,6 +7,10 @@ use axum::http::Uri;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Source;
+use super::weak::weakness;
+
+/// Of the secret key.
+const SHORTEST: usize = 12;
 
 /// A place for objects.
 #[derive(Debug, Clone)]
@@ -88,6 +92,9 @@ impl Storage {
             );
             return None;
         };
+        if let Some(fault) = weakness(secret_key.expose_secret(), SHORTEST) {
+            source.fault("SYSNDD_S3_SECRET_KEY", fault);
+        }
         if let Some(endpoint) = &endpoint {
             let scheme = endpoint
                 .parse::<Uri>()
@@ -145,7 +152,7 @@ mod tests {
 
     const KEYS: [(&str, &str); 2] = [
         ("SYSNDD_S3_ACCESS_KEY", "sysndd"),
-        ("SYSNDD_S3_SECRET_KEY", "canary-7"),
+        ("SYSNDD_S3_SECRET_KEY", "canary-7-of-tests"),
     ];
 
     #[test]
@@ -178,6 +185,10 @@ mod tests {
                 "SYSNDD_STORAGE_URL: must be",
             ),
             (vec![bucket], "SYSNDD_S3_ACCESS_KEY: and"),
+            (
+                vec![bucket, KEYS[0], ("SYSNDD_S3_SECRET_KEY", "test-secret-key")],
+                "SYSNDD_S3_SECRET_KEY: is one of those",
+            ),
             (
                 vec![bucket, KEYS[0], KEYS[1], http],
                 "SYSNDD_S3_ENDPOINT: is not encrypted",

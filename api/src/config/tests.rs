@@ -176,6 +176,26 @@ fn a_password_of_the_database_that_everybody_tries_first_is_refused_and_not_repe
 }
 
 #[test]
+fn so_is_one_of_the_account_that_restores() {
+    let live = (
+        "SYSNDD_DATABASE_URL",
+        "mysql://sysndd:for-tests-only@db:3306/sysndd",
+    );
+    for (password, fits) in [("for-tests-only", true), ("root-password", false)] {
+        let url = format!("mysql://sysndd_restore:{password}@db:3306/sysndd");
+        let config = read(&[live, ("SYSNDD_RESTORE_DATABASE_URL", &url)]);
+        let shown = config.map(drop).map_err(|faults| faults.to_string());
+        assert_eq!(shown.is_ok(), fits, "{shown:?}");
+        if let Err(shown) = shown {
+            assert!(
+                shown.contains("SYSNDD_RESTORE_DATABASE_URL: its password is one of"),
+                "{shown}"
+            );
+        }
+    }
+}
+
+#[test]
 fn an_authority_is_a_file_with_certificates() {
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), "-----BEGIN PRIVATE KEY-----\n").expect("writable");

@@ -40,7 +40,7 @@ const WORDS: [&str; 30] = [
 ];
 
 /// What is wrong with a secret, without repeating any of it.
-pub(super) fn weakness(secret: &str, shortest: usize) -> Option<String> {
+pub(crate) fn weakness(secret: &str, shortest: usize) -> Option<String> {
     let fault = if secret.chars().count() < shortest {
         "is too short"
     } else if different(secret) < FEWEST_DIFFERENT {

@@ -19,10 +19,16 @@ const MAX_ATTEMPTS: u16 = 18;
 #[serde(tag = "letter", rename_all = "snake_case")]
 pub(crate) enum Letter {
     /// A link that shows that the address is theirs.
-    ConfirmEmail { user_id: u64 },
+    ConfirmEmail {
+        user_id: u64,
+        /// As `accounts::attempt` tells it: the link is for the values of this attempt. Absent in letters of
+        /// earlier releases.
+        #[serde(default)]
+        attempt: Option<String>,
+    },
     /// Somebody tried to register with the address of this account.
     AlreadyRegistered { user_id: u64 },
-    /// Somebody with this address asked for a user name that is taken.
+    /// Somebody with this address asked for a user name, or gave an ORCID iD, that is another account's.
     NameTaken { email: String, user_name: String },
     /// A link with which to set a new password.
     ResetPassword { user_id: u64 },
@@ -52,4 +58,23 @@ pub(crate) async fn send_later(
     letter: &Letter,
 ) -> Result<u64, db::Error> {
     Ok(enqueue(conn, &letter.job()).await?.job_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_that_an_earlier_release_wrote_are_read() {
+        let old = json!({ "letter": "confirm_email", "user_id": 7 });
+        let letter: Letter = serde_json::from_value(old).expect("a letter");
+        let attempt = None;
+        assert_eq!(
+            letter,
+            Letter::ConfirmEmail {
+                user_id: 7,
+                attempt
+            }
+        );
+    }
 }

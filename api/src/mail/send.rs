@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use lettre::Address;
 use lettre::message::Mailbox;
-use mysql_async::params;
-use mysql_async::prelude::Queryable as _;
+use mysql_async::prelude::Queryable;
+use mysql_async::{Transaction, TxOpts, params};
 use serde_json::{Value, json};
 
 use super::letter::{KIND, Letter};
 use super::post::Undelivered;
 use super::text::Facts;
+use crate::accounts;
 use crate::auth::{Purpose, issue};
 use crate::jobs::{Failure, Handler, Turn};
 use crate::state::App;
@@ -22,6 +23,30 @@ struct User {
     family_name: String,
     login: String,
     status: String,
+    password_hash: String,
+}
+
+impl User {
+    /// Nobody changes it until the transaction ends.
+    async fn held(tx: &mut Transaction<'_>, user_id: u64) -> Result<Option<Self>, Failure> {
+        let row: Option<(String, String, String, String, String, String)> = tx
+            .exec_first(
+                "SELECT email, first_name, family_name, user_name, CAST(status AS CHAR), password_hash \
+                 FROM users WHERE user_id = :user_id FOR SHARE",
+                params! { user_id },
+            )
+            .await?;
+        Ok(row.map(
+            |(email, first_name, family_name, login, status, password_hash)| Self {
+                email,
+                first_name,
+                family_name,
+                login,
+                status,
+                password_hash,
+            },
+        ))
+    }
 }
 
 /// A letter that is ready to be written.
@@ -107,29 +132,17 @@ impl Letter {
                     facts: Facts { sender, ..facts },
                 }));
             }
-            Self::ConfirmEmail { user_id } => (*user_id, "confirm_email"),
+            Self::ConfirmEmail { user_id, .. } => (*user_id, "confirm_email"),
             Self::AlreadyRegistered { user_id } => (*user_id, "already_registered"),
             Self::ResetPassword { user_id } => (*user_id, "reset_password"),
             Self::PasswordChanged { user_id } => (*user_id, "password_changed"),
             Self::Backup { user_id, told, .. } => (*user_id, told.letter()),
         };
         let mut conn = app.db.conn().await?;
-        let row: Option<(String, String, String, String, String)> = conn
-            .exec_first(
-                "SELECT email, first_name, family_name, user_name, status FROM users \
-                 WHERE user_id = :user_id",
-                params! { user_id },
-            )
-            .await?;
-        let Some((email, first_name, family_name, login, status)) = row else {
+        // Held until the token is there: whoever signs up again after that finds it, and makes it void.
+        let mut tx = conn.start_transaction(TxOpts::default()).await?;
+        let Some(user) = User::held(&mut tx, user_id).await? else {
             return Ok(Err("the account is gone"));
-        };
-        let user = User {
-            email,
-            first_name,
-            family_name,
-            login,
-            status,
         };
         if user.status == "disabled" {
             return Ok(Err("the account is disabled"));
@@ -140,21 +153,28 @@ impl Letter {
             Self::ConfirmEmail { .. } if user.status != "unconfirmed" => {
                 return Ok(Err("the address is confirmed already"));
             }
+            Self::ConfirmEmail {
+                attempt: Some(attempt),
+                ..
+            } if *attempt != accounts::attempt(&user.password_hash) => {
+                return Ok(Err("somebody signed up again with this address"));
+            }
             Self::ConfirmEmail { .. } => ("confirm", Some(Purpose::ConfirmEmail)),
             Self::ResetPassword { .. } => ("reset-password", Some(Purpose::ResetPassword)),
             Self::Backup { .. } => ("admin/backups", None),
             _ => ("forgot-password", None),
         };
         let (what, detail) = match self {
-            Self::Backup { job_id, .. } => about(&mut conn, *job_id).await?,
+            Self::Backup { job_id, .. } => about(&mut tx, *job_id).await?,
             _ => Default::default(),
         };
         let mut link = format!("{site}/{page}");
         if let Some(purpose) = purpose {
             let key = &app.accounts.secret_key;
-            let token = issue(&mut conn, key, purpose, number, user_id).await?;
+            let token = issue(&mut tx, key, purpose, number, user_id).await?;
             link = format!("{link}#token={}", token.expose());
         }
+        tx.commit().await?;
         let whole_name = format!("{} {}", user.first_name, user.family_name);
         Ok(Ok(Draft {
             name,
@@ -173,7 +193,7 @@ impl Letter {
 }
 
 /// What a job was, in words, and what came of it. It stands in the table soon after the letter was written.
-async fn about(conn: &mut mysql_async::Conn, job_id: u64) -> Result<(String, String), Failure> {
+async fn about(conn: &mut impl Queryable, job_id: u64) -> Result<(String, String), Failure> {
     let row: Option<(String, String, Option<String>, Option<String>)> = conn
         .exec_first(
             "SELECT kind, CAST(status AS CHAR), error_message, \

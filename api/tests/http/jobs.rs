@@ -101,7 +101,10 @@ async fn what_nobody_can_use_any_more_is_forgotten() {
             INSERT INTO sessions (token_hash, user_id, epoch, expires_at, ends_at)
                 SELECT UNHEX(SHA2(CONCAT(user_name, ' had one'), 256)), user_id, session_epoch,
                        UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE, UTC_TIMESTAMP(6) + INTERVAL 1 DAY
-                FROM users WHERE user_name = 'active'";
+                FROM users WHERE user_name = 'active';
+            INSERT INTO mail_pace (recipient, due_at)
+                VALUES (UNHEX(SHA2('over', 256)), UTC_TIMESTAMP(6)),
+                       (UNHEX(SHA2('not yet', 256)), UTC_TIMESTAMP(6) + INTERVAL 1 HOUR)";
         let mut conn = db.connect().await;
         for statement in script.split(';') {
             conn.query_drop(statement).await.expect(statement);
@@ -110,7 +113,7 @@ async fn what_nobody_can_use_any_more_is_forgotten() {
         let job = becomes(&app, &admin, job_id, "succeeded").await;
         assert_eq!(
             job["result"],
-            json!({ "sessions": 1, "tokens": 2, "accounts": 1 })
+            json!({ "sessions": 1, "tokens": 2, "accounts": 1, "paces": 1 })
         );
         let left: Vec<String> = conn
             .query("SELECT user_name FROM users WHERE user_name <> 'marie' ORDER BY user_name")

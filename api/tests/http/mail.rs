@@ -29,8 +29,12 @@ pub(crate) fn address(who: &str) -> String {
 }
 
 async fn sign_up(app: &TestApp, email: &str) {
+    sign_up_with(app, email, PASSWORD).await;
+}
+
+async fn sign_up_with(app: &TestApp, email: &str, password: &str) {
     let wish = json!({
-        "user_name": "pierre", "email": email, "password": PASSWORD, "first_name": "Pierre",
+        "user_name": "pierre", "email": email, "password": password, "first_name": "Pierre",
         "family_name": "Curie", "comment": "to curate what I know of", "terms_agreed": true,
     });
     let answer = app.post(&As::Nobody, "/api/auth/signup", wish).await;
@@ -118,6 +122,69 @@ async fn a_letter_that_is_sent_again_is_the_same_one_and_the_queue_knows_no_toke
             .expect("read")
             .expect("the job");
         assert!(!row.contains(&token) && !row.contains("Pierre"), "{row}");
+        conn.disconnect().await.expect("closed");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL and a mail catcher"]
+async fn a_link_opens_the_account_of_its_own_attempt_or_none() {
+    with_database(async |db| {
+        let (app, mailbox) = (app_sending_by(&db, &smtp()).await, Mailbox::open());
+        let email = address("pierre");
+        let confirm = async |token: String| {
+            app.post(&As::Nobody, "/api/auth/confirm", json!({ "token": token }))
+                .await
+        };
+        sign_up(&app, &email).await;
+        let first = mailbox.mails(&email, 1).await.remove(0).token("confirm");
+        let new = "a quite different one";
+        sign_up_with(&app, &email, new).await;
+        let second = mailbox.mails(&email, 2).await.remove(1).token("confirm");
+        confirm(first).await.is_problem(422, "used already");
+        let confirmed = confirm(second).await;
+        assert_eq!(confirmed.status, StatusCode::NO_CONTENT, "{confirmed:?}");
+        assert_eq!(app.log_in("pierre", new).await.status, StatusCode::OK);
+        app.log_in("pierre", PASSWORD)
+            .await
+            .is_problem(401, "wrong");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL and a mail catcher"]
+async fn a_letter_that_waits_while_somebody_signs_up_again_is_not_sent() {
+    with_database(async |db| {
+        let proxy = Proxy::to(smtp()).await;
+        proxy.set(Traffic::Resets);
+        let (app, mailbox) = (app_sending_by(&db, &proxy.host()).await, Mailbox::open());
+        let email = address("pierre");
+        let new = "a quite different one";
+        sign_up(&app, &email).await;
+        sign_up_with(&app, &email, new).await;
+        proxy.set(Traffic::Passes);
+        let mut conn = db.connect().await;
+        let ends: Vec<Option<String>> = eventually("both letters are done with", async || {
+            let ends = conn
+                .query(
+                    "SELECT result ->> '$.reason' FROM jobs \
+                     WHERE kind = 'mail.send' AND status = 'succeeded' ORDER BY job_id",
+                )
+                .await
+                .expect("read");
+            (ends.len() == 2).then_some(ends)
+        })
+        .await;
+        let reason = "somebody signed up again with this address";
+        assert_eq!(ends, [Some(reason.to_owned()), None]);
+        let mails = mailbox.mails(&email, 1).await;
+        assert_eq!(mails.len(), 1);
+        let body = json!({ "token": mails[0].token("confirm") });
+        let confirmed = app.post(&As::Nobody, "/api/auth/confirm", body).await;
+        assert_eq!(confirmed.status, StatusCode::NO_CONTENT, "{confirmed:?}");
+        assert_eq!(app.log_in("pierre", new).await.status, StatusCode::OK);
         conn.disconnect().await.expect("closed");
     })
     .await;

@@ -87,6 +87,46 @@ async fn healthcheck_says_what_the_server_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn an_administrators_password_that_everybody_tries_first_is_refused() {
+    with_database(|db| async move {
+        let dir = shipped_migrations();
+        let (dir, url) = (dir.to_str().expect("UTF-8"), db.url());
+        let up = ["migrate", "up", "--dir", dir, "--database-url", &url];
+        assert!(Launch::new(&up).start().end().await.0.success());
+        let create = async |arguments: &[&str], password: &str| {
+            let who = [
+                "admin",
+                "create",
+                "--user-name",
+                "marie",
+                "--email",
+                "marie@example.org",
+            ];
+            Launch::new(&[&who, arguments].concat())
+                .set("SYSNDD_DATABASE_URL", &url)
+                .set("SYSNDD_ADMIN_PASSWORD", password)
+                .start()
+                .end()
+                .await
+        };
+        let weak = "change-me-please";
+        let (status, _, stderr) = create(&[], weak).await;
+        assert_eq!(status.code(), Some(1), "{stderr}");
+        assert!(
+            stderr.contains("SYSNDD_ADMIN_PASSWORD is one of"),
+            "{stderr}"
+        );
+        assert!(!stderr.contains(weak), "{stderr}");
+        for (arguments, password) in [(&[][..], "correct horse battery"), (&["--if-none"], weak)] {
+            let (status, _, stderr) = create(arguments, password).await;
+            assert!(status.success(), "{stderr}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
 async fn migrate_works_on_any_folder_and_any_database_with_no_other_configuration() {
     with_database(|db| async move {
         let dir = shipped_migrations();

@@ -7,12 +7,14 @@ use axum::http::StatusCode;
 use garde::Validate;
 use mysql_async::TxOpts;
 use serde::Deserialize;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::accounts;
+use crate::accounts::{self, Credentials};
 use crate::auth::{Password, SignedIn, may_be_set};
+use crate::http::auth::same_time_since;
 use crate::http::{Answer, ApiError, Json, Problem};
 use crate::mail::{self, Letter};
 use crate::state::App;
@@ -59,22 +61,35 @@ async fn change(
         accounts::credentials(&mut conn, &actor.user_name).await?
     };
     let found = credentials.filter(|it| !it.resting).ok_or_else(wrong)?;
-    let right = app
-        .hasher
-        .verify(change.current_password, Some(found.password_hash))
-        .await?;
-    if !right {
+    // Before the current one is judged, so that the time does not tell whether it was right.
+    let password_hash = app.hasher.hash(change.new_password).await?;
+    let verified = Some(found.password_hash.clone());
+    let right = app.hasher.verify(change.current_password, verified).await?;
+    let judged = Instant::now();
+    if right && set(&app, &found, &password_hash).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    same_time_since(judged, async {
         // Whoever found an open session guesses no faster than without one.
         let mut conn = app.db.conn().await?;
         accounts::count_wrong_password(&mut conn, actor.user_id).await?;
-        return Err(wrong());
-    }
-    let password_hash = app.hasher.hash(change.new_password).await?;
+        Err(wrong())
+    })
+    .await
+}
+
+/// Answers whether it is set: not when the account began to rest, or got another password, while the current one
+/// was judged.
+async fn set(app: &App, found: &Credentials, password_hash: &str) -> Answer<bool> {
+    let user_id = found.user_id;
     let mut conn = app.db.conn().await?;
     let mut tx = conn.start_transaction(TxOpts::default()).await?;
-    accounts::set_password(&mut tx, actor.user_id, &password_hash).await?;
-    let user_id = actor.user_id;
+    if accounts::hold(&mut tx, found).await?.is_none() {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    accounts::set_password(&mut tx, user_id, password_hash).await?;
     mail::send_later(&mut tx, &Letter::PasswordChanged { user_id }).await?;
     tx.commit().await?;
-    Ok(StatusCode::NO_CONTENT)
+    Ok(true)
 }

@@ -11,6 +11,7 @@ mod signup;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use utoipa_axum::router::OpenApiRouter;
 
 use super::{Answer, ApiError};
@@ -42,6 +43,28 @@ const FLOOR: Duration = Duration::from_millis(300);
 /// Answers no sooner than after a fixed time: how long the work took would tell whether there is
 /// such an account.
 async fn same_time<T>(work: impl Future<Output = Answer<T>>) -> Answer<T> {
-    let (answer, ()) = tokio::join!(work, tokio::time::sleep(FLOOR));
+    same_time_since(Instant::now(), work).await
+}
+
+/// The same, where part of the work was done since then.
+pub(super) async fn same_time_since<T>(
+    begun: Instant,
+    work: impl Future<Output = Answer<T>>,
+) -> Answer<T> {
+    let (answer, ()) = tokio::join!(work, tokio::time::sleep_until(begun + FLOOR));
     answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ApiError, FLOOR, Instant, same_time};
+
+    #[tokio::test]
+    async fn however_quick_the_work_is_the_answer_takes_its_time() {
+        for answer in [Ok(()), Err(ApiError::not_found("nobody"))] {
+            let (right, began) = (answer.is_ok(), Instant::now());
+            assert_eq!(same_time(async { answer }).await.is_ok(), right);
+            assert!(began.elapsed() >= FLOOR, "{:?}", began.elapsed());
+        }
+    }
 }

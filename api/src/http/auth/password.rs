@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::{needs_mail, same_time};
 use crate::accounts::{self, Known, Status};
-use crate::auth::{Password, Purpose, Token, may_be_set, redeem};
+use crate::auth::{Password, Purpose, Token, may_be_set, may_send, redeem};
 use crate::http::{Answer, ApiError, Json, Problem};
 use crate::mail::{self, Letter};
 use crate::state::App;
@@ -61,6 +61,7 @@ async fn forgot(State(app): State<Arc<App>>, Json(forgot): Json<Forgot>) -> Answ
             user_id,
             status: Status::Active,
         }) = accounts::find_by_email(&mut conn, &forgot.email).await?
+            && may_send(&mut conn, Purpose::ResetPassword, &forgot.email).await?
         {
             mail::send_later(&mut conn, &Letter::ResetPassword { user_id }).await?;
         }

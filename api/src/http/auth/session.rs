@@ -9,11 +9,12 @@ use chrono::{DateTime, Utc};
 use garde::Validate;
 use mysql_async::TxOpts;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::same_time;
+use super::same_time_since;
 use crate::accounts::{self, Credentials, Guesses, Status};
 use crate::auth::{
     NewSession, Password, SignedIn, close_session, open_session, rotate_session, session_cookie,
@@ -81,17 +82,30 @@ async fn log_in(State(app): State<Arc<App>>, Json(login): Json<LogIn>) -> Answer
         let hash = credentials.as_ref().map(|it| it.password_hash.clone());
         app.hasher.verify(login.password, hash).await?
     };
-    let Some(found) = credentials.filter(|found| right && !found.resting) else {
-        return same_time(refuse(&app, &login.user_name)).await;
-    };
-    must_be_active(&found)?;
+    // From here on the time would tell whether the password was right.
+    let judged = Instant::now();
+    if let Some(found) = credentials.filter(|found| right && !found.resting)
+        && let Some(session) = open(&app, &found).await?
+    {
+        app.metrics.signed_in();
+        return Ok(answer(&app, session, login.keep));
+    }
+    same_time_since(judged, refuse(&app, &login.user_name)).await
+}
+
+/// Nothing when the account began to rest, or got another password, while this one was judged.
+async fn open(app: &App, found: &Credentials) -> Answer<Option<NewSession>> {
     let mut conn = app.db.conn().await?;
     let mut tx = conn.start_transaction(TxOpts::default()).await?;
+    let Some(status) = accounts::hold(&mut tx, found).await? else {
+        tx.rollback().await?;
+        return Ok(None);
+    };
+    must_be_active(status)?;
     accounts::forget_wrong_passwords(&mut tx, found.user_id).await?;
     let session = open_session(&mut tx, &app.accounts, found.user_id).await?;
     tx.commit().await?;
-    app.metrics.signed_in();
-    Ok(answer(&app, session, login.keep))
+    Ok(Some(session))
 }
 
 /// The same to all that cannot sign in, whether there is such an account or not.
@@ -106,8 +120,8 @@ async fn refuse(app: &App, user_name: &str) -> Answer<Response> {
     })
 }
 
-fn must_be_active(found: &Credentials) -> Answer<()> {
-    let detail = match found.status {
+fn must_be_active(status: Status) -> Answer<()> {
+    let detail = match status {
         Status::Active => return Ok(()),
         Status::Unconfirmed => {
             "the address is not confirmed yet; follow the link in the mail, or sign up again for another one"

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 
 use super::{needs_mail, same_time};
 use crate::accounts::{self, Known, NewUser, Status};
-use crate::auth::{Password, Role, may_be_set};
+use crate::auth::{Password, Purpose, Role, may_be_set, may_send};
 use crate::db;
 use crate::http::{Answer, Json, Problem};
 use crate::mail::{self, Letter};
@@ -82,8 +82,11 @@ async fn sign_up(State(app): State<Arc<App>>, Json(wish): Json<SignUp>) -> Answe
         };
         let mut conn = app.db.conn().await?;
         let mut tx = conn.start_transaction(TxOpts::default()).await?;
-        let letter = record(&mut tx, &user).await?;
-        mail::send_later(&mut tx, &letter).await?;
+        // Without a letter nothing is made either: what an earlier letter is about stays good.
+        if may_send(&mut tx, Purpose::ConfirmEmail, user.email).await? {
+            let letter = record(&mut tx, &user).await?;
+            mail::send_later(&mut tx, &letter).await?;
+        }
         tx.commit().await?;
         Ok(StatusCode::ACCEPTED)
     })
@@ -103,7 +106,10 @@ async fn record(tx: &mut Transaction<'_>, user: &NewUser<'_>) -> Result<Letter, 
         Some(Known { user_id, .. }) => return Ok(Letter::AlreadyRegistered { user_id }),
     };
     match made {
-        Ok(user_id) => Ok(Letter::ConfirmEmail { user_id }),
+        Ok(user_id) => Ok(Letter::ConfirmEmail {
+            user_id,
+            attempt: Some(accounts::attempt(user.password_hash)),
+        }),
         // Name or ORCID iD are another's. Two attempts with one address at the same time: the other
         // one sends the mail with the link.
         Err(error) if error.is_duplicate() => Ok(Letter::NameTaken {

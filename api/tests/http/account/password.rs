@@ -1,8 +1,10 @@
+use futures::future::join_all;
+use mysql_async::prelude::Queryable as _;
 use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::app::{PASSWORD, TestApp};
-use crate::support::with_database;
+use crate::support::{eventually, with_database};
 
 #[tokio::test]
 #[ignore = "needs a MySQL"]
@@ -34,6 +36,47 @@ async fn a_new_password_ends_every_session() {
             .is_problem(401, "is wrong");
         let answer = app.log_in("marie@example.org", "another good one").await;
         assert_eq!(answer.status, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a MySQL"]
+async fn of_two_who_change_a_password_at_once_one_is_told_that_it_was_wrong() {
+    with_database(async |db| {
+        let app = TestApp::with(&db, "api-1", &[("SYSNDD_REQUEST_TIMEOUT", "2m")]).await;
+        let marie = app.administrator().await;
+        // Both have judged the password of now before either sets another one.
+        let mut conn = db.connect().await;
+        for statement in ["START TRANSACTION", "SELECT * FROM users FOR SHARE"] {
+            conn.query_drop(statement).await.expect(statement);
+        }
+        let letting = async {
+            eventually("both wait for the account", async || {
+                let waiting: Option<u64> = conn
+                    .query_first(
+                        "SELECT COUNT(*) FROM performance_schema.data_locks \
+                         WHERE object_schema = DATABASE() AND lock_status = 'WAITING'",
+                    )
+                    .await
+                    .expect("asked");
+                waiting.filter(|count| *count == 2)
+            })
+            .await;
+            conn.query_drop("COMMIT").await.expect("let go");
+        };
+        let both = ["another good one", "a third good one"].map(|new| {
+            let change = json!({ "current_password": PASSWORD, "new_password": new });
+            app.post(&marie, "/api/account/password", change)
+        });
+        let (answers, ()) = tokio::join!(join_all(both), letting);
+        let mut statuses: Vec<_> = answers
+            .iter()
+            .map(|answer| answer.status.as_u16())
+            .collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [204, 422], "{answers:?}");
+        conn.disconnect().await.expect("closed");
     })
     .await;
 }

@@ -1,2 +1,3 @@
+mod race;
 mod session;
 mod signup;
