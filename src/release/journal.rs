@@ -159,7 +159,7 @@ impl JournalEntry {
             })
         };
         Some(match progress {
-            Progress::JobLine(..) => return None,
+            Progress::JobLine(..) | Progress::Proven(_) => return None,
             Progress::JobEnded(report, _) => Self::Job(report.clone()),
             Progress::Started(id) => operation(*id, Phase::Started),
             Progress::Done(id, took) => operation(*id, Phase::Done { ms: millis(*took) }),
