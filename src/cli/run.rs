@@ -134,8 +134,9 @@ pub(super) async fn run_plan(
     plan: &Plan,
     edge_template: &str,
     interrupt: &CancellationToken,
+    record: &Record,
 ) -> Result<(), Error> {
-    match carry_out(session, plan, edge_template, interrupt, &Record::none()).await {
+    match carry_out(session, plan, edge_template, interrupt, record).await {
         Ok(()) => Ok(()),
         Err(failure) => {
             let stands = stands(session).await;

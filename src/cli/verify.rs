@@ -8,7 +8,7 @@ use super::{
     Global,
     deploy::{ImageSource, Order, deploy},
     images::BuildMode,
-    run::{interrupt_token, run_plan},
+    run::{Record, interrupt_token, run_plan},
     session::{Session, unique_project},
 };
 use crate::{
@@ -198,7 +198,8 @@ async fn remove(copy: &Session) -> Result<(), Error> {
         service.stop_grace_period = std::time::Duration::ZERO;
     }
     let plan = plan::down(&stack, &observed, DownIntent { volumes: true });
-    run_plan(copy, &plan, "", &tokio_util::sync::CancellationToken::new()).await?;
+    let token = tokio_util::sync::CancellationToken::new();
+    run_plan(copy, &plan, "", &token, &Record::none()).await?;
     Ok(release::erase(&copy.engine, &copy.stack.project).await?)
 }
 

@@ -203,6 +203,11 @@ impl Store {
         }
     }
 
+    /// Removes the volume, with whatever mounts it.
+    pub(super) async fn erase(&self) -> Result<(), StoreError> {
+        erase(&self.engine, &self.project).await
+    }
+
     /// Removes the helper; the volume stays.
     pub(crate) async fn close(&self) -> Result<(), StoreError> {
         Ok(self.engine.remove(&self.helper).await?)
