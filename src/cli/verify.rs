@@ -122,11 +122,12 @@ async fn record(session: &Session, release: &ReleaseId, report: &Report) -> Resu
         turn => turn?,
     };
     // What was started before releases were recorded has no record to add to.
-    let recorded = if turn.state().releases.contains_key(release) {
+    let release = turn.state().running(release).clone();
+    let recorded = if turn.state().releases.contains_key(&release) {
         let pass = report.verdict == Verdict::Pass;
         let json =
             serde_json::to_value(report).map_err(|error| Error::deploy(error.to_string()))?;
-        turn.verdict(release, pass, json).await
+        turn.verdict(&release, pass, json).await
     } else {
         Ok(())
     };

@@ -9,11 +9,12 @@ use sysndd_protocol::ReleaseId;
 
 use super::{
     journal::{Begin, JournalEntry, Outcome, Phase, PlannedOperation},
-    manifest::{Manifest, RestorePoint},
+    manifest::{Manifest, RestorePoint, ServiceRecord},
     state::{Run, RunId, State},
     who::Who,
 };
 use crate::{
+    config::ServiceName,
     execute::JobReport,
     plan::{self, Before},
 };
@@ -139,6 +140,13 @@ pub(crate) fn history(state: &State) -> plan::History {
     plan::History {
         recorded: state.releases.keys().cloned().collect(),
         done: done.collect(),
+        newest: state.newest().map(|newest| {
+            let services = newest.services.iter();
+            let hash = |(name, service): (&ServiceName, &ServiceRecord)| {
+                (name.clone(), service.config_hash.clone())
+            };
+            (newest.id.clone(), services.map(hash).collect())
+        }),
         tls: state.tls.clone(),
     }
 }

@@ -231,6 +231,13 @@ impl State {
         self.releases.values().next_back()
     }
 
+    /// The release that runs, where `seen` is the newest that has a container: when that was brought up
+    /// to its end, the newest that was, which may have made no container of its own.
+    pub(crate) fn running<'a>(&'a self, seen: &'a ReleaseId) -> &'a ReleaseId {
+        let newest = self.releases.contains_key(seen).then(|| self.newest());
+        newest.flatten().map_or(seen, |manifest| &manifest.id)
+    }
+
     /// The last verdict about a release.
     pub(crate) fn verdict(&self, release: &ReleaseId) -> Option<&Verdict> {
         self.verdicts.get(release)?.last()

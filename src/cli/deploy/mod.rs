@@ -170,6 +170,7 @@ async fn nothing_to_do(
     let recorded = observed
         .release()
         .is_some_and(|release| state.releases.contains_key(release));
+    let recorded = recorded && plan.release.is_none();
     let settled = recorded && release::interrupted(&state, None).is_none();
     Ok((plan.is_empty() && plan.refused.is_empty() && settled).then_some(plan))
 }
