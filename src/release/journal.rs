@@ -125,6 +125,8 @@ pub(crate) enum Outcome {
     Undone,
     /// It failed; what was done stands.
     Failed,
+    /// It was not begun, so no journal has this.
+    Refused,
     /// The operator stopped it; what was done stands.
     Interrupted,
     /// Its process died, and a later run finished what it had begun.

@@ -16,7 +16,7 @@ use super::{
     manifest::Manifest,
     who::Who,
 };
-use crate::tls;
+use crate::{execute::JobReport, tls};
 
 /// The shape of a report's file.
 pub(super) const REPORT_SCHEMA: &str = "sysndd-deploy/verdict/1";
@@ -86,6 +86,14 @@ impl Run {
     pub(crate) fn begin(&self) -> Option<&Begin> {
         self.entries.iter().find_map(|entry| match entry {
             JournalEntry::Begin(begin) => Some(&**begin),
+            _ => None,
+        })
+    }
+
+    /// What became of its jobs, the oldest first.
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &JobReport> {
+        self.entries.iter().filter_map(|entry| match entry {
+            JournalEntry::Job(report) => Some(&**report),
             _ => None,
         })
     }

@@ -311,6 +311,7 @@ impl Turn {
             Outcome::Done | Outcome::FinishedBy(_) => AuditResult::Done,
             Outcome::Undone | Outcome::UndoneBy(_) => AuditResult::Undone,
             Outcome::Failed => AuditResult::Failed,
+            Outcome::Refused => AuditResult::Refused,
             Outcome::Interrupted => AuditResult::Interrupted,
         };
         let is_held = self.is_held();

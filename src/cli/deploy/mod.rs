@@ -76,10 +76,12 @@ struct Unfinished {
 
 impl<E: Into<Error>> From<E> for Unfinished {
     fn from(error: E) -> Self {
-        Self {
-            outcome: Outcome::Failed,
-            error: error.into(),
-        }
+        let error = error.into();
+        let outcome = match error.exit {
+            Exit::RollbackRefused => Outcome::Refused,
+            _ => Outcome::Failed,
+        };
+        Self { outcome, error }
     }
 }
 
@@ -278,7 +280,10 @@ async fn in_turn(
         history: release::history(turn.state()),
     };
     let plan = plan::up(&session.stack, &images, &observed, &intent);
-    refuse_lost_data(&plan)?;
+    refuse_lost_data(&plan).map_err(|error| Unfinished {
+        outcome: Outcome::Refused,
+        error,
+    })?;
     for note in &plan.notes {
         session.printer.note(note);
     }
