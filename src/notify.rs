@@ -58,7 +58,7 @@ impl<'a> Notice<'a> {
         let outcome = match ended.outcome {
             Outcome::Done | Outcome::FinishedBy(_) => "done",
             Outcome::Undone | Outcome::UndoneBy(_) => "undone",
-            Outcome::Failed => "failed",
+            Outcome::Failed | Outcome::Refused => "failed",
             Outcome::Interrupted => "interrupted",
         };
         let by = Who::of_process();

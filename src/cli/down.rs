@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::{
     Global,
-    run::{interrupt_token, run_plan},
+    deploy::{lock_lost, while_held},
+    run::{Record, interrupt_token, outcome_of, run_plan},
     session::Session,
     typed,
 };
@@ -16,7 +17,7 @@ use crate::{
     observe::{Observed, observe},
     output::{Printer, seconds},
     plan::{self, Before, DownIntent, Plan},
-    release::{self, Outcome, Turn},
+    release::{self, Turn},
 };
 
 /// Stop and remove the stack: dependents first, each with its grace period.
@@ -37,22 +38,14 @@ impl Down {
         let began = Instant::now();
         let session = Session::open(global, printer).await?;
         session.refuse_compose().await?;
-        let observed = observe(&session.engine, &session.stack.project, None).await?;
-        let plan = plan::down(
-            &session.stack,
-            &observed,
-            DownIntent {
-                volumes: self.volumes,
-            },
-        );
+        let (mut observed, mut plan) = self.plan(&session).await?;
         if self.dry_run {
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
         }
         if !plan.is_empty() {
-            self.take_down(&session, &plan, &observed).await?;
-        }
-        if self.volumes {
+            (observed, plan) = self.take_down(&session).await?;
+        } else if self.volumes {
             release::erase(&session.engine, &session.stack.project).await?;
         }
         let report = json!({
@@ -81,32 +74,50 @@ impl Down {
         Ok(Exit::Done)
     }
 
-    async fn take_down(
-        &self,
-        session: &Session,
-        plan: &Plan,
-        observed: &Observed,
-    ) -> Result<(), Error> {
+    async fn plan(&self, session: &Session) -> Result<(Observed, Plan), Error> {
+        let observed = observe(&session.engine, &session.stack.project, None).await?;
+        let intent = DownIntent {
+            volumes: self.volumes,
+        };
+        let plan = plan::down(&session.stack, &observed, intent);
+        Ok((observed, plan))
+    }
+
+    /// The answer is what was there, and what was done.
+    async fn take_down(&self, session: &Session) -> Result<(Observed, Plan), Error> {
         let (engine, stack) = (&session.engine, &session.stack);
         // Without an image there is no lock; then nothing runs that could be in another's hands.
-        let mut turn = match release::helper_image(engine, stack).await {
-            Ok(image) => Some(Turn::take(engine, stack, &image, &typed()).await?),
-            Err(_) => None,
+        let Ok(image) = release::helper_image(engine, stack).await else {
+            let (observed, plan) = self.plan(session).await?;
+            run_plan(session, &plan, "", &interrupt_token(), &Record::none()).await?;
+            if self.volumes {
+                release::erase(engine, &stack.project).await?;
+            }
+            return Ok((observed, plan));
         };
-        if let Some(turn) = &mut turn {
-            let from = turn.state().newest().map(|manifest| manifest.id.clone());
-            turn.begin(plan, &Before::new(observed, None), from, None)
-                .await?;
+        let mut turn = Turn::take(engine, stack, &image, &typed()).await?;
+        let done = self.in_turn(session, &mut turn).await;
+        let ended = if done.is_ok() && self.volumes {
+            turn.erase().await
+        } else {
+            let (outcome, reason) = outcome_of(&done);
+            turn.end(outcome, reason).await
+        };
+        let done = done?;
+        ended?;
+        Ok(done)
+    }
+
+    async fn in_turn(&self, session: &Session, turn: &mut Turn) -> Result<(Observed, Plan), Error> {
+        // What stands now, and not what stood before it was our turn.
+        let (observed, plan) = self.plan(session).await?;
+        let from = turn.state().newest().map(|manifest| manifest.id.clone());
+        let before = Before::new(&observed, None);
+        let record = Record::new(&turn.begin(&plan, &before, from, None).await?);
+        let token = while_held(turn, &interrupt_token());
+        match run_plan(session, &plan, "", &token, &record).await {
+            Err(error) if !turn.is_held() => Err(lock_lost(error)),
+            done => done.map(|()| (observed, plan)),
         }
-        let done = run_plan(session, plan, "", &interrupt_token()).await;
-        if let Some(turn) = turn {
-            let outcome = match &done {
-                Ok(()) => Outcome::Done,
-                Err(error) if error.exit == Exit::Interrupted => Outcome::Interrupted,
-                Err(_) => Outcome::Failed,
-            };
-            turn.end(outcome, None).await?;
-        }
-        done
     }
 }

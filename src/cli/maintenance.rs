@@ -218,7 +218,7 @@ async fn carried_out(
         if let Err(second) = write_back(running, plan).await {
             error = error.with_more(format!("it may come into force later: {second}"));
         }
-        match undo(session, &before, &record).await {
+        match undo(session, turn, &before, &record).await {
             Ok(undone) => error = error.with_more(undone),
             Err(second) => error = error.with_more(format!("undoing it failed as well: {second}")),
         }

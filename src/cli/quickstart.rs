@@ -4,15 +4,14 @@ use std::{
     collections::BTreeMap, io::Write as _, os::unix::fs::OpenOptionsExt as _, time::Instant,
 };
 
-use chrono::Utc;
 use rand::{Rng as _, distr::Alphanumeric};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Global,
-    deploy::{Order, deploy},
-    run::{interrupt_token, run_plan, what_stands},
+    deploy::{Order, before, deploy, lock_lost, while_held},
+    run::{Record, interrupt_token, outcome_of, run_plan, what_stands},
     session::{self, Session},
     verify::verify_and_record,
 };
@@ -25,6 +24,7 @@ use crate::{
     observe::observe,
     output::{Printer, seconds},
     plan,
+    release::{self, Turn},
     verify::{Selection, Verdict},
 };
 
@@ -86,19 +86,42 @@ impl Quickstart {
     }
 }
 
-/// Runs what `[quickstart]` names; it is said what each job prints.
+/// Runs what `[quickstart]` names, in a turn of its own: another's would take the jobs for left over.
+/// It is said what each job prints.
 async fn run_jobs(session: &Session, interrupt: &CancellationToken) -> Result<(), Error> {
-    let stack = &session.stack;
+    let (engine, stack) = (&session.engine, &session.stack);
     if stack.quickstart.jobs.is_empty() {
         return Ok(());
     }
+    let image = release::helper_image(engine, stack).await?;
+    let mut turn = Turn::take(engine, stack, &image, "quickstart").await?;
+    let done = jobs_in_turn(session, &mut turn, interrupt).await;
+    let (outcome, reason) = outcome_of(&done);
+    let ended = turn.end(outcome, reason).await;
+    done?;
+    Ok(ended?)
+}
+
+async fn jobs_in_turn(
+    session: &Session,
+    turn: &mut Turn,
+    interrupt: &CancellationToken,
+) -> Result<(), Error> {
+    let stack = &session.stack;
     let observed = session.observe().await?;
     let Some(release) = observed.release() else {
         return Ok(());
     };
-    let run = format!("quickstart-{}", Utc::now().format("%Y%m%d-%H%M%S%.3f"));
+    let run = turn.run().to_string();
     let plan = plan::jobs(stack, &observed, release, &stack.quickstart.jobs, &run);
-    run_plan(session, &plan, "", interrupt).await
+    let before = before(session, &observed).await?;
+    let from = turn.state().newest().map(|manifest| manifest.id.clone());
+    let record = Record::new(&turn.begin(&plan, &before, from, None).await?);
+    let token = while_held(turn, interrupt);
+    match run_plan(session, &plan, "", &token, &record).await {
+        Err(error) if !turn.is_held() => Err(lock_lost(error)),
+        done => done,
+    }
 }
 
 /// Writes the secrets of `[secrets]` that neither the environment nor `.env` has.

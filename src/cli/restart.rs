@@ -138,7 +138,7 @@ async fn carried_out(running: &Running, plan: &Plan, turn: &mut Turn) -> Result<
     let error = explain(plan, &failure);
     let error = match error.exit {
         // What was stopped starts again, and the edge gets its list back.
-        Exit::Interrupted if turn.is_held() => match undo(session, &before, &record).await {
+        Exit::Interrupted if turn.is_held() => match undo(session, turn, &before, &record).await {
             Ok(undone) => error.with_more(undone),
             Err(second) => error.with_more(format!("undoing it failed as well: {second}")),
         },

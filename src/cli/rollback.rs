@@ -20,7 +20,7 @@ use crate::{
     exit::Exit,
     output::Printer,
     plan::Wish,
-    release::{self, InterruptedRun, Manifest, RestorePoint, State, Why},
+    release::{self, AuditRecord, AuditResult, InterruptedRun, Manifest, RestorePoint, State, Why},
     verify,
 };
 
@@ -68,19 +68,26 @@ impl Rollback {
         let began = Instant::now();
         let now = Session::open(global, printer).await?;
         let state = release::read_state(&now.engine, &now.stack).await?;
-        let observed = now.observe().await?;
-        let interrupted = cut_off::interrupted(&now, &state).await?;
-        let target = self.target(&state, observed.release(), interrupted.as_ref())?;
-        let restore = self.restore_point(&state, target)?;
-        if restore.is_none() {
-            self.guard_schema(&now, &observed, target).await?;
+        let chosen = self.choose(&now, &state).await;
+        if let Err(error) = &chosen
+            && error.exit == Exit::RollbackRefused
+            && !(self.plan || state.releases.is_empty())
+        {
+            let record = AuditRecord {
+                reason: error.message.lines().next().map(str::to_owned),
+                ..AuditRecord::now(typed(), AuditResult::Refused)
+            };
+            if let Err(cause) = release::add_to_audit(&now.engine, &now.stack, &record).await {
+                printer.note(format!("the refusal is not recorded: {cause}"));
+            }
         }
+        let (target, restore) = chosen?;
 
         let environment = Environment::of_process()?;
         let path = session::path(global, &environment)?;
         let secrets = Secrets::beside(&path, &environment)?;
         let mut stack = target.stack(&secrets)?;
-        if let Some(point) = restore {
+        if let Some(point) = &restore {
             with_restore_job(&mut stack, &now.stack, point)?;
         }
         // Who is told is a matter of now.
@@ -93,7 +100,7 @@ impl Rollback {
             wish: Wish {
                 replicas: target.replicas(),
                 no_backup: self.no_backup,
-                restore: restore.map(|point| point.backup.clone()),
+                restore: restore.as_ref().map(|point| point.backup.clone()),
                 ..wish
             },
             why: Why::Rollback {
@@ -107,7 +114,7 @@ impl Rollback {
             return Ok(Exit::Done);
         }
         printer.note(format!("rolling back to {}", target.id));
-        if let Some(RestorePoint { backup, taken_at }) = restore {
+        if let Some(RestorePoint { backup, taken_at }) = &restore {
             let taken_at = taken_at.format("%Y-%m-%d %H:%M:%S UTC");
             printer.note(format!(
                 "with the data of {backup}, made {taken_at}: what was written since is lost"
@@ -118,12 +125,29 @@ impl Rollback {
         Ok(Exit::Done)
     }
 
-    /// The backup that holds the data as the target left them, where one is asked for.
-    fn restore_point<'a>(
+    /// Where to go, with which data.
+    async fn choose<'a>(
         &self,
+        now: &Session,
         state: &'a State,
+    ) -> Result<(&'a Manifest, Option<RestorePoint>), Error> {
+        let observed = now.observe().await?;
+        let interrupted = cut_off::interrupted(now, state).await?;
+        let running = observed.release().map(|seen| state.running(seen));
+        let target = self.target(state, running, interrupted.as_ref())?;
+        let restore = self.restore_point(state, target)?;
+        if restore.is_none() {
+            self.guard_schema(now, &observed, target).await?;
+        }
+        Ok((target, restore))
+    }
+
+    /// The backup that holds the data as the target left them, where one is asked for.
+    fn restore_point(
+        &self,
+        state: &State,
         target: &Manifest,
-    ) -> Result<Option<&'a RestorePoint>, Error> {
+    ) -> Result<Option<RestorePoint>, Error> {
         if !self.restore_backup {
             return Ok(None);
         }

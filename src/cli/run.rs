@@ -80,9 +80,13 @@ impl Record {
         if let (Some(journal), Some(entry)) = (&self.journal, JournalEntry::of(progress)) {
             journal.note(entry);
         }
-        if let Progress::JobEnded(report, recorded) = progress {
-            self.job_ended(report, recorded.clone());
-            return;
+        match progress {
+            Progress::JobEnded(report, recorded) => {
+                self.job_ended(report);
+                self.answer(recorded.clone());
+            }
+            Progress::Proven(recorded) => self.answer(recorded.clone()),
+            _ => {}
         }
         let Progress::Startup(_, event) = progress else {
             return;
@@ -101,14 +105,18 @@ impl Record {
 }
 
 impl Record {
-    /// The run goes on when it is written that the job was done: it is not run again then.
-    fn job_ended(&self, report: &JobReport, recorded: mpsc::Sender<()>) {
+    fn job_ended(&self, report: &JobReport) {
         if let (Some(backup), Ok(mut point)) = (&report.backup, self.restore_point.lock()) {
             *point = Some(RestorePoint {
                 backup: backup.clone(),
                 taken_at: report.began,
             });
         }
+    }
+
+    /// The run goes on when all of it is written: a job that was done is not run again then, and what
+    /// was proven is not taken back.
+    fn answer(&self, recorded: mpsc::Sender<()>) {
         let Some(journal) = self.journal.clone() else {
             return;
         };
@@ -126,8 +134,9 @@ pub(super) async fn run_plan(
     plan: &Plan,
     edge_template: &str,
     interrupt: &CancellationToken,
+    record: &Record,
 ) -> Result<(), Error> {
-    match carry_out(session, plan, edge_template, interrupt, &Record::none()).await {
+    match carry_out(session, plan, edge_template, interrupt, record).await {
         Ok(()) => Ok(()),
         Err(failure) => {
             let stands = stands(session).await;
@@ -284,7 +293,7 @@ impl Show<'_> {
             }
             Progress::Startup(replica, event) => self.startup(&replica, &event),
             Progress::JobLine(job, line) => self.board.line(job.as_str(), &line),
-            Progress::JobEnded(..) => {}
+            Progress::JobEnded(..) | Progress::Proven(_) => {}
         }
     }
 

@@ -33,11 +33,12 @@ impl Running {
         let now = Session::open(global, printer).await?;
         let observed = now.observe().await?;
         let project = &now.stack.project;
-        let Some(release) = observed.release() else {
+        let Some(seen) = observed.release() else {
             return Err(Error::usage(format!("{project} is down"))
                 .with_hint("`sysndd-deploy up` starts it"));
         };
         let state = release::read_state(&now.engine, &now.stack).await?;
+        let release = state.running(seen);
         let Some(mut manifest) = state.releases.get(release).cloned() else {
             return Err(Error::new(
                 Exit::Usage,

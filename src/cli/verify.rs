@@ -8,7 +8,7 @@ use super::{
     Global,
     deploy::{ImageSource, Order, deploy},
     images::BuildMode,
-    run::{interrupt_token, run_plan},
+    run::{Record, interrupt_token, run_plan},
     session::{Session, unique_project},
 };
 use crate::{
@@ -122,11 +122,12 @@ async fn record(session: &Session, release: &ReleaseId, report: &Report) -> Resu
         turn => turn?,
     };
     // What was started before releases were recorded has no record to add to.
-    let recorded = if turn.state().releases.contains_key(release) {
+    let release = turn.state().running(release).clone();
+    let recorded = if turn.state().releases.contains_key(&release) {
         let pass = report.verdict == Verdict::Pass;
         let json =
             serde_json::to_value(report).map_err(|error| Error::deploy(error.to_string()))?;
-        turn.verdict(release, pass, json).await
+        turn.verdict(&release, pass, json).await
     } else {
         Ok(())
     };
@@ -198,7 +199,8 @@ async fn remove(copy: &Session) -> Result<(), Error> {
         service.stop_grace_period = std::time::Duration::ZERO;
     }
     let plan = plan::down(&stack, &observed, DownIntent { volumes: true });
-    run_plan(copy, &plan, "", &tokio_util::sync::CancellationToken::new()).await?;
+    let token = tokio_util::sync::CancellationToken::new();
+    run_plan(copy, &plan, "", &token, &Record::none()).await?;
     Ok(release::erase(&copy.engine, &copy.stack.project).await?)
 }
 

@@ -28,11 +28,13 @@ pub(crate) const HELPER_RUN: &str = "run";
 /// Value of [`HELPER`]: a job of a deployment; left over when nothing is deployed.
 pub(crate) const HELPER_JOB: &str = "job";
 /// Value of [`HELPER`]: the deploy lock. The labels below say who holds it, and for what; the first
-/// three stand on [`HELPER_STATE`] as well.
+/// four stand on [`HELPER_STATE`] as well.
 pub(crate) const HELPER_LOCK: &str = "lock";
 pub(crate) const LOCK_USER: &str = "dev.sysndd.lock.user";
 pub(crate) const LOCK_HOST: &str = "dev.sysndd.lock.host";
 pub(crate) const LOCK_PID: &str = "dev.sysndd.lock.pid";
+/// Where that process number means something: the boot of the machine, and the namespace.
+pub(crate) const LOCK_PLACE: &str = "dev.sysndd.lock.place";
 /// RFC 3339, by the holder's clock.
 pub(crate) const LOCK_SINCE: &str = "dev.sysndd.lock.since";
 /// The command, as the holder typed it.

@@ -24,6 +24,8 @@ pub(crate) enum Progress {
     Started(OpId),
     Done(OpId, Duration),
     Failed(OpId),
+    /// All that is new is proven; what is old ends when it is answered, or when nobody will.
+    Proven(mpsc::Sender<()>),
     /// A replica said something about its start-up.
     Startup(ReplicaName, StartupEvent),
     /// A job printed this.

@@ -7,7 +7,10 @@ use std::{
 
 use sysndd_protocol::ReplicaName;
 use tokio::{
-    sync::{Mutex, mpsc::UnboundedSender},
+    sync::{
+        Mutex,
+        mpsc::{self, UnboundedSender},
+    },
     task::JoinSet,
     time::Instant,
 };
@@ -72,37 +75,29 @@ pub(crate) async fn execute(
     let mut failed: Option<(OpId, ExecuteError)> = None;
 
     let total = plan.operations.len();
-    let launch = |running: &mut JoinSet<_>, operation: &Operation| {
-        let (workshop, operation) = (workshop.clone(), operation.clone());
-        running.spawn(async move {
-            let began = Instant::now();
-            let _ = workshop.progress.send(Progress::Started(operation.id));
-            let (verb, subject) = (operation.action.verb(), operation.action.subject());
-            tracing::debug!(verb, subject, cause = operation.cause, "operation begins");
-            let number = operation.id.0 + 1;
-            point(format_args!("{verb} {number}/{total} begins"));
-            let result = workshop.carry_out(&operation.action).await;
-            point(format_args!("{verb} {number}/{total} has ended"));
-            tracing::debug!(verb, subject, ok = result.is_ok(), took = ?began.elapsed(), "operation ends");
-            let _ = workshop.progress.send(match &result {
-                Ok(()) => Progress::Done(operation.id, began.elapsed()),
-                Err(_) => Progress::Failed(operation.id),
-            });
-            (operation.id, result)
-        });
-    };
-    let first: Vec<OpId> = waiting
-        .iter()
-        .filter(|(_, left)| **left == 0)
-        .map(|(id, _)| *id)
+    // Those that wait for nothing any more.
+    let mut free: Vec<OpId> = waiting
+        .extract_if(.., |_, left| *left == 0)
+        .map(|(id, _)| id)
         .collect();
-    for id in first {
-        waiting.remove(&id);
-        if !interrupt.is_cancelled() {
-            launch(&mut running, &plan.operations[id.0]);
+    let mut is_recorded = false;
+    loop {
+        // What is old ends only when all else is done, and on record: a run that is cut off from here
+        // on is finished, and not taken back.
+        let is_proven = plan.is_proven(&done);
+        if is_proven && !is_recorded && free.iter().any(|id| plan.retires(*id)) {
+            workshop.proven().await;
+            is_recorded = true;
         }
-    }
-    while let Some(ended) = running.join_next().await {
+        if !workshop.halt.is_cancelled() {
+            for id in free.extract_if(.., |id| is_proven || !plan.retires(*id)) {
+                let operation = plan.operations[id.0].clone();
+                running.spawn(workshop.clone().run(operation, total));
+            }
+        }
+        let Some(ended) = running.join_next().await else {
+            break;
+        };
         let (id, result) = match ended {
             Ok(ended) => ended,
             // A panic in an operation is a bug; it must not look like success.
@@ -130,7 +125,7 @@ pub(crate) async fn execute(
                 *left -= 1;
                 if *left == 0 {
                     waiting.remove(&operation.id);
-                    launch(&mut running, operation);
+                    free.push(operation.id);
                 }
             }
         }
@@ -151,6 +146,34 @@ pub(crate) async fn execute(
 }
 
 impl Workshop {
+    /// Returns when it is on record that all that is new is proven.
+    async fn proven(&self) {
+        let (recorded, mut answer) = mpsc::channel(1);
+        let _ = self.progress.send(Progress::Proven(recorded));
+        let _ = answer.recv().await;
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        operation: Operation,
+        total: usize,
+    ) -> (OpId, Result<(), ExecuteError>) {
+        let began = Instant::now();
+        let _ = self.progress.send(Progress::Started(operation.id));
+        let (verb, subject) = (operation.action.verb(), operation.action.subject());
+        tracing::debug!(verb, subject, cause = operation.cause, "operation begins");
+        let number = operation.id.0 + 1;
+        point(format_args!("{verb} {number}/{total} begins"));
+        let result = self.carry_out(&operation.action).await;
+        point(format_args!("{verb} {number}/{total} has ended"));
+        tracing::debug!(verb, subject, ok = result.is_ok(), took = ?began.elapsed(), "operation ends");
+        let _ = self.progress.send(match &result {
+            Ok(()) => Progress::Done(operation.id, began.elapsed()),
+            Err(_) => Progress::Failed(operation.id),
+        });
+        (operation.id, result)
+    }
+
     async fn carry_out(&self, action: &Action) -> Result<(), ExecuteError> {
         let engine = &self.engine;
         let project = self.stack.project.as_str();

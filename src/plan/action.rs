@@ -50,6 +50,11 @@ impl Plan {
         })
     }
 
+    /// Whether this operation ends what is old.
+    pub(crate) fn retires(&self, operation: OpId) -> bool {
+        self.retire_from.is_some_and(|first| operation >= first)
+    }
+
     /// Whether all that is new was made and proven, so that going on is the way and not back.
     pub(crate) fn is_proven(&self, done: &BTreeSet<OpId>) -> bool {
         let Some(retire_from) = self.retire_from else {

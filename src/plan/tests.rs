@@ -106,6 +106,11 @@ impl Situation {
     /// The plan was carried out, and everything is ready.
     fn carry_out(&mut self) {
         let plan = self.plan();
+        if let Some(release) = &plan.release {
+            let hashes = config_hashes(&self.stack, &self.images);
+            let hashes = hashes.map(|(name, hash)| (name.clone(), hash));
+            self.intent.history.newest = Some((release.clone(), hashes.collect()));
+        }
         self.intent.history.recorded.extend(plan.release);
         for operation in plan.operations {
             match operation.action {
@@ -386,6 +391,55 @@ fn a_service_that_left_the_file_is_removed() {
     other.name = ReplicaName::new("demo-old-r1-1");
     situation.observed.replicas.push(other);
     insta::assert_snapshot!(situation.text());
+}
+
+#[test]
+fn a_service_less_is_a_release_also_when_nothing_is_made() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let first = situation.observed.release().cloned();
+    let fewer = situation.stack.clone();
+    let more = Situation::new(&format!("{STACK}\n[services.more]\nimage = \"more:1\"\n"));
+    situation.stack = more.stack.clone();
+    situation.images = more.images.clone();
+    situation.carry_out();
+    let second = situation.observed.release().cloned();
+    assert_ne!(first, second);
+
+    situation.stack = fewer;
+    situation.images.remove(&ServiceName::new("more"));
+    let plan = situation.plan();
+    let third = plan.release.clone();
+    assert!(third > second, "{plan}");
+    // It was cut off before its end, which made nothing that bears its name.
+    situation.intent.now += chrono::TimeDelta::minutes(1);
+    situation.intent.resume.clone_from(&third);
+    assert_eq!(situation.plan().release, third);
+    situation.intent.resume = None;
+
+    situation.carry_out();
+    assert_eq!(situation.observed.release(), first.as_ref());
+    let settled = situation.plan();
+    assert!(settled.is_empty() && settled.release.is_none(), "{settled}");
+    // More replicas are the newest release's, though it made none until now.
+    let api = ServiceName::new("api");
+    situation.intent.wish.replicas.insert(api, 3);
+    let newest = situation.intent.history.newest.clone();
+    assert_eq!(situation.plan().release, newest.map(|(release, _)| release));
+}
+
+#[test]
+fn what_failed_at_its_very_end_keeps_its_name() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    changed(&mut situation, "api");
+    let history = situation.intent.history.clone();
+    situation.carry_out();
+    let made = situation.observed.release().cloned();
+    // It serves, and was not recorded.
+    situation.intent.history = history;
+    let plan = situation.plan();
+    assert_eq!(plan.release_after(&situation.observed), made);
 }
 
 #[test]

@@ -5,15 +5,16 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sysndd_protocol::ReleaseId;
+use sysndd_protocol::{Event, ReleaseId};
 
 use super::{
     journal::{Begin, JournalEntry, Outcome, Phase, PlannedOperation},
-    manifest::{Manifest, RestorePoint},
+    manifest::{Manifest, RestorePoint, ServiceRecord},
     state::{Run, RunId, State},
     who::Who,
 };
 use crate::{
+    config::ServiceName,
     execute::JobReport,
     plan::{self, Before},
 };
@@ -119,11 +120,7 @@ pub(crate) fn jobs_of<'a>(
         run.begin()
             .is_some_and(|begin| begin.to.as_ref() == Some(release))
     });
-    runs.flat_map(|run| &run.entries)
-        .filter_map(|entry| match entry {
-            JournalEntry::Job(report) => Some(&**report),
-            _ => None,
-        })
+    runs.flat_map(Run::jobs)
 }
 
 /// What a plan has to know of releases and their jobs.
@@ -139,6 +136,13 @@ pub(crate) fn history(state: &State) -> plan::History {
     plan::History {
         recorded: state.releases.keys().cloned().collect(),
         done: done.collect(),
+        newest: state.newest().map(|newest| {
+            let services = newest.services.iter();
+            let hash = |(name, service): (&ServiceName, &ServiceRecord)| {
+                (name.clone(), service.config_hash.clone())
+            };
+            (newest.id.clone(), services.map(hash).collect())
+        }),
         tls: state.tls.clone(),
     }
 }
@@ -146,26 +150,54 @@ pub(crate) fn history(state: &State) -> plan::History {
 /// The backup that was made for a release before its services were replaced.
 pub(crate) fn backup_of(state: &State, release: &ReleaseId) -> Option<RestorePoint> {
     // The first: what was made later may hold what the release itself wrote.
-    jobs_of(state, release).find_map(|report| {
-        Some(RestorePoint {
-            backup: report.backup.clone()?,
-            taken_at: report.began,
-        })
-    })
+    jobs_of(state, release).find_map(made_by)
 }
 
-/// The backup that holds the data as `target` left them: the first one that was made after it, unless
-/// the schema changed before that.
-pub(crate) fn restore_point<'a>(state: &'a State, target: &Manifest) -> Option<&'a RestorePoint> {
+/// The backup that holds the data as `target` left them, on a schema that it works with: the first one
+/// that was made after it; none, if the schema changed before that.
+pub(crate) fn restore_point(state: &State, target: &Manifest) -> Option<RestorePoint> {
     for later in state.releases.values().filter(|later| later.id > target.id) {
-        if let Some(point) = &later.restore_point {
-            return Some(point);
-        }
         if later.migration_head != target.migration_head {
-            return None;
+            return before_migration(state, target, later);
+        }
+        if let Some(point) = &later.restore_point {
+            return Some(point.clone());
         }
     }
     None
+}
+
+/// The backup from before the schema changed between two releases. `later` need not be the one that
+/// changed it: a run before it may have migrated, failed, and been taken back, and a schema is not
+/// taken back. Only the first backup on the way is certainly older.
+fn before_migration(state: &State, target: &Manifest, later: &Manifest) -> Option<RestorePoint> {
+    let on_the_way = |run: &&Run| {
+        let to = run.begin().and_then(|begin| begin.to.as_ref());
+        to.is_some_and(|to| *to > target.id && *to <= later.id)
+    };
+    for run in state.runs.values().filter(on_the_way) {
+        let backup = run.jobs().find_map(made_by);
+        if backup.is_some() || run.entries.iter().any(migrates) {
+            return backup;
+        }
+    }
+    later.restore_point.clone()
+}
+
+/// The backup that a job made.
+fn made_by(report: &JobReport) -> Option<RestorePoint> {
+    Some(RestorePoint {
+        backup: report.backup.clone().filter(|_| report.is_done())?,
+        taken_at: report.began,
+    })
+}
+
+/// Whether a replica found migrations to apply.
+fn migrates(entry: &JournalEntry) -> bool {
+    matches!(
+        entry,
+        JournalEntry::Startup { event, .. } if matches!(event.event, Event::MigrationPending { .. })
+    )
 }
 
 /// What may go.
@@ -213,10 +245,21 @@ pub(crate) fn retention(state: &State, keep: usize) -> Retention {
         run.begin()
             .is_some_and(|begin| begin.to.as_ref().is_some_and(|to| kept.contains(to)))
     };
+    // Of what was tried after a kept release, the first backup is how its data come back.
+    let backups = kept.iter().filter_map(|release| {
+        let mut later = state.runs.iter().filter(|(_, run)| {
+            run.begin()
+                .is_some_and(|begin| begin.to.as_ref() > Some(release))
+        });
+        later.find(|(_, run)| run.jobs().any(|report| made_by(report).is_some()))
+    });
+    let backups: BTreeSet<&RunId> = backups.map(|(id, _)| id).collect();
+    let is_kept =
+        |id: &RunId, run: &Run| newest.contains(id) || backups.contains(id) || is_of_kept(run);
     let runs: Vec<&RunId> = state
         .runs
         .iter()
-        .filter(|(id, run)| !newest.contains(id) && !is_of_kept(run) && run.end().is_some())
+        .filter(|(id, run)| !is_kept(id, run) && run.end().is_some())
         .map(|(id, _)| id)
         .collect();
     // A failed release has its images from its run's first record.

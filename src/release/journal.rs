@@ -125,6 +125,8 @@ pub(crate) enum Outcome {
     Undone,
     /// It failed; what was done stands.
     Failed,
+    /// It was not begun, so no journal has this.
+    Refused,
     /// The operator stopped it; what was done stands.
     Interrupted,
     /// Its process died, and a later run finished what it had begun.
@@ -159,7 +161,7 @@ impl JournalEntry {
             })
         };
         Some(match progress {
-            Progress::JobLine(..) => return None,
+            Progress::JobLine(..) | Progress::Proven(_) => return None,
             Progress::JobEnded(report, _) => Self::Job(report.clone()),
             Progress::Started(id) => operation(*id, Phase::Started),
             Progress::Done(id, took) => operation(*id, Phase::Done { ms: millis(*took) }),

@@ -16,7 +16,7 @@ use super::{
     manifest::Manifest,
     who::Who,
 };
-use crate::tls;
+use crate::{execute::JobReport, tls};
 
 /// The shape of a report's file.
 pub(super) const REPORT_SCHEMA: &str = "sysndd-deploy/verdict/1";
@@ -86,6 +86,14 @@ impl Run {
     pub(crate) fn begin(&self) -> Option<&Begin> {
         self.entries.iter().find_map(|entry| match entry {
             JournalEntry::Begin(begin) => Some(&**begin),
+            _ => None,
+        })
+    }
+
+    /// What became of its jobs, the oldest first.
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &JobReport> {
+        self.entries.iter().filter_map(|entry| match entry {
+            JournalEntry::Job(report) => Some(&**report),
             _ => None,
         })
     }
@@ -229,6 +237,13 @@ impl State {
     /// The newest release that was brought up to the end.
     pub(crate) fn newest(&self) -> Option<&Manifest> {
         self.releases.values().next_back()
+    }
+
+    /// The release that runs, where `seen` is the newest that has a container: when that was brought up
+    /// to its end, the newest that was, which may have made no container of its own.
+    pub(crate) fn running<'a>(&'a self, seen: &'a ReleaseId) -> &'a ReleaseId {
+        let newest = self.releases.contains_key(seen).then(|| self.newest());
+        newest.flatten().map_or(seen, |manifest| &manifest.id)
     }
 
     /// The last verdict about a release.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     audit::{self, AuditRecord},
     state::{RunId, State},
-    who::Who,
+    who,
 };
 use crate::{
     config::{ImageSource, ProjectName, STATE_VOLUME, Stack},
@@ -150,7 +150,7 @@ impl Store {
                 (Some(other), Some(run)) => other != run.as_str(),
                 (None, _) => now - helper.created > LEFTOVER_AGE,
             };
-            let left = left || owner(&helper.labels).is_some_and(|owner| owner.is_gone());
+            let left = left || who::is_gone(&helper.labels);
             if left && helper.id != self.helper {
                 self.engine.remove(&helper.id).await?;
             }
@@ -201,6 +201,11 @@ impl Store {
             0 => Ok(()),
             code => Err(StoreError::Remove(code)),
         }
+    }
+
+    /// Removes the volume, with whatever mounts it.
+    pub(super) async fn erase(&self) -> Result<(), StoreError> {
+        erase(&self.engine, &self.project).await
     }
 
     /// Removes the helper; the volume stays.
@@ -255,24 +260,12 @@ pub(crate) async fn erase(engine: &Engine, project: &ProjectName) -> Result<(), 
 
 /// Of a helper of this process.
 fn own_labels(project: &ProjectName) -> BTreeMap<&'static str, String> {
-    let who = Who::of_process();
-    BTreeMap::from([
+    let mut labels = BTreeMap::from([
         (labels::PROJECT, project.to_string()),
         (labels::HELPER, labels::HELPER_STATE.to_owned()),
-        (labels::LOCK_USER, who.user),
-        (labels::LOCK_HOST, who.host),
-        (labels::LOCK_PID, who.pid.to_string()),
-    ])
-}
-
-/// Whose a helper is.
-fn owner(found: &BTreeMap<String, String>) -> Option<Who> {
-    let label = |key: &str| found.get(key).cloned();
-    Some(Who {
-        user: label(labels::LOCK_USER)?,
-        host: label(labels::LOCK_HOST)?,
-        pid: label(labels::LOCK_PID)?.parse().ok()?,
-    })
+    ]);
+    labels.extend(who::own_labels());
+    labels
 }
 
 /// Labels of all that mounts the state volume.

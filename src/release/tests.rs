@@ -331,6 +331,31 @@ const HOLD: &str = "SYSNDD_TEST_HOLD_LOCK";
 /// The process that others kill: it holds the lock of a project for ever.
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
+async fn a_turn_whose_lock_is_taken_away_has_no_end() {
+    Sandbox::new()
+        .await
+        .run(async |sandbox| {
+            let engine = &sandbox.engine;
+            let mut turn = sandbox.turn("up").await.unwrap();
+            let plan = sandbox.plan();
+            turn.begin(&plan, &Before::default(), None, None)
+                .await
+                .unwrap();
+            let run = turn.run().clone();
+            release_by_force(engine, sandbox.project()).await.unwrap();
+            turn.held().lost().await;
+            turn.end(Outcome::Failed, None).await.unwrap();
+
+            let state = read_state(engine, &sandbox.stack).await.unwrap();
+            let found = interrupted(&state, None).unwrap();
+            assert_eq!(found.run, run);
+            assert_eq!(state.audit[0].result, AuditResult::Failed);
+        })
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
 async fn holds_the_lock_until_it_is_killed() {
     let Ok(project) = std::env::var(HOLD) else {
         return;

@@ -266,7 +266,8 @@ impl Turn {
     }
 
     /// Records how it ended, adds to the audit, and gives the turn to the next. The lock is let go
-    /// also when a record cannot be written.
+    /// also when a record cannot be written. Without the lock there is no end to record: the run was
+    /// cut off, and what becomes of it is for whoever has the next turn.
     pub(crate) async fn end(
         mut self,
         outcome: Outcome,
@@ -281,6 +282,17 @@ impl Turn {
     /// Gives the turn to the next without a word: nothing was to be done.
     pub(crate) async fn leave(self) -> Result<(), TurnError> {
         self.let_go().await
+    }
+
+    /// Gives the turn to the next, with nothing left of what was ever recorded.
+    pub(crate) async fn erase(self) -> Result<(), TurnError> {
+        if let Some(journal) = &self.journal {
+            // Nothing is to come after; whether it was written does not matter.
+            let _ = journal.flush().await;
+        }
+        let erased = self.store.erase().await;
+        self.let_go().await?;
+        Ok(erased?)
     }
 
     async fn let_go(self) -> Result<(), TurnError> {
@@ -299,10 +311,12 @@ impl Turn {
             Outcome::Done | Outcome::FinishedBy(_) => AuditResult::Done,
             Outcome::Undone | Outcome::UndoneBy(_) => AuditResult::Undone,
             Outcome::Failed => AuditResult::Failed,
+            Outcome::Refused => AuditResult::Refused,
             Outcome::Interrupted => AuditResult::Interrupted,
         };
+        let is_held = self.is_held();
         let mut records = Vec::new();
-        if let Some(journal) = &self.journal {
+        if let Some(journal) = self.journal.as_ref().filter(|_| is_held) {
             let number = journal.next().await.map_err(TurnError::Journal)?;
             let end = JournalEntry::End(End {
                 at: Utc::now(),
@@ -317,7 +331,12 @@ impl Turn {
             reason,
             ..AuditRecord::now(self.command.clone(), result)
         };
-        records.push(audit::locked(&self.state, &record)?);
+        let add = if is_held {
+            audit::locked
+        } else {
+            audit::unlocked
+        };
+        records.push(add(&self.state, &record)?);
         Ok(self.store.put(&records).await?)
     }
 }

@@ -119,3 +119,29 @@ async fn a_replacement_that_was_killed_half_way_is_finished() {
         .await
         .passes();
 }
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn nothing_old_ends_before_it_is_on_record_that_all_new_is_proven() {
+    let stack = Deployment::shipped();
+    stack.call(&["up"]).ends_with(0).await;
+    let changed = StackFile::shipped().with("services.api.environment.SYSNDD_MIGRATE_WAIT", "600s");
+    let up = stack
+        .call_by(&changed.path(), &["up"])
+        .env("SYSNDD_DEPLOY_DIE_AT", "list")
+        .ends_with(0)
+        .await;
+    let lines = up.stderr.lines();
+    let points: Vec<&str> = lines
+        .filter_map(|line| line.strip_prefix("point: "))
+        .collect();
+    let stops = |point: &&str| point.starts_with("stop ") && point.ends_with(" begins");
+    let stop = points.iter().position(stops).expect("old replicas stop");
+    let ended = |point: &&str| point.ends_with(" has ended");
+    let proven = points[..stop]
+        .iter()
+        .rposition(ended)
+        .expect("new replicas");
+    let is_record = |point: &&str| point.starts_with("record ") && point.ends_with(" is written");
+    assert!(points[proven..stop].iter().any(is_record), "{points:#?}");
+}

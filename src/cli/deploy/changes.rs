@@ -26,7 +26,7 @@ pub(super) async fn describe(
     for gone in without_images(engine, state).await? {
         plan.notes.push(gone.to_string());
     }
-    let running = observed.release();
+    let running = observed.release().map(|seen| state.running(seen));
     let Some(manifest) = running.and_then(|release| state.releases.get(release)) else {
         return Ok(());
     };

@@ -6,7 +6,7 @@ mod record;
 mod refuse;
 mod take_back;
 
-pub(super) use take_back::{before, undo};
+pub(super) use take_back::{before, lock_lost, undo};
 
 use std::collections::BTreeSet;
 
@@ -76,10 +76,12 @@ struct Unfinished {
 
 impl<E: Into<Error>> From<E> for Unfinished {
     fn from(error: E) -> Self {
-        Self {
-            outcome: Outcome::Failed,
-            error: error.into(),
-        }
+        let error = error.into();
+        let outcome = match error.exit {
+            Exit::RollbackRefused => Outcome::Refused,
+            _ => Outcome::Failed,
+        };
+        Self { outcome, error }
     }
 }
 
@@ -170,6 +172,7 @@ async fn nothing_to_do(
     let recorded = observed
         .release()
         .is_some_and(|release| state.releases.contains_key(release));
+    let recorded = recorded && plan.release.is_none();
     let settled = recorded && release::interrupted(&state, None).is_none();
     Ok((plan.is_empty() && plan.refused.is_empty() && settled).then_some(plan))
 }
@@ -277,7 +280,10 @@ async fn in_turn(
         history: release::history(turn.state()),
     };
     let plan = plan::up(&session.stack, &images, &observed, &intent);
-    refuse_lost_data(&plan)?;
+    refuse_lost_data(&plan).map_err(|error| Unfinished {
+        outcome: Outcome::Refused,
+        error,
+    })?;
     for note in &plan.notes {
         session.printer.note(note);
     }
@@ -301,11 +307,14 @@ async fn in_turn(
     let token = while_held(turn, interrupt);
     let done = carry_out(session, &plan, &edge_template, &token, &record).await;
     let provided = provided(&plan, done.as_ref().err().map(|failure| &failure.done));
-    if turn.is_held() {
-        turn.record_tls(provided).await?;
-    }
+    let provided = if turn.is_held() {
+        turn.record_tls(provided).await
+    } else {
+        Ok(())
+    };
     match done {
         Ok(()) => {
+            provided.map_err(unrecorded_though_it_serves)?;
             if let Some(mut manifest) = manifest {
                 // What a run that was cut off made is older than what the release wrote.
                 manifest.restore_point = release::backup_of(turn.state(), &manifest.id)
@@ -314,28 +323,50 @@ async fn in_turn(
                     let newest = turn.state().newest();
                     newest.and_then(|manifest| manifest.migration_head.clone())
                 });
-                turn.complete(manifest).await?;
+                let completed = turn.complete(manifest).await;
+                completed.map_err(unrecorded_though_it_serves)?;
             }
             if let Some(run) = &interrupted {
-                turn.close_interrupted(run, run.to == release).await?;
+                let closed = turn.close_interrupted(run, run.to == release).await;
+                closed.map_err(unrecorded_though_it_serves)?;
             }
-            forget_old(session, turn).await?;
+            if let Err(error) = forget_old(session, turn).await {
+                // The next deployment does it.
+                session
+                    .printer
+                    .note(format!("what is older than is to be kept stays: {error}"));
+            }
             Ok(plan)
         }
         Err(failure) => {
             let mut unfinished = take_back(session, turn, &plan, &failure, &before, &record).await;
+            if let Err(cause) = provided {
+                unfinished.error = unfinished
+                    .error
+                    .with_more(format!("certificates are not recorded: {cause}"));
+            }
             if let Some(point) = record.restore_point() {
                 let backup = point.backup;
                 unfinished.error = unfinished
                     .error
                     .with_more(format!("a backup was made before: {backup}"));
             }
-            if let (Some(run), Outcome::Undone) = (&interrupted, &unfinished.outcome) {
-                turn.close_interrupted(run, false).await?;
+            if let (Some(run), Outcome::Undone) = (&interrupted, &unfinished.outcome)
+                && let Err(cause) = turn.close_interrupted(run, false).await
+            {
+                let told = format!("that `{}` is undone is not recorded: {cause}", run.command);
+                unfinished.error = unfinished.error.with_more(told);
             }
             Err(unfinished)
         }
     }
+}
+
+/// All was done, and is not on record.
+fn unrecorded_though_it_serves(cause: impl Into<Error>) -> Error {
+    let mut error: Error = cause.into();
+    error.message = format!("what was asked for serves, and is not recorded: {error}");
+    error.or_hint("run the same command again: it records it")
 }
 
 /// The certificates that a plan wrote. `done` are the operations that were, when not all were.

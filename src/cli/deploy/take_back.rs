@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::Unfinished;
+use super::{Unfinished, while_held};
 use crate::{
     cli::{
         run::{Record, carry_out, explain, progress, stands},
@@ -59,11 +59,10 @@ pub(super) async fn take_back(
     };
     let again = "`sysndd-deploy logs` and `sysndd-deploy status` show more; after mending it run the same command again";
     if !turn.is_held() {
+        let stands = format!("{}{}", progress(plan, failure), stands(session).await);
         return Unfinished {
             outcome: failed,
-            error: Error::new(Exit::LockHeld, "the deploy lock was lost: the link to the engine was cut, or someone released it by force")
-                .with_more(format!("{}{}", progress(plan, failure), stands(session).await))
-                .with_hint("when nobody else deploys, run the same command again: it goes on from what stands"),
+            error: lock_lost(error).with_more(stands),
         };
     }
     if plan.is_proven(&failure.done) {
@@ -97,7 +96,7 @@ pub(super) async fn take_back(
                 .or_hint("when the engine answers, run the same command again"),
         };
     }
-    match undo(session, before, record).await {
+    match undo(session, turn, before, record).await {
         Ok(undone) => Unfinished {
             outcome: Outcome::Undone,
             error: error
@@ -122,6 +121,7 @@ pub(super) async fn take_back(
 /// Back to what was there before. Ctrl-C does not end this half-way; a second one ends the process.
 pub(in crate::cli) async fn undo(
     session: &Session,
+    turn: &Turn,
     before: &Before,
     record: &Record,
 ) -> Result<String, Error> {
@@ -137,9 +137,41 @@ pub(in crate::cli) async fn undo(
     for note in &plan.notes {
         session.printer.note(note);
     }
-    let token = CancellationToken::new();
+    let token = while_held(turn, &CancellationToken::new());
     match carry_out(session, &plan, "", &token, &Record::none()).await {
         Ok(()) => Ok("undone: everything is as it was before".to_owned()),
-        Err(failure) => Err(explain(&plan, &failure)),
+        Err(failure) if turn.is_held() => Err(explain(&plan, &failure)),
+        Err(failure) => Err(lock_lost(explain(&plan, &failure))),
+    }
+}
+
+/// What is told of a command that lost its lock; `cause` is what ended it.
+pub(in crate::cli) fn lock_lost(cause: Error) -> Error {
+    let lost = Error::new(
+        Exit::LockHeld,
+        "the deploy lock was lost: the link to the engine was cut, or someone released it by force",
+    )
+    .with_hint("when nobody else deploys, run the same command again: it goes on from what stands");
+    match cause.exit {
+        // By the loss itself.
+        Exit::Interrupted => lost,
+        _ => lost.with_more(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_lost_the_lock_is_told_what_failed_before() {
+        let error = lock_lost(Error::deploy("await ready api-1: it ended"));
+        assert_eq!(error.exit, Exit::LockHeld);
+        assert!(
+            error.message.ends_with("\nawait ready api-1: it ended"),
+            "{error}"
+        );
+        let error = lock_lost(Error::new(Exit::Interrupted, "interrupted"));
+        assert!(!error.message.contains("interrupted"), "{error}");
     }
 }

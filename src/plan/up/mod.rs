@@ -68,6 +68,8 @@ pub(crate) struct History {
     pub(crate) recorded: BTreeSet<ReleaseId>,
     /// Jobs that were done for a release whose run was cut off.
     pub(crate) done: BTreeSet<(ReleaseId, JobStage, JobName)>,
+    /// The newest of those, with the hash of each of its services.
+    pub(crate) newest: Option<(ReleaseId, BTreeMap<ServiceName, String>)>,
     /// Certificates that were made.
     pub(crate) tls: Known,
 }
@@ -218,6 +220,20 @@ impl<'a> Planner<'a> {
         planner
     }
 
+    /// Whether the newest release that is recorded is another than what was asked for: also when
+    /// nothing is made, since all that is to stay is there.
+    fn is_unrecorded(&self) -> bool {
+        let newest = self.intent.history.newest.as_ref();
+        newest.is_some_and(|(_, services)| {
+            let asked = self.templates.iter();
+            let asked = asked.map(|(name, template)| (*name, template.hash()));
+            !services
+                .iter()
+                .map(|(name, hash)| (name, &**hash))
+                .eq(asked)
+        })
+    }
+
     /// A stack whose services are all there as they should be keeps their release, also when a run
     /// that was cut off left others beside them; anything else makes a new one.
     fn choose_release(&self) -> ReleaseId {
@@ -230,10 +246,24 @@ impl<'a> Planner<'a> {
         let right: Option<Vec<&ReleaseId>> =
             self.templates.keys().map(|name| right(name)).collect();
         let current = right.and_then(|releases| releases.into_iter().max());
-        let again = self.intent.wish.force || self.intent.wish.restore.is_some();
+        let wish = &self.intent.wish;
+        let again = wish.force || wish.restore.is_some();
         if let (false, Some(current)) = (again, current) {
-            return current.clone();
+            match &self.intent.history.newest {
+                Some((newest, _)) if self.intent.history.recorded.contains(current) => {
+                    // An earlier release does not become the newest again.
+                    if !self.is_unrecorded() {
+                        return newest.clone();
+                    }
+                }
+                _ => return current.clone(),
+            }
         }
+        let mut digest = Sha256::new();
+        for template in self.templates.values() {
+            digest.update(template.hash());
+        }
+        let digest = hex(&digest.finalize()[..3]);
         if let Some(resume) = self
             .intent
             .resume
@@ -250,15 +280,12 @@ impl<'a> Planner<'a> {
                 let template = self.templates.get(&replica.service);
                 template.is_some_and(|template| template.hash() == replica.config_hash)
             };
-            if begun.peek().is_some() && begun.all(right) {
+            // A release that only takes something away has no container of its own.
+            let is_same = current.is_some() && resume.as_str().ends_with(&digest);
+            if (is_same || begun.peek().is_some()) && begun.all(right) {
                 return resume.clone();
             }
         }
-        let mut digest = Sha256::new();
-        for template in self.templates.values() {
-            digest.update(template.hash());
-        }
-        let digest = hex(&digest.finalize()[..3]);
         ReleaseId::new(format!(
             "r{}-{digest}",
             self.intent.now.format("%Y%m%d-%H%M%S")
@@ -292,9 +319,10 @@ impl<'a> Planner<'a> {
     }
 
     fn finish(self) -> Plan {
+        let is_new = self.creates || self.is_unrecorded();
         Plan {
             project: self.stack.project.clone(),
-            release: self.creates.then_some(self.release),
+            release: is_new.then_some(self.release),
             operations: without_detours(self.operations),
             changes: Vec::new(),
             notes: self.notes,

@@ -252,14 +252,92 @@ fn one_goes_back_to_the_first_backup_after_a_release_unless_the_schema_changed_b
     set("r4", "003", None);
     let point = |id: &str| {
         let target = &state.releases[&ReleaseId::new(id)];
-        restore_point(&state, target).map(|point| point.backup.as_str())
+        restore_point(&state, target).map(|point| point.backup)
     };
-    assert_eq!(point("r1"), Some("before-r3.sql"));
-    assert_eq!(point("r2"), Some("before-r3.sql"));
+    assert_eq!(point("r1"), Some("before-r3.sql".to_owned()));
+    assert_eq!(point("r2"), Some("before-r3.sql".to_owned()));
     assert_eq!(
         point("r3"),
         None,
         "the next has none, and changed the schema"
     );
     assert_eq!(point("r4"), None, "nothing came after it");
+}
+
+/// A replica that finds migrations to apply.
+fn pending() -> JournalEntry {
+    let event = serde_json::json!({
+        "ts": "2026-11-20T10:00:00Z", "level": "info", "replica": "app-1",
+        "event": "migration.pending", "count": 1, "files": ["002"],
+    });
+    JournalEntry::Startup {
+        replica: sysndd_protocol::ReplicaName::new("app-1"),
+        event: serde_json::from_value(event).unwrap(),
+    }
+}
+
+/// The first release, a run to the second that failed in the middle of `tried`, and the third, with a
+/// backup of its own and this schema.
+fn after_a_failure(tried: Vec<JournalEntry>, head: &str) -> State {
+    let mut state = fixture::state([("r1", None), ("r3", None)]);
+    let mut release = |id: &str, head: &str, backup: Option<&str>| {
+        let manifest = state.releases.get_mut(&ReleaseId::new(id)).unwrap();
+        manifest.migration_head = Some(head.to_owned());
+        manifest.restore_point = backup.map(|backup| RestorePoint {
+            backup: backup.to_owned(),
+            taken_at: fixture::time(0),
+        });
+    };
+    release("r1", "001", Some("before-r1.sql"));
+    release("r3", head, Some("before-r3.sql"));
+    let saved = |name: &str| report("save", JobStage::Backup, None, Some(name));
+    add(
+        &mut state,
+        begin(1, Some("r1")),
+        vec![saved("before-r1.sql"), end(Outcome::Done)],
+    );
+    let tried = tried.into_iter().chain([end(Outcome::Undone)]);
+    add(&mut state, begin(2, Some("r2")), tried.collect());
+    add(
+        &mut state,
+        begin(3, Some("r3")),
+        vec![saved("before-r3.sql"), end(Outcome::Done)],
+    );
+    state
+}
+
+#[test]
+fn data_do_not_come_back_with_the_schema_of_a_release_that_failed() {
+    let back = |state: &State| {
+        let target = &state.releases[&ReleaseId::new("r1")];
+        restore_point(state, target).map(|point| point.backup)
+    };
+    let saved = |failure| {
+        let name = "before-r2.sql";
+        report("save", JobStage::Backup, failure, Some(name))
+    };
+    // It migrated, and what was saved after it is on the new schema.
+    let state = after_a_failure(vec![saved(None), pending()], "002");
+    assert_eq!(back(&state).as_deref(), Some("before-r2.sql"));
+    // Nobody migrated: what was saved last has all that was written.
+    let state = after_a_failure(vec![saved(None)], "001");
+    assert_eq!(back(&state).as_deref(), Some("before-r3.sql"));
+    // It migrated without a backup.
+    let state = after_a_failure(vec![pending()], "002");
+    assert_eq!(back(&state), None);
+    // It could not be saved, so nothing was begun.
+    let state = after_a_failure(vec![saved(Some("it was stopped"))], "002");
+    assert_eq!(back(&state).as_deref(), Some("before-r3.sql"));
+}
+
+#[test]
+fn the_run_that_saved_the_data_of_a_kept_release_is_kept() {
+    let saved = report("save", JobStage::Backup, None, Some("before-r2.sql"));
+    let mut state = after_a_failure(vec![saved], "002");
+    for second in 100..120 {
+        add(&mut state, begin(second, None), vec![end(Outcome::Done)]);
+    }
+    assert_eq!(retention(&state, 5).runs, []);
+    state.releases.remove(&ReleaseId::new("r1"));
+    assert_eq!(retention(&state, 5).runs.len(), 2, "nobody goes back there");
 }

@@ -9,7 +9,10 @@ use super::{LockError, NEVER_STARTED_S, engine_age, lock_name, look};
 use crate::{
     config::ProjectName,
     docker::{ContainerState, Engine, InspectedContainer, labels},
-    release::{state::RunId, who::Who},
+    release::{
+        state::RunId,
+        who::{Who, is_gone},
+    },
 };
 
 /// Who holds a lock, and for what.
@@ -57,11 +60,7 @@ pub(super) fn holder(container: &InspectedContainer) -> Option<Holder> {
         return None;
     }
     Some(Holder {
-        who: Who {
-            user: label(labels::LOCK_USER)?.clone(),
-            host: label(labels::LOCK_HOST)?.clone(),
-            pid: label(labels::LOCK_PID)?.parse().ok()?,
-        },
+        who: Who::of_labels(&container.labels)?,
         since: DateTime::parse_from_rfc3339(label(labels::LOCK_SINCE)?)
             .ok()?
             .to_utc(),
@@ -81,7 +80,7 @@ pub(crate) async fn lock_status(
         return Ok(LockStatus::Free);
     };
     let holder = holder(&found).ok_or(LockError::Foreign(name))?;
-    if holder.who.is_gone() {
+    if is_gone(&found.labels) {
         return Ok(LockStatus::Ending(holder));
     }
     Ok(match found.state {

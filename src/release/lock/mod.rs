@@ -27,7 +27,10 @@ pub(crate) use keeper::Held;
 use holder::holder;
 use keeper::{Moment, SILENCE, keep};
 
-use super::{state::RunId, who::Who};
+use super::{
+    state::RunId,
+    who::{is_gone, own_labels},
+};
 use crate::{
     config::ProjectName,
     docker::{
@@ -164,21 +167,19 @@ async fn create(
     run: &RunId,
 ) -> Result<String, LockError> {
     let name = lock_name(project);
-    let who = Who::of_process();
     let script = script();
+    let mut labels = BTreeMap::from([
+        (labels::PROJECT, project.to_string()),
+        (labels::HELPER, labels::HELPER_LOCK.to_owned()),
+        (labels::RUN, run.to_string()),
+        (labels::LOCK_SINCE, Utc::now().to_rfc3339()),
+        (labels::LOCK_DOING, doing.to_owned()),
+    ]);
+    labels.extend(own_labels());
     let spec = HelperSpec {
         name: &name,
         image,
-        labels: BTreeMap::from([
-            (labels::PROJECT, project.to_string()),
-            (labels::HELPER, labels::HELPER_LOCK.to_owned()),
-            (labels::RUN, run.to_string()),
-            (labels::LOCK_USER, who.user),
-            (labels::LOCK_HOST, who.host),
-            (labels::LOCK_PID, who.pid.to_string()),
-            (labels::LOCK_SINCE, Utc::now().to_rfc3339()),
-            (labels::LOCK_DOING, doing.to_owned()),
-        ]),
+        labels,
         command: &["sh", "-c", &script],
         volume: None,
         stdin: true,
@@ -211,7 +212,7 @@ async fn create(
                     Some(age) => age.await?,
                     None => 0,
                 };
-                if age > NEVER_STARTED_S || holder.who.is_gone() {
+                if age > NEVER_STARTED_S || is_gone(&found.labels) {
                     // By its ID: by now the name may be that of another's lock.
                     engine.remove(&found.id).await?;
                     continue;
@@ -228,7 +229,7 @@ async fn create(
             ContainerState::Running | ContainerState::Restarting | ContainerState::Paused => {}
         }
         // A holder that was killed a moment ago is gone in another moment.
-        let patience = if holder.who.is_gone() {
+        let patience = if is_gone(&found.labels) {
             GOING
         } else {
             GOING_AFAR

@@ -103,3 +103,12 @@ fn a_release_that_was_only_begun_is_found_in_its_run() {
     );
     assert_eq!(state.manifest(&ReleaseId::new("r3")), None);
 }
+
+#[test]
+fn a_release_that_made_no_container_runs_by_those_of_an_earlier_one() {
+    let state = fixture::state([("r1", None), ("r3", None)]);
+    let running = |seen: &str| state.running(&ReleaseId::new(seen)).to_string();
+    assert_eq!(running("r3"), "r3");
+    assert_eq!(running("r1"), "r3");
+    assert_eq!(running("r2"), "r2", "it was never brought up to its end");
+}
