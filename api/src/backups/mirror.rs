@@ -126,18 +126,27 @@ pub(crate) async fn forget(app: &App, name: &BackupName) -> Result<(), Error> {
 }
 
 impl Backups {
-    /// Brings a copy back from the storage: it is listed when it is whole.
+    /// Brings a copy back from the storage: it is listed when it is whole, and in place of a file that
+    /// is not.
     pub(crate) async fn fetch(&self, storage: &Storage, name: &BackupName) -> Result<(), Error> {
         let wanted = name.clone();
-        let partial = self
-            .blocking(move |catalogue| catalogue.partial(&wanted))
+        let (spoilt, partial) = self
+            .blocking(move |catalogue| {
+                let spoilt = catalogue.is_spoilt(&wanted)?;
+                Ok((spoilt, catalogue.partial(&wanted)?))
+            })
             .await?;
         storage
             .download(&name.to_string(), partial.file()?)
             .await
-            .map_err(|error| Error::Storage(error.to_string()))?;
+            .map_err(from_storage)?;
         let name = name.clone();
-        self.blocking(move |catalogue| catalogue.adopt(partial, &name))
+        self.blocking(move |catalogue| catalogue.adopt(partial, &name, spoilt))
             .await
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
+fn from_storage(error: storage::Error) -> Error {
+    Error::Storage(error.to_string())
 }
