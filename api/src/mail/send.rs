@@ -195,6 +195,7 @@ async fn about(conn: &mut mysql_async::Conn, job_id: u64) -> Result<(String, Str
         "backup.restore" => "restore of a backup",
         "backup.test" => "test of the newest backup",
         "backup.scheduled" => "scheduled backup",
+        "backup.mirror" => "copying of backups",
         _ => "backup",
     };
     let detail = error.or(filename).unwrap_or_default();
