@@ -31,12 +31,19 @@ const TRIAL: Duration = Duration::from_secs(10);
 /// Where objects are kept.
 #[derive(Debug)]
 pub(crate) struct Storage {
-    backend: &'static str,
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     /// Makes the bucket when it is missing, where it may.
     maker: Option<Maker>,
-    seen: latest::Sender<protocol::Storage>,
+    seen: latest::Sender<Seen>,
+}
+
+/// How it was found last.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) report: protocol::Storage,
+    /// How many backups had no copy there; absent until it was asked.
+    pub(crate) copies_missing: Option<usize>,
 }
 
 /// Why the storage did not do it.
@@ -74,21 +81,28 @@ impl Storage {
             }
         };
         Ok(Self {
-            backend,
             store,
             prefix,
             maker,
-            seen: latest::Sender::new(protocol::Storage {
-                backend: backend.to_owned(),
-                status: protocol::StorageStatus::Unknown,
-                latency_ms: None,
+            seen: latest::Sender::new(Seen {
+                report: protocol::Storage {
+                    backend: backend.to_owned(),
+                    status: protocol::StorageStatus::Unknown,
+                    latency_ms: None,
+                },
+                copies_missing: None,
             }),
         })
     }
 
     /// For the health report, as it was found last.
     pub(crate) fn report(&self) -> protocol::Storage {
-        self.seen.borrow().clone()
+        self.seen.borrow().report.clone()
+    }
+
+    /// For the metrics, likewise.
+    pub(crate) fn seen(&self) -> latest::Receiver<Seen> {
+        self.seen.subscribe()
     }
 
     fn at(&self, name: &str) -> Path {
@@ -202,11 +216,19 @@ pub(crate) async fn watch(app: Arc<App>) {
                 (protocol::StorageStatus::Down, None)
             }
         };
-        storage.seen.send_replace(protocol::Storage {
-            backend: storage.backend.to_owned(),
-            status,
-            latency_ms: latency.map(|latency| latency.as_secs_f64() * 1e3),
+        storage.seen.send_modify(|seen| {
+            seen.report.status = status;
+            seen.report.latency_ms = latency.map(|latency| latency.as_secs_f64() * 1e3);
         });
+        // What was known stays so while nobody can say more.
+        if status == protocol::StorageStatus::Up
+            && let Ok(missing) = app.backups.without_copy(storage).await
+        {
+            let missing = Some(missing.len());
+            storage
+                .seen
+                .send_modify(|seen| seen.copies_missing = missing);
+        }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
