@@ -123,15 +123,12 @@ impl Storage {
     pub(crate) async fn upload(&self, name: &str, from: &FilePath) -> Result<(), Error> {
         let mut file = tokio::fs::File::open(from).await?;
         let mut into = BufWriter::new(Arc::clone(&self.store), self.at(name));
-        let copied = async {
-            tokio::io::copy(&mut file, &mut into).await?;
-            into.shutdown().await
-        }
-        .await;
-        if let Err(error) = copied {
+        if let Err(error) = tokio::io::copy(&mut file, &mut into).await {
             let _ = into.abort().await;
             return Err(error.into());
         }
+        // It takes back what it began by itself; to abort it then is a panic.
+        into.shutdown().await?;
         let (there, here) = (
             self.store.head(&self.at(name)).await?.size,
             file.metadata().await?.len(),
