@@ -79,7 +79,7 @@ impl App {
             &lifecycle,
             &jobs,
             backups.summary(),
-            storage.as_ref().map(Storage::seen),
+            storage.as_ref().map(Storage::missing),
         );
         Ok(Arc::new(Self {
             identity: config.identity.clone(),

@@ -35,15 +35,9 @@ pub(crate) struct Storage {
     prefix: Path,
     /// Makes the bucket when it is missing, where it may.
     maker: Option<Maker>,
-    seen: latest::Sender<Seen>,
-}
-
-/// How it was found last.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) report: protocol::Storage,
+    seen: latest::Sender<protocol::Storage>,
     /// How many backups had no copy there; absent until it was asked.
-    pub(crate) copies_missing: Option<usize>,
+    missing: latest::Sender<Option<usize>>,
 }
 
 /// Why the storage did not do it.
@@ -84,25 +78,23 @@ impl Storage {
             store,
             prefix,
             maker,
-            seen: latest::Sender::new(Seen {
-                report: protocol::Storage {
-                    backend: backend.to_owned(),
-                    status: protocol::StorageStatus::Unknown,
-                    latency_ms: None,
-                },
-                copies_missing: None,
+            seen: latest::Sender::new(protocol::Storage {
+                backend: backend.to_owned(),
+                status: protocol::StorageStatus::Unknown,
+                latency_ms: None,
             }),
+            missing: latest::Sender::new(None),
         })
     }
 
     /// For the health report, as it was found last.
     pub(crate) fn report(&self) -> protocol::Storage {
-        self.seen.borrow().report.clone()
+        self.seen.borrow().clone()
     }
 
     /// For the metrics, likewise.
-    pub(crate) fn seen(&self) -> latest::Receiver<Seen> {
-        self.seen.subscribe()
+    pub(crate) fn missing(&self) -> latest::Receiver<Option<usize>> {
+        self.missing.subscribe()
     }
 
     fn at(&self, name: &str) -> Path {
@@ -214,17 +206,14 @@ pub(crate) async fn watch(app: Arc<App>) {
             }
         };
         storage.seen.send_modify(|seen| {
-            seen.report.status = status;
-            seen.report.latency_ms = latency.map(|latency| latency.as_secs_f64() * 1e3);
+            seen.status = status;
+            seen.latency_ms = latency.map(|latency| latency.as_secs_f64() * 1e3);
         });
         // What was known stays so while nobody can say more.
         if status == protocol::StorageStatus::Up
             && let Ok(missing) = app.backups.without_copy(storage).await
         {
-            let missing = Some(missing.len());
-            storage
-                .seen
-                .send_modify(|seen| seen.copies_missing = missing);
+            storage.missing.send_replace(Some(missing.len()));
         }
         tokio::time::sleep(LOOK_EVERY).await;
     }

@@ -17,7 +17,6 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use sysndd_protocol::StorageStatus;
 use tokio::sync::watch as latest;
 
 use crate::backups::Summary;
@@ -25,7 +24,6 @@ use crate::config::Identity;
 use crate::db::Db;
 use crate::jobs::Jobs;
 use crate::lifecycle::Lifecycle;
-use crate::storage::Seen;
 
 /// Seconds. The goals (50 ms, 500 ms) are bounds, so that they can be read off.
 const BUCKETS: [f64; 11] = [
@@ -66,7 +64,7 @@ impl Metrics {
         lifecycle: &Arc<Lifecycle>,
         workers: &Arc<Jobs>,
         backups: latest::Receiver<Summary>,
-        storage: Option<latest::Receiver<Seen>>,
+        copies_missing: Option<latest::Receiver<Option<usize>>>,
     ) -> Self {
         let mut registry = Registry::with_prefix("sysndd");
         let release = identity.release.as_ref().map(ToString::to_string);
@@ -103,7 +101,7 @@ impl Metrics {
             lifecycle: Arc::clone(lifecycle),
             workers: Arc::clone(workers),
             backups,
-            storage,
+            copies_missing,
         }));
         Self {
             registry,
@@ -183,7 +181,7 @@ struct Now {
     workers: Arc<Jobs>,
     backups: latest::Receiver<Summary>,
     /// Absent when copies of backups go nowhere.
-    storage: Option<latest::Receiver<Seen>>,
+    copies_missing: Option<latest::Receiver<Option<usize>>>,
 }
 
 impl Collector for Now {
@@ -256,8 +254,14 @@ impl Collector for Now {
         ] {
             gauge(&mut encoder, name, help, value)?;
         }
-        if let Some(storage) = &self.storage {
-            encode_storage(&mut encoder, &storage.borrow().clone())?;
+        if let Some(missing) = self
+            .copies_missing
+            .as_ref()
+            .and_then(|missing| *missing.borrow())
+        {
+            let name = "storage_copies_missing";
+            let help = "Backups, but for faulty ones, that had no copy in the object storage when it last answered";
+            gauge(&mut encoder, name, help, missing)?;
         }
         let timeouts = self.db.acquire_timeouts();
         let counter = prometheus_client::metrics::counter::ConstCounter::new(timeouts);
@@ -269,32 +273,6 @@ impl Collector for Now {
         )?;
         counter.encode(encoder)
     }
-}
-
-/// Nothing until it was tried.
-fn encode_storage(encoder: &mut DescriptorEncoder<'_>, seen: &Seen) -> Result<(), fmt::Error> {
-    let up = match seen.report.status {
-        StorageStatus::Up => Some(1),
-        StorageStatus::Down => Some(0),
-        StorageStatus::Unknown => None,
-    };
-    for (name, help, value) in [
-        (
-            "storage_up",
-            "Whether what was last written to the object storage came back",
-            up,
-        ),
-        (
-            "storage_copies_missing",
-            "Backups, but for faulty ones, that had no copy in the object storage when it last answered",
-            seen.copies_missing,
-        ),
-    ] {
-        if let Some(value) = value {
-            gauge(encoder, name, help, value)?;
-        }
-    }
-    Ok(())
 }
 
 fn gauge(
