@@ -71,7 +71,16 @@ impl App {
                     request_timeout: config.limits.timeout,
                 }),
         );
-        let metrics = Metrics::new(&config.identity, &db, &lifecycle, &jobs, backups.summary());
+        let storage = config.storage.as_ref().map(Storage::new).transpose();
+        let storage = storage.context("setting up the object storage")?;
+        let metrics = Metrics::new(
+            &config.identity,
+            &db,
+            &lifecycle,
+            &jobs,
+            backups.summary(),
+            storage.as_ref().map(Storage::missing),
+        );
         Ok(Arc::new(Self {
             identity: config.identity.clone(),
             started_at: Utc::now(),
@@ -89,12 +98,7 @@ impl App {
             hasher: Hasher::new(),
             jobs,
             mail: Post::new(config.smtp.clone(), &config.accounts.public_url)?,
-            storage: config
-                .storage
-                .as_ref()
-                .map(Storage::new)
-                .transpose()
-                .context("setting up the object storage")?,
+            storage,
             backups,
             database: db::Probe::new(config.database.url.clone(), set),
             data_dir: DataDir::new(config.data_dir.clone(), &config.identity.replica),

@@ -243,7 +243,8 @@ async fn each_fault_of_a_backup_and_of_the_storage_is_found() {
         ),
         (
             "empty",
-            format!("rm *; printf '{empty}' > {name}"),
+            // Since an hour: what may still be on its way is not read.
+            format!("rm *; printf '{empty}' > {name}; touch -d '1 hour ago' {name}"),
             &["backup.recent", "backup.roundtrip"],
             &name,
         ),

@@ -7,6 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -18,6 +19,10 @@ use super::name::{BackupName, Kind};
 
 /// How what is not finished is called.
 const PARTIAL: &str = ".partial-";
+/// A file that was written to later than this may still be on its way.
+const SETTLED: Duration = Duration::from_secs(10);
+/// Between two looks for a name that is free; a new one comes with each second.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// A backup as administrators see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -45,6 +50,13 @@ pub(crate) struct Backup {
     /// Why it cannot be restored; absent when nothing is known against it
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<String>,
+}
+
+impl Backup {
+    /// Whether it was read, and nothing is known against it.
+    pub(super) fn is_whole(&self) -> bool {
+        self.checksum.is_some() && self.fault.is_none()
+    }
 }
 
 /// The directory.
@@ -131,7 +143,7 @@ impl Catalogue {
             }
             Err(error) => return Err(Error::file("look at", &path)(error)),
         };
-        let known = self.metadata(name);
+        let known = self.metadata(name, &file);
         let fault = known.as_ref().and_then(|known| {
             let other_length = (known.size_bytes != file.len()).then(|| {
                 format!(
@@ -158,17 +170,35 @@ impl Catalogue {
         })
     }
 
-    /// What was noted of a backup. One that cannot be read counts as missing.
-    fn metadata(&self, name: &BackupName) -> Option<Metadata> {
+    /// What was noted of a backup. What cannot be read counts as missing, and so does what was read off
+    /// a file before that changed.
+    fn metadata(&self, name: &BackupName, file: &fs::Metadata) -> Option<Metadata> {
         let text = fs::read(self.sidecar(name)).ok()?;
-        serde_json::from_slice(&text).ok()
+        let known: Metadata = serde_json::from_slice(&text).ok()?;
+        // Ours are whole when they are made.
+        let made = !known.derived && known.fault.is_none();
+        (made || known.size_bytes == file.len()).then_some(known)
     }
 
-    /// Reads a backup of which nothing is noted, and notes it.
+    /// Reads a backup of which nothing is noted, and notes it. One that is still being put there is left
+    /// for later.
     pub(super) fn derive(&self, name: &BackupName) -> Result<(), Error> {
         let path = self.path(name);
+        let look = || fs::metadata(&path).map_err(Error::file("look at", &path));
+        let before = look()?;
+        let age = before.modified().map(|at| at.elapsed());
+        // A time to come is that of another machine.
+        if matches!(age, Ok(Ok(age)) if age < SETTLED) {
+            return Ok(());
+        }
         let metadata = examine(&path).map_err(Error::file("read", &path))?;
-        self.note(name, &metadata)
+        let after = look()?;
+        let state = |file: &fs::Metadata| (file.ino(), file.len(), file.modified().ok());
+        if state(&before) == state(&after) {
+            self.note(name, &metadata)
+        } else {
+            Ok(())
+        }
     }
 
     /// Reads a backup whole; it must be what was noted when it was made.
@@ -186,13 +216,25 @@ impl Catalogue {
         if let Some(fault) = &found.fault {
             return Err(bad(fault.clone()));
         }
-        match self.metadata(name) {
+        let file = fs::metadata(&path).map_err(Error::file("look at", &path))?;
+        match self.metadata(name, &file) {
             Some(noted) if noted.checksum != found.checksum => Err(bad(format!(
                 "has the checksum {} and had {} when it was made",
                 found.checksum, noted.checksum
             ))),
             Some(_) => Ok(found),
             None => self.note(name, &found).map(|()| found),
+        }
+    }
+
+    /// A name for a new backup, of this second or, when that is taken, of the next that is not.
+    pub(super) fn free_name(&self, kind: Kind) -> BackupName {
+        loop {
+            let name = BackupName::new(kind, Utc::now());
+            if !self.path(&name).exists() {
+                return name;
+            }
+            std::thread::sleep(LOOK_EVERY);
         }
     }
 
@@ -219,7 +261,7 @@ impl Catalogue {
     }
 
     /// Makes a finished file a backup. What is noted of it goes first, so that none is ever listed
-    /// without.
+    /// without. A name that is taken stays with its file, and with what is noted of that.
     pub(super) fn publish(
         &self,
         partial: Partial,
@@ -227,25 +269,55 @@ impl Catalogue {
         metadata: &Metadata,
     ) -> Result<(), Error> {
         let path = self.path(name);
+        let failed = Error::file("give a name to", &path);
+        if path.exists() {
+            return Err(failed(io::ErrorKind::AlreadyExists.into()));
+        }
         self.note(name, metadata)?;
-        // Fails when there is one already; and what does not happen leaves nothing behind.
         if let Err(error) = fs::hard_link(partial.path(), &path) {
-            return Err(Error::file("give a name to", &path)(error));
+            // Somebody else had the name first. It is read then: better than what is noted of ours.
+            let _ = fs::remove_file(self.sidecar(name));
+            return Err(failed(error));
         }
         drop(partial);
         sync(&self.dir)
     }
 
-    /// Makes a file from elsewhere a backup, if it can be restored.
-    pub(super) fn adopt(&self, partial: Partial, name: &BackupName) -> Result<(), Error> {
-        let metadata = examine(partial.path()).map_err(Error::file("read", partial.path()))?;
-        match &metadata.fault {
-            Some(what) => Err(Error::Bad {
-                name: name.clone(),
-                what: what.clone(),
-            }),
-            None => self.publish(partial, name, &metadata),
+    /// Whether there is a file of this name that is no good; there must not be one that is.
+    pub(super) fn is_spoilt(&self, name: &BackupName) -> Result<bool, Error> {
+        match self.verify(name) {
+            Ok(_) => Err(Error::Refused(format!("{name} is there, and whole"))),
+            Err(Error::Unknown(_)) => Ok(false),
+            Err(Error::Bad { .. } | Error::File { .. }) => Ok(true),
+            Err(error) => Err(error),
         }
+    }
+
+    /// Makes a file from elsewhere a backup, if it can be restored; in place of one that is spoilt.
+    pub(super) fn adopt(
+        &self,
+        partial: Partial,
+        name: &BackupName,
+        spoilt: bool,
+    ) -> Result<(), Error> {
+        let found = examine(partial.path()).map_err(Error::file("read", partial.path()))?;
+        if let Some(what) = found.fault {
+            return Err(Error::Bad {
+                name: name.clone(),
+                what,
+            });
+        }
+        let derived = false;
+        let metadata = Metadata { derived, ..found };
+        if !spoilt {
+            return self.publish(partial, name, &metadata);
+        }
+        // What is cut off in between leaves a file that is read again.
+        remove(&self.sidecar(name))?;
+        let path = self.path(name);
+        fs::rename(partial.path(), &path).map_err(Error::file("give a name to", &path))?;
+        self.note(name, &metadata)?;
+        sync(&self.dir)
     }
 
     fn note(&self, name: &BackupName, metadata: &Metadata) -> Result<(), Error> {
@@ -262,7 +334,9 @@ impl Catalogue {
 
     /// Notes that a backup was tried and is good.
     pub(super) fn tested(&self, name: &BackupName, at: DateTime<Utc>) -> Result<(), Error> {
-        match self.metadata(name) {
+        let path = self.path(name);
+        let file = fs::metadata(&path).map_err(Error::file("look at", &path))?;
+        match self.metadata(name, &file) {
             Some(metadata) => self.note(
                 name,
                 &Metadata {
@@ -283,12 +357,7 @@ impl Catalogue {
             }
             removed => removed.map_err(Error::file("delete", &path))?,
         }
-        match fs::remove_file(self.sidecar(name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::file("delete", &self.sidecar(name))(error));
-            }
-            _ => {}
-        }
+        remove(&self.sidecar(name))?;
         sync(&self.dir)
     }
 
@@ -339,6 +408,14 @@ fn claim(file: &File) -> io::Result<bool> {
     }
 }
 
+/// Removes a file, if it is there.
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(Error::file("delete", path)),
+    }
+}
+
 /// Makes names last.
 fn sync(dir: &Path) -> Result<(), Error> {
     File::open(dir)
@@ -347,37 +424,4 @@ fn sync(dir: &Path) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_left_behind_goes_and_what_somebody_is_at_stays() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let catalogue = Catalogue::new(dir.path().to_owned());
-        let name = BackupName::new(Kind::Manual, Utc::now());
-        let at_it = catalogue.partial(&name).expect("a file");
-        let left = dir.path().join(format!("{PARTIAL}0000000000000000-{name}"));
-        let orphan = catalogue.sidecar(&name);
-        let foreign = dir.path().join("notes.txt");
-        for path in [&left, &orphan, &foreign] {
-            fs::write(path, "half").expect("written");
-        }
-        catalogue.clean().expect("cleaned");
-        assert!(at_it.path().exists() && foreign.exists());
-        assert!(!left.exists() && !orphan.exists());
-    }
-
-    #[test]
-    fn a_file_whose_writer_died_goes() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let catalogue = Catalogue::new(dir.path().to_owned());
-        let name = BackupName::new(Kind::Manual, Utc::now());
-        let Partial { path, file } =
-            &*std::mem::ManuallyDrop::new(catalogue.partial(&name).expect("a file"));
-        assert!(path.exists() && !abandoned(path).expect("looked at"));
-        // The end of a process closes its files and runs nothing else.
-        file.unlock().expect("as closed");
-        catalogue.clean().expect("cleaned");
-        assert!(!path.exists());
-    }
-}
+mod tests;

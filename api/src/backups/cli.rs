@@ -211,7 +211,7 @@ fn errand() -> Errand {
 
 async fn newest_whole(backups: &Backups) -> anyhow::Result<Option<Backup>> {
     let all = backups.list().await?;
-    let whole = all.into_iter().filter(|backup| backup.fault.is_none());
+    let whole = all.into_iter().filter(Backup::is_whole);
     Ok(whole.max_by(|a, b| a.filename.cmp(&b.filename)))
 }
 

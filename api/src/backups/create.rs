@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, params};
 use sysndd_migrator::{LedgerRow, State, read_ledger};
@@ -11,7 +10,7 @@ use super::dump::{What, dump};
 use super::error::Error;
 use super::lock::Lock;
 use super::metadata::Origin;
-use super::{Backup, BackupName, Backups, Kind};
+use super::{Backup, Backups, Kind};
 
 /// How long the backup or restore before it may take.
 const PATIENCE: Duration = Duration::from_mins(10);
@@ -27,15 +26,14 @@ impl Backups {
 
     /// As [`Backups::create`], for who has the lock already.
     pub(super) async fn create_under(&self, lock: &mut Lock, kind: Kind) -> Result<Backup, Error> {
-        let name = BackupName::new(kind, Utc::now());
-        let partial = {
-            let name = name.clone();
-            self.blocking(move |catalogue| {
+        let (name, partial) = self
+            .blocking(move |catalogue| {
                 catalogue.clean()?;
-                catalogue.partial(&name)
+                let name = catalogue.free_name(kind);
+                let partial = catalogue.partial(&name)?;
+                Ok((name, partial))
             })
-            .await?
-        };
+            .await?;
         let before = ledger(lock.conn()).await?;
         let server: Option<String> = lock.conn().query_first("SELECT VERSION()").await?;
         let origin = Origin {

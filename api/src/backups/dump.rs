@@ -171,6 +171,7 @@ impl Writer {
             definitions_at: seen.definitions_at,
             tested_at: None,
             fault: None,
+            derived: false,
         };
         Ok(Some(metadata).filter(|_| seen.complete))
     }

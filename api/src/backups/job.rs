@@ -6,6 +6,7 @@ use mysql_async::prelude::Queryable;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::keep::tidy;
 use super::{Kind, Mirror, told};
 use crate::db;
 use crate::jobs::{Enqueued, Failure, Handler, NewJob, Turn, enqueue};
@@ -53,7 +54,7 @@ impl Handler for Scheduled {
         let made = async {
             let made = create(&app, &turn, Kind::Scheduled).await?;
             // Old ones go only when there is a new one.
-            app.backups.tidy(app.storage.as_ref()).await?;
+            tidy(&app).await?;
             Ok(made)
         }
         .await;

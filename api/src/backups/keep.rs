@@ -1,15 +1,33 @@
 //! Which backups are kept. Pure, but for the deleting itself.
+//!
+//! One that is no good keeps no other from being kept. It goes when it would have gone if it were good: until
+//! then its copy may bring it back.
 
 use std::collections::BTreeSet;
 use std::hash::Hash;
 
 use chrono::{DateTime, Datelike as _, Utc};
 
-use super::{BackupName, Backups, Error, Kind};
+use super::{Backup, BackupName, Error, Kind, forget};
 use crate::config::Keep;
-use crate::storage::Storage;
+use crate::state::App;
 
 /// Those that go.
+fn gone(backups: Vec<Backup>, keep: Keep) -> Vec<BackupName> {
+    let (good, other): (Vec<_>, Vec<_>) = backups.into_iter().partition(Backup::is_whole);
+    let names = |backups: Vec<Backup>| backups.into_iter().map(|backup| backup.filename);
+    let (good, other): (Vec<_>, BTreeSet<_>) = (names(good).collect(), names(other).collect());
+    let all = good.iter().chain(&other).cloned().collect();
+    let mut gone = surplus(good, keep);
+    gone.extend(
+        surplus(all, keep)
+            .into_iter()
+            .filter(|name| other.contains(name)),
+    );
+    gone
+}
+
+/// Of these, those that are not kept.
 fn surplus(mut names: Vec<BackupName>, keep: Keep) -> Vec<BackupName> {
     names.sort();
     names.reverse();
@@ -55,34 +73,17 @@ fn newest_of_each<'a, T: Hash + Ord>(
         .collect()
 }
 
-impl Backups {
-    /// Deletes what is not kept any more, and its copies.
-    pub(crate) async fn tidy(&self, copies: Option<&Storage>) -> Result<(), Error> {
-        let keep = self.keep;
-        let gone = self
-            .blocking(move |catalogue| {
-                let names = catalogue.list()?.into_iter().map(|backup| backup.filename);
-                let surplus = surplus(names.collect(), keep);
-                for name in &surplus {
-                    match catalogue.delete(name) {
-                        // Somebody else did.
-                        Err(Error::Unknown(_)) => {}
-                        deleted => deleted?,
-                    }
-                    tracing::info!(%name, "a backup is not kept any more");
-                }
-                Ok(surplus)
-            })
-            .await?;
-        for name in gone {
-            if let Some(copies) = copies
-                && let Err(error) = copies.delete(&name.to_string()).await
-            {
-                tracing::warn!(%error, %name, "the copy of a deleted backup could not be deleted");
-            }
+/// Deletes what is not kept any more, and its copies soon.
+pub(super) async fn tidy(app: &App) -> Result<(), Error> {
+    for name in gone(app.backups.list().await?, app.backups.keep) {
+        match forget(app, &name).await {
+            // Somebody else did.
+            Err(Error::Unknown(_)) => {}
+            deleted => deleted?,
         }
-        Ok(())
+        tracing::info!(%name, "a backup is not kept any more");
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -122,6 +123,47 @@ mod tests {
         let mut expected = names(&gone);
         expected.sort();
         assert_eq!(surplus, expected);
+    }
+
+    #[test]
+    fn one_that_is_no_good_keeps_no_other_from_being_kept() {
+        let backup = |text: &str, fault: Option<&str>, read: bool| {
+            let filename: BackupName = format!("{text}.sql.zst").parse().expect(text);
+            Backup {
+                kind: filename.kind(),
+                created_at: filename.created_at(),
+                filename,
+                size_bytes: 1,
+                table_count: None,
+                checksum: read.then(String::new),
+                migration_head: None,
+                release: None,
+                tested_at: None,
+                fault: fault.map(str::to_owned),
+            }
+        };
+        let cut = Some("is cut off");
+        let backups = vec![
+            backup("scheduled_2026-11-20_03-00-00", cut, true), // may come back from its copy
+            backup("scheduled_2026-11-20_02-30-00", None, false), // nobody knows
+            backup("scheduled_2026-11-20_02-00-00", None, true),
+            backup("scheduled_2026-11-20_01-00-00", None, true),
+            backup("scheduled_2026-11-18_02-00-00", None, true),
+            backup("scheduled_2026-11-18_01-00-00", cut, true),
+            backup("pre-deploy_2026-11-20_02-00-00", cut, true),
+            backup("pre-deploy_2026-11-19_02-00-00", None, true),
+            backup("pre-deploy_2026-11-18_02-00-00", None, true),
+        ];
+        let mut gone = gone(backups, KEEP);
+        gone.sort();
+        let mut expected = names(&[
+            "scheduled_2026-11-20_02-30-00",
+            "scheduled_2026-11-20_01-00-00",
+            "scheduled_2026-11-18_01-00-00",
+            "pre-deploy_2026-11-18_02-00-00",
+        ]);
+        expected.sort();
+        assert_eq!(gone, expected);
     }
 
     #[test]

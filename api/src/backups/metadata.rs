@@ -74,6 +74,10 @@ pub(crate) struct Metadata {
     /// Why it cannot be restored. Ours are whole when they are made; others may not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fault: Option<String>,
+    /// Read off a file that somebody put there, and good only as long as that is as long: it may have been
+    /// read before all of it was there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) derived: bool,
 }
 
 /// Reads a backup from its first to its last byte. Takes as long as that takes.
@@ -98,6 +102,7 @@ pub(super) fn examine(path: &Path) -> std::io::Result<Metadata> {
         definitions_at: seen.definitions_at,
         tested_at: None,
         fault,
+        derived: true,
     })
 }
 

@@ -1,6 +1,7 @@
 //! `backup.mirror`: copies of all backups go to the object storage.
 //!
-//! A copy is taken away when its backup is deleted, never because the directory lacks it: an empty
+//! Only what was read and is whole is copied: what is not may stand in the place of a good copy. A copy is
+//! taken away when its backup is deleted, never because the directory lacks it: an empty
 //! directory is what a lost volume looks like.
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use mysql_async::prelude::Queryable;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{BackupName, Backups, Error};
+use super::{Backup, BackupName, Backups, Error, told};
 use crate::db;
 use crate::jobs::{Failure, Handler, NewJob, Turn, enqueue};
 use crate::state::App;
@@ -38,37 +39,64 @@ impl Handler for Mirror {
         let Some(storage) = &app.storage else {
             return Ok(json!({ "copied": 0, "reason": "SYSNDD_STORAGE_URL is not set" }));
         };
-        // A bucket that is missing is made by this; one that lies is not asked what it has.
-        storage
-            .try_out(app.identity.replica.as_str())
-            .await
-            .map_err(failed)?;
-        let there = storage.list().await.map_err(failed)?;
-        let there: BTreeMap<String, u64> = there.into_iter().collect();
-        let mut copied = Vec::new();
-        for backup in app.backups.list().await? {
-            let name = backup.filename.to_string();
-            if backup.fault.is_some() || there.get(&name) == Some(&backup.size_bytes) {
-                continue;
-            }
-            turn.progress(
-                "copying",
-                u32::try_from(copied.len()).unwrap_or(u32::MAX),
-                0,
-            )
-            .await?;
-            if turn.stopping.is_cancelled() {
-                return Err(Failure::HandBack);
-            }
-            let path = app.backups.path(&backup.filename);
-            tokio::select! {
-                uploaded = storage.upload(&name, &path) => uploaded.map_err(failed)?,
-                () = turn.cancel.cancelled() => return Err(Failure::Cancelled),
-            }
-            tracing::info!(name, "a backup was copied to the object storage");
-            copied.push(name);
+        let copied = copy(&app, &turn, storage).await;
+        // It goes well every quarter of an hour.
+        if copied.is_err() {
+            told::tell(&app, &turn, &copied).await;
         }
+        copied
+    }
+}
+
+/// Copies what is not there yet, the newest first. What cannot be copied holds up none of the others.
+async fn copy(app: &App, turn: &Turn, storage: &Storage) -> Result<Value, Failure> {
+    // A bucket that is missing is made by this; one that lies is not asked what it has.
+    let try_out = async || {
+        let tried = storage.try_out(app.identity.replica.as_str()).await;
+        tried.map_err(failed)
+    };
+    try_out().await?;
+    let mut missing = app.backups.without_copy(storage).await?;
+    missing.retain(Backup::is_whole);
+    missing.sort_by(|a, b| b.filename.cmp(&a.filename));
+    let (mut copied, mut faults) = (Vec::new(), Vec::new());
+    for backup in missing {
+        let name = backup.filename.to_string();
+        turn.progress(
+            "copying",
+            u32::try_from(copied.len()).unwrap_or(u32::MAX),
+            0,
+        )
+        .await?;
+        if turn.stopping.is_cancelled() {
+            return Err(Failure::HandBack);
+        }
+        let path = app.backups.path(&backup.filename);
+        let uploaded = tokio::select! {
+            uploaded = storage.upload(&name, &path) => uploaded,
+            () = turn.cancel.cancelled() => return Err(Failure::Cancelled),
+        };
+        match uploaded {
+            Ok(()) => {
+                tracing::info!(name, "a backup was copied to the object storage");
+                copied.push(name);
+            }
+            Err(error) => {
+                // It may have been deleted meanwhile.
+                if let Err(Error::Unknown(_)) = app.backups.find(&backup.filename).await {
+                    continue;
+                }
+                tracing::warn!(%error, name, "a backup could not be copied to the object storage");
+                faults.push(format!("{name}: {error}"));
+                // When it is not about this one, the others need not be tried.
+                try_out().await?;
+            }
+        }
+    }
+    if faults.is_empty() {
         Ok(json!({ "copied": copied.len(), "filenames": copied }))
+    } else {
+        Err(failed(faults.join("; ")))
     }
 }
 
@@ -107,7 +135,7 @@ impl Handler for Forget {
     }
 }
 
-fn failed(error: storage::Error) -> Failure {
+fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::again("storage", error)
 }
 
@@ -126,18 +154,39 @@ pub(crate) async fn forget(app: &App, name: &BackupName) -> Result<(), Error> {
 }
 
 impl Backups {
-    /// Brings a copy back from the storage: it is listed when it is whole.
+    /// Those that have no copy of their length, but for those that cannot be restored anyway.
+    pub(crate) async fn without_copy(&self, storage: &Storage) -> Result<Vec<Backup>, Error> {
+        let there = storage.list().await.map_err(from_storage)?;
+        let there: BTreeMap<String, u64> = there.into_iter().collect();
+        let mut backups = self.list().await?;
+        backups.retain(|backup| {
+            let copy = there.get(&backup.filename.to_string());
+            backup.fault.is_none() && copy != Some(&backup.size_bytes)
+        });
+        Ok(backups)
+    }
+
+    /// Brings a copy back from the storage: it is listed when it is whole, and in place of a file that
+    /// is not.
     pub(crate) async fn fetch(&self, storage: &Storage, name: &BackupName) -> Result<(), Error> {
         let wanted = name.clone();
-        let partial = self
-            .blocking(move |catalogue| catalogue.partial(&wanted))
+        let (spoilt, partial) = self
+            .blocking(move |catalogue| {
+                let spoilt = catalogue.is_spoilt(&wanted)?;
+                Ok((spoilt, catalogue.partial(&wanted)?))
+            })
             .await?;
         storage
             .download(&name.to_string(), partial.file()?)
             .await
-            .map_err(|error| Error::Storage(error.to_string()))?;
+            .map_err(from_storage)?;
         let name = name.clone();
-        self.blocking(move |catalogue| catalogue.adopt(partial, &name))
+        self.blocking(move |catalogue| catalogue.adopt(partial, &name, spoilt))
             .await
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
+fn from_storage(error: storage::Error) -> Error {
+    Error::Storage(error.to_string())
 }

@@ -37,7 +37,7 @@ pub(crate) use mirror::{Forget, Mirror, forget};
 pub(crate) use name::{BackupName, Kind, NoBackupName};
 pub(crate) use restore::{Fence, Means, Restore, Test, watch};
 pub(crate) use summary::{Summary, watch_directory};
-pub(crate) use told::Told;
+pub(crate) use told::{Told, tell_of_lost};
 
 use crate::config::{self, BackupMail, Keep};
 use catalogue::Catalogue;

@@ -11,7 +11,7 @@ use crate::state::App;
 /// How often the directory is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// What there is. Faulty ones do not count.
+/// What there is. Faulty ones do not count, nor those that nobody has read yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) count: usize,
@@ -29,10 +29,7 @@ impl Backups {
 
     async fn sum_up(&self) -> Result<Summary, Error> {
         let backups = self.list().await?;
-        let good: Vec<_> = backups
-            .iter()
-            .filter(|backup| backup.fault.is_none())
-            .collect();
+        let good: Vec<_> = backups.iter().filter(|backup| backup.is_whole()).collect();
         let newest = good.iter().map(|backup| backup.created_at).max();
         let tested = good.iter().filter_map(|backup| backup.tested_at).max();
         Ok(Summary {

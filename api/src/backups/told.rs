@@ -1,14 +1,15 @@
-//! Administrators are told by mail how a backup, a restore or a test of one ended.
+//! Administrators are told by mail how a backup, a restore or a test of one ended, and when copying fails.
 
-use mysql_async::TxOpts;
 use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, TxOpts, params};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::{Create, Mirror, Restore, Scheduled, Test};
 use crate::auth::Role;
 use crate::config::BackupMail;
 use crate::db;
-use crate::jobs::{Failure, Turn};
+use crate::jobs::{Failure, Handler as _, Turn};
 use crate::mail::{Letter, send_later};
 use crate::state::App;
 
@@ -38,21 +39,65 @@ pub(super) async fn tell(app: &App, turn: &Turn, ended: &Result<Value, Failure>)
         Err(Failure::Again { .. }) if turn.is_last => Told::Failed,
         Err(_) => return,
     };
+    let sent = async { send(app, &mut app.db.conn().await?, turn.job_id, told).await };
+    log(sent.await);
+}
+
+/// Tells of a job that was taken from its worker, if that was the end of it.
+pub(crate) async fn tell_of_lost(app: &App, conn: &mut Conn, job_id: u64) {
+    let kinds = [
+        Create::KIND,
+        Scheduled::KIND,
+        Restore::KIND,
+        Test::KIND,
+        Mirror::KIND,
+    ];
+    let sent = async {
+        let failed: Option<String> = conn
+            .exec_first(
+                "SELECT kind FROM jobs WHERE job_id = ? AND status = 'failed'",
+                (job_id,),
+            )
+            .await?;
+        match failed {
+            Some(kind) if kinds.contains(&kind.as_str()) => {
+                send(app, conn, job_id, Told::Failed).await
+            }
+            _ => Ok(()),
+        }
+    };
+    log(sent.await);
+}
+
+fn log(sent: Result<(), db::Error>) {
+    if let Err(error) = sent {
+        tracing::warn!(%error, "administrators could not be told how it ended");
+    }
+}
+
+/// Does so if that is wished for.
+async fn send(app: &App, conn: &mut Conn, job_id: u64, told: Told) -> Result<(), db::Error> {
     let wanted = match app.backups.mail {
         BackupMail::Always => true,
         BackupMail::Failures => told == Told::Failed,
         BackupMail::Never => false,
     };
     if !wanted || !app.mail.is_on() {
-        return;
+        return Ok(());
     }
-    if let Err(error) = write(app, turn.job_id, told).await {
-        tracing::warn!(%error, "administrators could not be told how it ended");
+    // Copying is tried every quarter of an hour: that it still fails is no news.
+    let again: Option<bool> = conn
+        .exec_first(
+            "SELECT earlier.status = 'failed' FROM jobs this JOIN jobs earlier \
+             ON earlier.kind = this.kind AND earlier.job_id < this.job_id \
+                AND earlier.status IN ('succeeded', 'failed') \
+             WHERE this.job_id = :job_id AND this.kind = :kind ORDER BY earlier.job_id DESC LIMIT 1",
+            params! { job_id, "kind" => Mirror::KIND },
+        )
+        .await?;
+    if again == Some(true) {
+        return Ok(());
     }
-}
-
-async fn write(app: &App, job_id: u64, told: Told) -> Result<(), db::Error> {
-    let mut conn = app.db.conn().await?;
     let mut transaction = conn.start_transaction(TxOpts::default()).await?;
     let users: Vec<u64> = transaction
         .exec(

@@ -6,15 +6,17 @@ use mysql_async::prelude::Queryable as _;
 
 use super::schedule::Entry;
 use super::{NewJob, enqueue};
+use crate::backups;
 use crate::db::{self, Db};
+use crate::state::App;
 
 /// At most this many in one go.
 const AT_ONCE: u32 = 100;
 
 /// Gives jobs whose worker gave no sign for the time of its lease back to the queue. One that was
 /// tried often enough has failed: it may be what its workers die of.
-pub(super) async fn reap(db: &Db) -> Result<u64, db::Error> {
-    let mut conn = db.conn().await?;
+pub(super) async fn reap(app: &App) -> Result<u64, db::Error> {
+    let mut conn = app.db.conn().await?;
     let lost: Vec<(u64, u64, Option<String>)> = conn
         .exec(
             "SELECT job_id, fence, lease_owner FROM jobs \
@@ -50,6 +52,7 @@ pub(super) async fn reap(db: &Db) -> Result<u64, db::Error> {
                 "a job was taken from a worker that gave no more sign of life"
             );
             super::wake::ring();
+            backups::tell_of_lost(app, &mut conn, job_id).await;
         }
         reaped += taken;
     }

@@ -249,7 +249,7 @@ async fn take_care(app: Arc<App>) {
     let every = CARE_EVERY.min(jobs.config.lease / 2);
     loop {
         let done = async {
-            care::reap(&app.db).await?;
+            care::reap(&app).await?;
             care::fire(&app.db, &jobs.schedule).await
         };
         if let Err(error) = in_time(done).await

@@ -215,6 +215,7 @@ async fn about(conn: &mut impl Queryable, job_id: u64) -> Result<(String, String
         "backup.restore" => "restore of a backup",
         "backup.test" => "test of the newest backup",
         "backup.scheduled" => "scheduled backup",
+        "backup.mirror" => "copying of backups",
         _ => "backup",
     };
     let detail = error.or(filename).unwrap_or_default();

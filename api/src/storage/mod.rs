@@ -31,12 +31,13 @@ const TRIAL: Duration = Duration::from_secs(10);
 /// Where objects are kept.
 #[derive(Debug)]
 pub(crate) struct Storage {
-    backend: &'static str,
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     /// Makes the bucket when it is missing, where it may.
     maker: Option<Maker>,
     seen: latest::Sender<protocol::Storage>,
+    /// How many backups had no copy there; absent until it was asked.
+    missing: latest::Sender<Option<usize>>,
 }
 
 /// Why the storage did not do it.
@@ -74,7 +75,6 @@ impl Storage {
             }
         };
         Ok(Self {
-            backend,
             store,
             prefix,
             maker,
@@ -83,12 +83,18 @@ impl Storage {
                 status: protocol::StorageStatus::Unknown,
                 latency_ms: None,
             }),
+            missing: latest::Sender::new(None),
         })
     }
 
     /// For the health report, as it was found last.
     pub(crate) fn report(&self) -> protocol::Storage {
         self.seen.borrow().clone()
+    }
+
+    /// For the metrics, likewise.
+    pub(crate) fn missing(&self) -> latest::Receiver<Option<usize>> {
+        self.missing.subscribe()
     }
 
     fn at(&self, name: &str) -> Path {
@@ -109,15 +115,12 @@ impl Storage {
     pub(crate) async fn upload(&self, name: &str, from: &FilePath) -> Result<(), Error> {
         let mut file = tokio::fs::File::open(from).await?;
         let mut into = BufWriter::new(Arc::clone(&self.store), self.at(name));
-        let copied = async {
-            tokio::io::copy(&mut file, &mut into).await?;
-            into.shutdown().await
-        }
-        .await;
-        if let Err(error) = copied {
+        if let Err(error) = tokio::io::copy(&mut file, &mut into).await {
             let _ = into.abort().await;
             return Err(error.into());
         }
+        // It takes back what it began by itself; to abort it then is a panic.
+        into.shutdown().await?;
         let (there, here) = (
             self.store.head(&self.at(name)).await?.size,
             file.metadata().await?.len(),
@@ -202,11 +205,16 @@ pub(crate) async fn watch(app: Arc<App>) {
                 (protocol::StorageStatus::Down, None)
             }
         };
-        storage.seen.send_replace(protocol::Storage {
-            backend: storage.backend.to_owned(),
-            status,
-            latency_ms: latency.map(|latency| latency.as_secs_f64() * 1e3),
+        storage.seen.send_modify(|seen| {
+            seen.status = status;
+            seen.latency_ms = latency.map(|latency| latency.as_secs_f64() * 1e3);
         });
+        // What was known stays so while nobody can say more.
+        if status == protocol::StorageStatus::Up
+            && let Ok(missing) = app.backups.without_copy(storage).await
+        {
+            storage.missing.send_replace(Some(missing.len()));
+        }
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }

@@ -66,6 +66,7 @@ impl Metrics {
         lifecycle: &Arc<Lifecycle>,
         workers: &Arc<Jobs>,
         backups: latest::Receiver<Summary>,
+        copies_missing: Option<latest::Receiver<Option<usize>>>,
     ) -> Self {
         let mut registry = Registry::with_prefix(PREFIX);
         let release = identity.release.as_ref().map(ToString::to_string);
@@ -102,6 +103,7 @@ impl Metrics {
             lifecycle: Arc::clone(lifecycle),
             workers: Arc::clone(workers),
             backups,
+            copies_missing,
         }));
         Self {
             registry,
@@ -228,6 +230,8 @@ struct Now {
     lifecycle: Arc<Lifecycle>,
     workers: Arc<Jobs>,
     backups: latest::Receiver<Summary>,
+    /// Absent when copies of backups go nowhere.
+    copies_missing: Option<latest::Receiver<Option<usize>>>,
 }
 
 impl Collector for Now {
@@ -299,6 +303,15 @@ impl Collector for Now {
             ),
         ] {
             gauge(&mut encoder, name, help, value)?;
+        }
+        if let Some(missing) = self
+            .copies_missing
+            .as_ref()
+            .and_then(|missing| *missing.borrow())
+        {
+            let name = "storage_copies_missing";
+            let help = "Backups, but for faulty ones, that had no copy in the object storage when it last answered";
+            gauge(&mut encoder, name, help, missing)?;
         }
         let timeouts = self.db.acquire_timeouts();
         let counter = prometheus_client::metrics::counter::ConstCounter::new(timeouts);

@@ -1,6 +1,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use mysql_async::prelude::Queryable as _;
 use reqwest::Method;
@@ -82,6 +83,16 @@ async fn replica(db: &Database, name: &str, backups: &Path) -> TestApp {
         ("SYSNDD_MYSQL_CLIENT_DIR", &client_dir()),
     ];
     TestApp::with(db, name, &variables).await
+}
+
+/// Puts a file there by hand, complete since an hour: what may still be on its way is not read.
+pub(crate) fn put(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).expect("written");
+    let file = std::fs::File::options().write(true).open(path);
+    let hour_ago = SystemTime::now() - Duration::from_hours(1);
+    file.expect("there")
+        .set_modified(hour_ago)
+        .expect("changed");
 }
 
 /// What the program gives back that is told to.
@@ -168,9 +179,9 @@ async fn the_list_is_cut_and_sorted_by_the_server_and_knows_what_was_put_there_b
         let made = made["filename"].as_str().expect("a name");
         let bytes = std::fs::read(site.dir.path().join(made)).expect("there");
         let copy = "scheduled_2020-01-01_00-00-00.sql.zst";
-        std::fs::write(site.dir.path().join(copy), &bytes).expect("written");
+        put(&site.dir.path().join(copy), &bytes);
         let cut = "pre-deploy_2020-01-02_00-00-00.sql.zst";
-        std::fs::write(site.dir.path().join(cut), &bytes[..bytes.len() / 2]).expect("written");
+        put(&site.dir.path().join(cut), &bytes[..bytes.len() / 2]);
         std::fs::write(site.dir.path().join("notes.txt"), "left alone").expect("written");
 
         assert_eq!(site.names("").await, [made, cut, copy]);
@@ -211,6 +222,15 @@ async fn the_list_is_cut_and_sorted_by_the_server_and_knows_what_was_put_there_b
                 .contains("decompressed"),
             "{known}"
         );
+        // Read before all of it was there.
+        put(&site.dir.path().join(cut), &bytes);
+        eventually("what came later is known", async || {
+            let list = site.app.get(&site.admin, "/api/admin/backups").await.body;
+            let late = &list["backups"][1];
+            (late["filename"] == cut && late["checksum"].is_string() && late["fault"].is_null())
+                .then_some(())
+        })
+        .await;
         // Cut off later than it was looked at.
         std::fs::write(site.dir.path().join(made), &bytes[1..]).expect("written");
         let list = site.app.get(&site.admin, "/api/admin/backups").await.body;

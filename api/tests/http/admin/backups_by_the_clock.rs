@@ -5,7 +5,7 @@ use std::path::Path;
 use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
-use super::backups::client_dir;
+use super::backups::{client_dir, put};
 use crate::app::{As, TestApp};
 use crate::jobs::{becomes, insert};
 use crate::mail::address;
@@ -48,11 +48,15 @@ fn names(dir: &Path) -> Vec<String> {
 async fn the_clock_makes_a_backup_forgets_old_ones_and_tries_the_newest() {
     with_database(async |db| {
         let dir = tempfile::tempdir().expect("a directory");
-        let app = replica(&db, dir.path(), &[("SYSNDD_BACKUP_KEEP_DAYS", "1"), ("SYSNDD_BACKUP_KEEP_WEEKS", "1"), ("SYSNDD_BACKUP_KEEP_MONTHS", "1")]).await;
+        let share = tempfile::tempdir().expect("a directory");
+        let url = format!("file://{}", share.path().display());
+        let app = replica(&db, dir.path(), &[("SYSNDD_STORAGE_URL", &url), ("SYSNDD_BACKUP_KEEP_DAYS", "1"), ("SYSNDD_BACKUP_KEEP_WEEKS", "1"), ("SYSNDD_BACKUP_KEEP_MONTHS", "1")]).await;
         let admin = app.administrator().await;
         let first = run(&db, &app, &admin, "backup.scheduled", "succeeded").await["result"].clone();
         assert_eq!(first["kind"], "scheduled", "{first}");
         let first = first["filename"].as_str().expect("a name").to_owned();
+        let copied = || names(share.path()).contains(&first);
+        eventually("the copy", async || copied().then_some(())).await;
         let old = ["scheduled_2020-01-01_00-00-00.sql.zst", "manual_2020-01-01_00-00-00.sql.zst"];
         for old in old {
             std::fs::copy(dir.path().join(&first), dir.path().join(old)).expect("copied");
@@ -60,6 +64,7 @@ async fn the_clock_makes_a_backup_forgets_old_ones_and_tries_the_newest() {
         let second = run(&db, &app, &admin, "backup.scheduled", "succeeded").await["result"].clone();
         let second = second["filename"].as_str().expect("a name").to_owned();
         assert_eq!(names(dir.path()), [old[1], &second]);
+        eventually("its copy goes as well", async || (!copied()).then_some(())).await;
 
         let tried = run(&db, &app, &admin, "backup.test", "succeeded").await["result"].clone();
         assert_eq!(tried["filename"], second, "{tried}");
@@ -128,14 +133,32 @@ async fn administrators_are_told_how_it_ended() {
             "{letter:?}"
         );
 
-        std::fs::write(dir.path().join(name), "no backup any more").expect("written");
-        run(&db, &app, &admin, "backup.test", "failed").await;
+        // Its worker died, and it was the last try.
+        let mut conn = db.connect().await;
+        conn.query_drop(
+            "INSERT INTO jobs (kind, payload, status, attempts, max_attempts, lease_owner, lease_until, fence) \
+             VALUES ('backup.create', '{\"kind\": \"manual\"}', 'running', 3, 3, 'api-0', UTC_TIMESTAMP(6), 3)",
+        )
+        .await
+        .expect("inserted");
+        conn.disconnect().await.expect("closed");
         let letters = mailbox.mails(&email, 2).await;
         let letter = letters
             .iter()
-            .find(|letter| letter.subject.ends_with("FAILED"))
+            .find(|letter| letter.subject == "SysNDD: backup FAILED")
             .expect("a letter");
-        assert_eq!(letter.subject, "SysNDD: test of the newest backup FAILED");
+        assert!(
+            letter.text.contains("no more sign of life"),
+            "{letter:?}"
+        );
+
+        std::fs::write(dir.path().join(name), "no backup any more").expect("written");
+        run(&db, &app, &admin, "backup.test", "failed").await;
+        let letters = mailbox.mails(&email, 3).await;
+        let letter = letters
+            .iter()
+            .find(|letter| letter.subject == "SysNDD: test of the newest backup FAILED")
+            .expect("a letter");
         assert!(letter.text.contains("when it was made"), "{letter:?}");
     })
     .await;
@@ -207,6 +230,102 @@ async fn copies_go_to_the_object_storage_and_only_go_away_with_their_backup() {
     .await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs a MySQL and a mail catcher"]
+async fn what_cannot_be_copied_holds_up_no_other_and_is_told_once() {
+    with_database(async |db| {
+        let (dir, share) = (
+            tempfile::tempdir().expect("a directory"),
+            tempfile::tempdir().expect("a directory"),
+        );
+        let url = format!("file://{}", share.path().display());
+        let (address_of_smtp, mailbox) = (smtp(), Mailbox::open());
+        let (host, port) = address_of_smtp.rsplit_once(':').expect("a port");
+        let more = [
+            ("SYSNDD_STORAGE_URL", url.as_str()),
+            ("SYSNDD_BACKUP_MAIL", "failures"),
+            ("SYSNDD_SMTP_HOST", host),
+            ("SYSNDD_SMTP_PORT", port),
+            ("SYSNDD_SMTP_FROM", "SysNDD <no-reply@sysndd.example.org>"),
+        ];
+        let app = replica(&db, dir.path(), &more).await;
+        let admin = app.administrator().await;
+        let email = address("marie");
+        let mut conn = db.connect().await;
+        conn.exec_drop("UPDATE users SET email = ?", (&email,))
+            .await
+            .expect("changed");
+        // From here on the clock copies nothing.
+        eventually("the clock has run", async || {
+            conn.query_drop("UPDATE job_schedule SET fired_for = '2100-01-01' WHERE kind = 'backup.mirror'")
+                .await
+                .expect("changed");
+            (conn.affected_rows() == 1).then_some(())
+        })
+        .await;
+        let made = run(&db, &app, &admin, "backup.scheduled", "succeeded").await;
+        let made = made["result"]["filename"].as_str().expect("a name");
+        eventually("the first copies", async || {
+            let left: u64 = conn
+                .query_first("SELECT COUNT(*) FROM jobs WHERE kind = 'backup.mirror' AND status IN ('queued', 'running')")
+                .await
+                .expect("asked")
+                .expect("a row");
+            (left == 0 && share.path().join(made).exists()).then_some(())
+        })
+        .await;
+
+        let bytes = std::fs::read(dir.path().join(made)).expect("readable");
+        let [old, stuck, cut] = [1, 2, 3].map(|day| format!("manual_2020-01-0{day}_00-00-00.sql.zst"));
+        put(&dir.path().join(&old), &bytes);
+        put(&dir.path().join(&stuck), &bytes);
+        std::fs::create_dir_all(share.path().join(&stuck).join("in the way")).expect("made");
+        std::fs::write(share.path().join(&cut), &bytes).expect("written");
+        put(&dir.path().join(&cut), &bytes[..bytes.len() / 2]);
+        let mut mirror = async |status: &str| {
+            conn.query_drop("INSERT INTO jobs (kind, payload, max_attempts) VALUES ('backup.mirror', '{}', 1)")
+                .await
+                .expect("inserted");
+            let job_id = conn.last_insert_id().expect("a number");
+            becomes(&app, &admin, job_id, status).await
+        };
+        eventually("all are read", async || {
+            let list = app.get(&admin, "/api/admin/backups").await.body["backups"].clone();
+            let read = list.as_array().expect("a list").iter().filter(|backup| backup["checksum"].is_string());
+            (read.count() == 4).then_some(())
+        })
+        .await;
+        let job = mirror("failed").await;
+        assert!(job["error"]["message"].as_str().expect("text").contains(&stuck), "{job}");
+        assert_eq!(std::fs::read(share.path().join(&old)).expect("copied"), bytes);
+        assert_eq!(std::fs::read(share.path().join(&cut)).expect("still there"), bytes);
+        let letter = mailbox.mails(&email, 1).await.remove(0);
+        assert_eq!(letter.subject, "SysNDD: copying of backups FAILED");
+        assert!(letter.text.contains(&stuck), "{letter:?}");
+        mirror("failed").await;
+        eventually("the metrics", async || {
+            let text = app.request(reqwest::Method::GET, "/metrics").send().await.expect("answered").text().await.expect("text");
+            text.lines().any(|it| it == "sysndd_storage_copies_missing 1").then_some(())
+        })
+        .await;
+
+        // Nobody knows yet what this is; what is there stays.
+        std::fs::remove_dir_all(share.path().join(&stuck)).expect("removed");
+        std::fs::write(dir.path().join(&cut), &bytes[..9]).expect("written");
+        mirror("succeeded").await;
+        assert_eq!(std::fs::read(share.path().join(&cut)).expect("still there"), bytes);
+        assert_eq!(std::fs::read(share.path().join(&stuck)).expect("copied"), bytes);
+        let letters: u64 = conn
+            .query_first("SELECT COUNT(*) FROM jobs WHERE kind = 'mail.send'")
+            .await
+            .expect("asked")
+            .expect("a row");
+        assert_eq!(letters, 1);
+        conn.disconnect().await.expect("closed");
+    })
+    .await;
+}
+
 #[tokio::test]
 #[ignore = "needs a MySQL"]
 async fn a_copy_comes_back_by_the_command_line_and_only_whole() {
@@ -241,8 +360,19 @@ async fn a_copy_comes_back_by_the_command_line_and_only_whole() {
         assert_eq!(code, 0, "{stderr}");
         assert_eq!(serde_json::from_str::<Value>(&stdout).expect("JSON"), made);
 
-        let other = "manual_2020-01-01_00-00-00.sql.zst";
+        // It takes the place of a file that is spoilt, and of no other.
         let bytes = std::fs::read(share.path().join(name)).expect("readable");
+        std::fs::write(dir.path().join(name), &bytes[..bytes.len() / 2]).expect("written");
+        let (code, stdout, stderr) = run(&["backup", "fetch", name]).await;
+        assert_eq!(code, 0, "{stderr}");
+        assert_eq!(serde_json::from_str::<Value>(&stdout).expect("JSON"), made);
+        let (code, _, stderr) = run(&["backup", "fetch", name]).await;
+        assert!(
+            code == 1 && stderr.contains("is there, and whole"),
+            "{stderr}"
+        );
+
+        let other = "manual_2020-01-01_00-00-00.sql.zst";
         std::fs::write(share.path().join(other), &bytes[..bytes.len() / 2]).expect("written");
         let (code, _, stderr) = run(&["backup", "fetch", other]).await;
         assert!(code == 1 && stderr.contains("decompressed"), "{stderr}");
