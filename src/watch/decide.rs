@@ -35,19 +35,26 @@ pub(crate) fn listed<'a>(
         .collect()
 }
 
+/// The releases of those that are in the list.
+pub(crate) fn releases(in_list: &BTreeSet<ReplicaName>, seen: &[Seen]) -> BTreeSet<ReleaseId> {
+    seen.iter()
+        .filter(|seen| in_list.contains(&seen.name))
+        .map(|seen| seen.release.clone())
+        .collect()
+}
+
 /// The list that should be instead of `in_list`; `None` when it is right, or when nobody is ready.
 ///
-/// Only releases that are in the list belong there: what a deployment that was cut off left running
-/// beside them was never proven.
-pub(crate) fn decide(in_list: &BTreeSet<ReplicaName>, seen: &[Seen]) -> Option<Change> {
-    let releases: BTreeSet<&ReleaseId> = seen
-        .iter()
-        .filter(|seen| in_list.contains(&seen.name))
-        .map(|seen| &seen.release)
-        .collect();
+/// Only these releases belong there: what a deployment that was cut off left running beside them was
+/// never proven.
+pub(crate) fn decide(
+    in_list: &BTreeSet<ReplicaName>,
+    belong: &BTreeSet<ReleaseId>,
+    seen: &[Seen],
+) -> Option<Change> {
     let servers: BTreeSet<ReplicaName> = seen
         .iter()
-        .filter(|seen| seen.ready && releases.contains(&seen.release))
+        .filter(|seen| seen.ready && belong.contains(&seen.release))
         .map(|seen| seen.name.clone())
         .collect();
     if servers.is_empty() || servers == *in_list {
@@ -77,9 +84,14 @@ mod tests {
         replicas.iter().map(seen).collect()
     }
 
+    /// As on the first look, when all that is known is what is in the list.
+    fn first(in_list: &BTreeSet<ReplicaName>, seen: &[Seen]) -> Option<Change> {
+        decide(in_list, &releases(in_list, seen), seen)
+    }
+
     #[test]
     fn who_is_not_ready_leaves_the_list() {
-        let change = decide(
+        let change = first(
             &names(&["a-1", "a-2"]),
             &seen(&[("a-1", "r1", true), ("a-2", "r1", false)]),
         );
@@ -91,7 +103,7 @@ mod tests {
 
     #[test]
     fn who_is_ready_again_comes_back() {
-        let change = decide(
+        let change = first(
             &names(&["a-1"]),
             &seen(&[("a-1", "r1", true), ("a-2", "r1", true)]),
         );
@@ -101,12 +113,12 @@ mod tests {
     #[test]
     fn the_list_is_never_emptied() {
         let both = seen(&[("a-1", "r1", false), ("a-2", "r1", false)]);
-        assert_eq!(decide(&names(&["a-1", "a-2"]), &both), None);
+        assert_eq!(first(&names(&["a-1", "a-2"]), &both), None);
     }
 
     #[test]
     fn the_one_that_is_ready_replaces_the_last_one_that_is_not() {
-        let change = decide(
+        let change = first(
             &names(&["a-1"]),
             &seen(&[("a-1", "r1", false), ("a-2", "r1", true)]),
         );
@@ -116,13 +128,22 @@ mod tests {
     #[test]
     fn what_a_deployment_left_unproven_does_not_come_in() {
         let left = seen(&[("a-1", "r1", true), ("b-1", "r2", true)]);
-        assert_eq!(decide(&names(&["a-1"]), &left), None);
+        assert_eq!(first(&names(&["a-1"]), &left), None);
+    }
+
+    #[test]
+    fn the_last_of_its_release_that_left_comes_back() {
+        // A deployment leaves replicas with labels of before where nothing of theirs changed.
+        let mixed = seen(&[("a-1", "r1", true), ("b-1", "r2", true)]);
+        let belong = releases(&names(&["a-1", "b-1"]), &mixed);
+        let change = decide(&names(&["a-1"]), &belong, &mixed);
+        assert_eq!(change.expect("a change").added, names(&["b-1"]));
     }
 
     #[test]
     fn a_right_list_stays() {
         let both = seen(&[("a-1", "r1", true), ("a-2", "r1", true)]);
-        assert_eq!(decide(&names(&["a-1", "a-2"]), &both), None);
+        assert_eq!(first(&names(&["a-1", "a-2"]), &both), None);
     }
 
     #[test]

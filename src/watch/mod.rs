@@ -1,7 +1,7 @@
 //! Keeps the edge's upstream list in step with what is ready, between deployments.
 //!
 //! [`decide`] says what the list should be; [`Watcher`] asks, and puts it into force. It never empties
-//! the list, never takes in a replica of a release that is not in it, and leaves all alone while a
+//! the list, never takes in a replica of a release that no deployment put there, and leaves all alone while a
 //! command holds the deploy lock.
 //!
 //! It takes no lock itself: a deployment would be refused for the moment of a reload. It looks right
@@ -14,11 +14,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use futures::{StreamExt as _, future};
 use serde::Serialize;
-use sysndd_protocol::ReplicaName;
+use sysndd_protocol::{ReleaseId, ReplicaName};
 use tokio::time::{MissedTickBehavior, timeout};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use decide::{Change, Seen, decide, listed};
+pub(crate) use decide::{Change, Seen, decide, listed, releases};
 
 use crate::{
     config::{Edge, Stack},
@@ -66,6 +66,13 @@ pub(crate) enum Happened {
     End,
 }
 
+/// The list as this watch wrote it last, and the releases that belong in it. As long as the list is
+/// that one, a release of which nobody is ready is missed there, and not unknown.
+struct Written {
+    content: String,
+    belong: BTreeSet<ReleaseId>,
+}
+
 /// One watch over one stack.
 pub(crate) struct Watcher<'a> {
     pub(crate) stack: &'a Stack,
@@ -85,7 +92,7 @@ impl Watcher<'_> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let project = self.stack.project.as_str();
         let mut events = Box::pin(self.engine.container_events(project));
-        let mut last = None;
+        let (mut last, mut written) = (None, None);
         loop {
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -100,7 +107,7 @@ impl Watcher<'_> {
                     }
                 }
             }
-            let happened = match self.look(false).await {
+            let happened = match self.look(false, &mut written).await {
                 Ok(happened) => happened,
                 Err(error) => Some(Happened::Failed {
                     error: error.to_string(),
@@ -112,7 +119,7 @@ impl Watcher<'_> {
             }
             last = happened;
         }
-        match self.look(true).await {
+        match self.look(true, &mut written).await {
             Ok(Some(happened)) => tell(happened),
             Ok(None) => {}
             Err(error) => tell(Happened::Failed {
@@ -123,7 +130,11 @@ impl Watcher<'_> {
     }
 
     /// Looks once, and changes the list if it has to be. With `all`, as if all that run were ready.
-    async fn look(&self, all: bool) -> Result<Option<Happened>, WatchError> {
+    async fn look(
+        &self,
+        all: bool,
+        written: &mut Option<Written>,
+    ) -> Result<Option<Happened>, WatchError> {
         let observed = observe(self.engine, &self.stack.project, None).await?;
         let edges: Vec<&Replica> = observed
             .replicas_of(&self.edge.service)
@@ -143,7 +154,12 @@ impl Watcher<'_> {
             return Ok(None);
         };
         let in_list = listed(&text, seen.iter().map(|seen| &seen.name));
-        let Some(change) = decide(&in_list, &seen) else {
+        let ours = written.as_ref().filter(|it| it.content == text);
+        let belong = match ours {
+            Some(written) => written.belong.clone(),
+            None => releases(&in_list, &seen),
+        };
+        let Some(change) = decide(&in_list, &belong, &seen) else {
             let nobody = !in_list.is_empty() && !seen.iter().any(|seen| seen.ready);
             return Ok(nobody.then_some(Happened::Kept { servers: in_list }));
         };
@@ -166,6 +182,7 @@ impl Watcher<'_> {
             )
             .await?;
         }
+        *written = Some(Written { content, belong });
         Ok(Some(Happened::Changed(change)))
     }
 
