@@ -63,7 +63,7 @@ impl Doctor {
         let (engine, engine_finding) = check_engine(global).await;
         let mut findings = vec![engine_finding];
         findings.extend(check_memory(engine.as_ref()));
-        findings.extend(check_disk(engine.as_ref()));
+        findings.extend(check_disk(engine.as_ref()).await);
         match session::load(global) {
             Ok(stack) => {
                 findings.push(ok("configuration", format!("{} services", stack.services.len())));
@@ -190,8 +190,8 @@ fn check_memory(engine: Option<&Engine>) -> Option<Finding> {
 }
 
 /// Free space where a local engine keeps its data.
-fn check_disk(engine: Option<&Engine>) -> Option<Finding> {
-    let (directory, free) = host::free_space(engine?)?;
+async fn check_disk(engine: Option<&Engine>) -> Option<Finding> {
+    let (directory, free) = host::free_space(engine?).await?;
     let observed = format!("{} GB free in {directory}", free / 1_000_000_000);
     Some(if free >= DISK_BYTES {
         ok("disk", observed)

@@ -97,7 +97,7 @@ impl Up {
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
         }
-        warn_of_full_disk(&session);
+        warn_of_full_disk(&session).await;
         let done = deploy(&session, &order, &interrupt).await?;
         UpReport::new(&session, &done, began).await?.print(printer);
         Ok(Exit::Done)
@@ -105,8 +105,8 @@ impl Up {
 }
 
 /// An image that is built takes some hundred megabytes, and a database that cannot write stops.
-fn warn_of_full_disk(session: &Session) {
-    if let Some((directory, free)) = host::free_space(&session.engine)
+async fn warn_of_full_disk(session: &Session) {
+    if let Some((directory, free)) = host::free_space(&session.engine).await
         && free < DISK_BYTES
     {
         session.printer.note(format!(

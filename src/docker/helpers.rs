@@ -123,6 +123,16 @@ impl Engine {
         }
     }
 
+    /// Where it keeps images, containers and volumes, on its own machine.
+    pub(crate) async fn data_root(&self) -> Result<Option<String>> {
+        let info = self
+            .api
+            .info()
+            .await
+            .map_err(|error| EngineError::new("asking where its data are", error))?;
+        Ok(info.docker_root_dir)
+    }
+
     /// The time by the engine's clock; by ours when it does not say.
     pub(crate) async fn time(&self) -> Result<DateTime<Utc>> {
         let info = self
