@@ -44,8 +44,8 @@ pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Opti
     }
 }
 
-/// The page comes back by itself, counted from here. Ten seconds are promised, and measured where
-/// nothing else runs; a machine that others use as well gets more.
+/// The page comes back by itself within this. Ten seconds are promised; a machine that others use as
+/// well gets more.
 const BACK_WITHIN: Duration = Duration::from_secs(30);
 
 /// Until the right answer comes, and again half a second later: an old server may still end.
