@@ -65,7 +65,7 @@ impl Jobs {
         Self {
             count: 60,
             replicas: 3,
-            seed: None,
+            seed: Some(2611),
         }
     }
 
