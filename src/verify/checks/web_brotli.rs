@@ -110,7 +110,9 @@ mod tests {
         assert!(loads(
             "load_module modules/ngx_http_zstd_static_module.so;\nload_module modules/ngx_http_brotli_static_module.so;"
         ));
-        assert!(!loads("load_module modules/ngx_http_brotli_filter_module.so;"));
+        assert!(!loads(
+            "load_module modules/ngx_http_brotli_filter_module.so;"
+        ));
         assert!(!loads(""));
     }
 }
