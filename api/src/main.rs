@@ -11,6 +11,7 @@ mod config;
 mod data_dir;
 mod db;
 mod healthcheck;
+mod hex;
 mod http;
 mod jobs;
 mod lifecycle;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::{
-    models::{ContainerCreateBody, HostConfig, Mount, MountType},
+    models::{ContainerCreateBody, HostConfig, Mount, MountType, SystemInfo},
     query_parameters::{
         CreateContainerOptionsBuilder, ListContainersOptionsBuilder, WaitContainerOptionsBuilder,
     },
@@ -123,24 +123,22 @@ impl Engine {
         }
     }
 
+    /// What it tells of itself and its machine.
+    async fn told(&self, why: &str) -> Result<SystemInfo> {
+        let told = self.api.info().await;
+        told.map_err(|error| EngineError::new(why, error))
+    }
+
     /// Where it keeps images, containers and volumes, on its own machine.
     pub(crate) async fn data_root(&self) -> Result<Option<String>> {
-        let info = self
-            .api
-            .info()
-            .await
-            .map_err(|error| EngineError::new("asking where its data are", error))?;
-        Ok(info.docker_root_dir)
+        let told = self.told("asking where its data are").await?;
+        Ok(told.docker_root_dir)
     }
 
     /// The time by the engine's clock; by ours when it does not say.
     pub(crate) async fn time(&self) -> Result<DateTime<Utc>> {
-        let info = self
-            .api
-            .info()
-            .await
-            .map_err(|error| EngineError::new("asking for the time", error))?;
-        let time = info
+        let told = self.told("asking for the time").await?;
+        let time = told
             .system_time
             .as_deref()
             .map(DateTime::parse_from_rfc3339);

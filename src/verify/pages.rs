@@ -61,6 +61,34 @@ pub(crate) async fn fetch(
     answer.map_err(|cause| Outcome::fail(format!("GET {path}: {cause}")))
 }
 
+/// Less than that is not worth it: it goes out in one packet anyhow.
+const WORTH_COMPRESSING: usize = 1024;
+
+/// Fetches each of these as it is and with an encoding; `fault` says what is wrong with the two forms.
+pub(super) async fn compare_with(
+    context: &Context<'_>,
+    encoding: &str,
+    paths: impl Iterator<Item = &String>,
+    fault: impl Fn(&Response, &Response) -> Option<String>,
+) -> Result<Outcome, Outcome> {
+    let mut faults = Vec::new();
+    let (mut plain_bytes, mut packed_bytes) = (0, 0);
+    for path in paths {
+        let plain = fetch(context, path, Some("identity")).await?;
+        if plain.body.len() < WORTH_COMPRESSING {
+            continue;
+        }
+        let packed = fetch(context, path, Some(encoding)).await?;
+        plain_bytes += plain.body.len();
+        packed_bytes += packed.body.len();
+        faults.extend(fault(&plain, &packed).map(|fault| format!("GET {path}: {fault}")));
+    }
+    Ok(Outcome::judge(
+        &faults,
+        format!("{plain_bytes} bytes are sent as {packed_bytes}"),
+    ))
+}
+
 /// What a page names with `src` and `href`, of this site, with a hash in its name.
 fn assets(html: &str) -> Vec<String> {
     let mut found: Vec<String> = ["src=\"", "href=\""]

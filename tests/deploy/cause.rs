@@ -2,35 +2,15 @@
 
 use std::net::TcpListener;
 
-use super::harness::{Deployment, StackFile, each, eventually, root, text};
+use super::harness::{Deployment, StackFile, each, eventually, text};
 
 /// A service that does nothing, from an image that can be broken, on a port that can be taken.
 fn small(prefix: &str) -> StackFile {
-    let stack = format!(
-        r#"
-project = "{prefix}"
-[bases]
-registry_timeout = "3s"
-[bases.images.debian]
-registry = "debian:trixie-slim"
-recipe = "{}"
-[deploy]
-soak = "${{SOAK:-0s}}"
-[services.app]
-command = ["sleep", "600"]
-ports = ["127.0.0.1:${{PORT:-0}}:80"]
-stop_grace_period = "100ms"
-[services.app.environment]
-VARIANT = "${{VARIANT:-first}}"
-[services.app.build]
-bases = ["debian"]
-args = {{ CONTENT = "${{CONTENT:-right}}" }}
-"#,
-        root().join("images/debian").display()
-    );
     let dockerfile = "ARG DEBIAN_IMAGE\nFROM $DEBIAN_IMAGE\nARG CONTENT\n\
-         RUN [ $CONTENT = right ] || { echo the compiler is not amused; exit 9; }\n";
-    StackFile::of(&stack, &[("Dockerfile", dockerfile)])
+         RUN [ $CONTENT = 1 ] || { echo the compiler is not amused; exit 9; }\n";
+    StackFile::alone(prefix, dockerfile, "[deploy]\nsoak = \"${SOAK:-0s}\"\n")
+        .with("services.app.ports", vec!["127.0.0.1:${PORT:-0}:80"])
+        .with("services.app.environment.VARIANT", "${VARIANT:-first}")
 }
 
 #[tokio::test]

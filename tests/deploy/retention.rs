@@ -2,32 +2,13 @@
 
 use super::harness::{Deployment, StackFile, text};
 
-/// A stack of its own, so that its images are nobody else's. What is in the image is a build argument.
+/// A stack of its own. What is in the image is a build argument.
 fn small(prefix: &str) -> StackFile {
-    let recipe = super::harness::root().join("images/debian");
-    let stack = format!(
-        r#"
-project = "{prefix}"
-[bases]
-registry_timeout = "3s"
-[bases.images.debian]
-registry = "debian:trixie-slim"
-recipe = "{}"
-[deploy]
-keep_releases = "${{KEEP:-5}}"
-soak = "0s"
-[services.app]
-command = ["sleep", "600"]
-stop_grace_period = "100ms"
-[services.app.build]
-bases = ["debian"]
-args = {{ CONTENT = "${{CONTENT:-1}}" }}
-"#,
-        recipe.display()
-    );
-    let dockerfile =
-        "ARG DEBIAN_IMAGE\nFROM $DEBIAN_IMAGE\nARG CONTENT\nRUN echo $CONTENT > /content\n";
-    StackFile::of(&stack, &[("Dockerfile", dockerfile)])
+    StackFile::alone(
+        prefix,
+        "ARG DEBIAN_IMAGE\nFROM $DEBIAN_IMAGE\nARG CONTENT\nRUN echo $CONTENT > /content\n",
+        "[deploy]\nkeep_releases = \"${KEEP:-5}\"\nsoak = \"0s\"\n",
+    )
 }
 
 #[tokio::test]

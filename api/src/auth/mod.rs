@@ -17,4 +17,4 @@ pub(crate) use password::{Hasher, Password, may_be_set};
 pub(crate) use role::Role;
 pub(crate) use session::{NewSession, close_session, open_session, rotate_session};
 pub(crate) use signed_in::{Administrator, SignedIn, session_cookie};
-pub(crate) use token::{Token, hex};
+pub(crate) use token::Token;

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::SecretKey;
+use crate::hex::hex;
 
 /// A token in the clear, on its way to its owner or from them. Never shown in logs.
 #[derive(Clone)]
@@ -62,15 +63,6 @@ impl TokenHash {
     pub(crate) fn short(&self) -> String {
         hex(&self.0[..8])
     }
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]))
-        .collect()
 }
 
 impl fmt::Debug for Token {

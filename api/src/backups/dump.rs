@@ -14,8 +14,9 @@ use tokio::process::Command;
 use super::catalogue::Partial;
 use super::client::{Client, Running};
 use super::error::Error;
-use super::metadata::{Metadata, Origin, Tee, hex};
+use super::metadata::{Metadata, Origin, Tee};
 use super::scan::{DEFINITIONS, Scan};
+use crate::hex::hex;
 
 pub(super) const PROGRAM: &str = "mysqldump";
 /// What the command line program takes unless told.

@@ -10,7 +10,7 @@ use mysql_async::{Conn, Opts, OptsBuilder, params};
 use sha2::{Digest as _, Sha256};
 
 use super::error::Error;
-use super::metadata::hex;
+use crate::hex::hex;
 
 /// Between two tries to get it.
 const TRY_EVERY: Duration = Duration::from_millis(250);

@@ -2,7 +2,6 @@
 //!
 //! The first line of the dump says the same in short, so that the file can be made anew.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::scan::{Scan, Seen};
+use crate::hex::hex;
 
 /// How the first line of our dumps begins.
 const MARK: &str = "-- sysndd-backup ";
@@ -131,14 +131,6 @@ fn decode(file: &mut impl BufRead, scan: &mut Scan, head: &mut Vec<u8>) -> std::
         head.extend_from_slice(&piece[..length.min(missing)]);
         scan.feed(&piece[..length]);
     }
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Sums up what passes.

@@ -1,20 +1,14 @@
 //! Replicas before one database, and whoever talks to them.
 
+use mysql_async::Conn;
+use mysql_async::prelude::Queryable as _;
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{Database, Launch, Replica, shipped_migrations};
+use crate::support::{ADMIN_CREATE, Database, Launch, Replica, shipped_migrations};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
-const ADMIN_CREATE: [&str; 6] = [
-    "admin",
-    "create",
-    "--user-name",
-    "marie",
-    "--email",
-    "marie@example.org",
-];
 const SITE: &str = "http://localhost:8080";
 
 /// One replica and its address.
@@ -241,4 +235,15 @@ impl Answer {
         assert_eq!(self.header("content-type"), "application/problem+json");
         assert!(self.text("detail").contains(about), "{self:?}");
     }
+}
+
+/// How many wait for rows that another holds.
+pub(crate) async fn waiting_for_rows(conn: &mut Conn) -> u64 {
+    conn.query_first(
+        "SELECT COUNT(*) FROM performance_schema.data_locks \
+         WHERE object_schema = DATABASE() AND lock_status = 'WAITING'",
+    )
+    .await
+    .expect("asked")
+    .expect("a number")
 }

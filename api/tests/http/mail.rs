@@ -5,22 +5,12 @@ use reqwest::StatusCode;
 use serde_json::json;
 
 use crate::app::{As, PASSWORD, TestApp};
-use crate::mailbox::{Mailbox, smtp};
+use crate::mailbox::{Mailbox, by_way_of, smtp};
 use crate::support::{Database, Proxy, Traffic, eventually, with_database};
 
 /// A replica that sends by way of this host and port.
 pub(crate) async fn app_sending_by(db: &Database, server: &str) -> TestApp {
-    let (host, port) = server.rsplit_once(':').expect("a port");
-    TestApp::with(
-        db,
-        "api-1",
-        &[
-            ("SYSNDD_SMTP_HOST", host),
-            ("SYSNDD_SMTP_PORT", port),
-            ("SYSNDD_SMTP_FROM", "SysNDD <no-reply@sysndd.example.org>"),
-        ],
-    )
-    .await
+    TestApp::with(db, "api-1", &by_way_of(server)).await
 }
 
 /// An address that no other test has.

@@ -26,6 +26,16 @@ pub(crate) fn smtp() -> String {
     setting("SYSNDD_TEST_SMTP")
 }
 
+/// What a replica is told that sends by way of this host and port.
+pub(crate) fn by_way_of(server: &str) -> [(&str, &str); 3] {
+    let (host, port) = server.rsplit_once(':').expect("a port");
+    [
+        ("SYSNDD_SMTP_HOST", host),
+        ("SYSNDD_SMTP_PORT", port),
+        ("SYSNDD_SMTP_FROM", "SysNDD <no-reply@sysndd.example.org>"),
+    ]
+}
+
 /// Another server, which wants encryption and a login: STARTTLS, or TLS from the first byte.
 pub(crate) fn encrypted(tls: &str) -> String {
     setting(if tls == "tls" {

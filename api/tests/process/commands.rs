@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 use mysql_async::prelude::Queryable as _;
 use sysndd_protocol::{HealthReport, ReadyStatus};
 
-use crate::support::{Launch, migrations, shipped_migrations, with_database};
+use crate::support::{ADMIN_CREATE, Launch, migrations, shipped_migrations, with_database};
 
 #[tokio::test]
 async fn a_wrong_configuration_is_told_in_full_with_exit_code_2() {
@@ -94,15 +94,7 @@ async fn an_administrators_password_that_everybody_tries_first_is_refused() {
         let up = ["migrate", "up", "--dir", dir, "--database-url", &url];
         assert!(Launch::new(&up).start().end().await.0.success());
         let create = async |arguments: &[&str], password: &str| {
-            let who = [
-                "admin",
-                "create",
-                "--user-name",
-                "marie",
-                "--email",
-                "marie@example.org",
-            ];
-            Launch::new(&[&who, arguments].concat())
+            Launch::new(&[&ADMIN_CREATE, arguments].concat())
                 .set("SYSNDD_DATABASE_URL", &url)
                 .set("SYSNDD_ADMIN_PASSWORD", password)
                 .start()

@@ -8,7 +8,9 @@ use mysql_async::{Conn, params};
 use rustix::process::Signal;
 use sysndd_protocol::{Event, StartupEvent};
 
-use crate::support::{Database, Launch, Replica, eventually, shipped_migrations, with_database};
+use crate::support::{
+    Database, Launch, Replica, eventually, lost_job, shipped_migrations, with_database,
+};
 
 /// A table and a kind of job that only drills know.
 async fn drill(conn: &mut Conn) {
@@ -222,14 +224,7 @@ async fn a_job_that_kills_its_workers_fails_in_the_end() {
         let data = tempfile::tempdir().expect("a directory");
         let _replica = ready(launch("serve", "api-1", &db, data.path())).await;
         let mut conn = db.connect().await;
-        // As its last worker left it.
-        conn.query_drop(
-            "INSERT INTO jobs (kind, payload, status, attempts, max_attempts, lease_owner, lease_until, fence) \
-             VALUES ('drill.count', '{\"pause_ms\": 0}', 'running', 3, 3, 'api-0', UTC_TIMESTAMP(6), 3)",
-        )
-        .await
-        .expect("inserted");
-        let job_id = conn.last_insert_id().expect("a number");
+        let job_id = lost_job(&mut conn, "drill.count", r#"{"pause_ms": 0}"#).await;
         assert_eq!(
             becomes(&mut conn, job_id, "failed").await,
             ("failed".into(), 3, None, 3)

@@ -46,12 +46,14 @@ async fn check(context: &Context<'_>) -> Outcome {
     if replicas.is_empty() {
         return Outcome::fail(format!("no replica of {} is there", migrations.service));
     }
-    let mut goes = 1;
-    let mut answers = ask_all(context, &replicas, parallel, path, database.within).await;
-    while !answers.faults.is_empty() && goes < GOES {
+    let mut goes = 0;
+    let answers = loop {
         goes += 1;
-        answers = ask_all(context, &replicas, parallel, path, database.within).await;
-    }
+        let answers = ask_all(context, &replicas, parallel, path, database.within).await;
+        if answers.faults.is_empty() || goes == GOES {
+            break answers;
+        }
+    };
     let Answers {
         count,
         slowest,

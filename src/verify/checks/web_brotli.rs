@@ -7,7 +7,7 @@ use crate::{
     verify::{
         Check, Context, Outcome, Suite,
         nginx::{self, Block},
-        pages::{fetch, pages},
+        pages::{compare_with, pages},
     },
 };
 
@@ -18,9 +18,6 @@ pub(super) const CHECK: Check = Check {
     expected: "where nginx has the module for it, the page's scripts and styles come with brotli where it is taken, and shorter than plain",
     run: |context| Box::pin(check(context)),
 };
-
-/// Less than that is not worth it: it goes out in one packet anyhow.
-const WORTH_IT: usize = 1024;
 
 async fn check(context: &Context<'_>) -> Outcome {
     judge(context).await.unwrap_or_else(|outcome| outcome)
@@ -33,22 +30,7 @@ async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
             "the edge's nginx loads no module that sends brotli files",
         ));
     }
-    let mut faults = Vec::new();
-    let (mut plain_bytes, mut packed_bytes) = (0, 0);
-    for path in &pages.assets {
-        let plain = fetch(context, path, Some("identity")).await?;
-        if plain.body.len() < WORTH_IT {
-            continue;
-        }
-        let packed = fetch(context, path, Some("br")).await?;
-        plain_bytes += plain.body.len();
-        packed_bytes += packed.body.len();
-        faults.extend(fault(&plain, &packed).map(|fault| format!("GET {path}: {fault}")));
-    }
-    Ok(Outcome::judge(
-        &faults,
-        format!("{plain_bytes} bytes are sent as {packed_bytes}"),
-    ))
+    compare_with(context, "br", pages.assets.iter(), fault).await
 }
 
 fn has_module(configuration: &Block) -> bool {

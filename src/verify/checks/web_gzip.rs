@@ -4,7 +4,7 @@ use crate::{
     probe::Response,
     verify::{
         Check, Context, Outcome, Suite,
-        pages::{fetch, pages},
+        pages::{compare_with, pages},
     },
 };
 
@@ -16,35 +16,17 @@ pub(super) const CHECK: Check = Check {
     run: |context| Box::pin(check(context)),
 };
 
-/// Less than that is not worth it: it goes out in one packet anyhow.
-const WORTH_IT: usize = 1024;
-
 async fn check(context: &Context<'_>) -> Outcome {
     judge(context).await.unwrap_or_else(|outcome| outcome)
 }
 
 async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
     let pages = pages(context).await?;
-    let mut faults = Vec::new();
-    let (mut plain_bytes, mut packed_bytes) = (0, 0);
     let paths = [&pages.index]
         .into_iter()
         .chain(&pages.assets)
         .chain(&pages.health);
-    for path in paths {
-        let plain = fetch(context, path, Some("identity")).await?;
-        if plain.body.len() < WORTH_IT {
-            continue;
-        }
-        let packed = fetch(context, path, Some("gzip")).await?;
-        plain_bytes += plain.body.len();
-        packed_bytes += packed.body.len();
-        faults.extend(fault(&plain, &packed).map(|fault| format!("GET {path}: {fault}")));
-    }
-    Ok(Outcome::judge(
-        &faults,
-        format!("{plain_bytes} bytes are sent as {packed_bytes}"),
-    ))
+    compare_with(context, "gzip", paths, fault).await
 }
 
 /// What is wrong with the two forms of one answer.

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{task::JoinSet, time::MissedTickBehavior};
@@ -91,17 +91,18 @@ async fn ask(
         tick.tick().await;
         let answer = async {
             let answer = client.get(format!("{base}{path}")).send().await?;
-            let status = answer.status();
-            answer.bytes().await?;
-            Ok::<_, reqwest::Error>(status)
+            Ok::<_, reqwest::Error>((answer.status(), answer.text().await?))
         };
-        match answer.await {
-            Ok(status) if status == 200 => {
+        let began = Instant::now();
+        let failure = match answer.await {
+            Ok((status, _)) if status == 200 => {
                 answered.fetch_add(1, Ordering::Relaxed);
+                continue;
             }
-            Ok(status) => failures.push(format!("{path}: {status}")),
-            Err(error) => failures.push(format!("{path}: {error:?}")),
-        }
+            Ok((status, body)) => format!("{status}: {body}"),
+            Err(error) => format!("{error:?}"),
+        };
+        failures.push(format!("{path} after {:?}: {failure}", began.elapsed()));
     }
     failures
 }

@@ -57,6 +57,30 @@ impl StackFile {
         file
     }
 
+    /// One service `app` from a Dockerfile of its own, so that its images are nobody else's; `more` is the
+    /// rest of the file.
+    pub(crate) fn alone(project: &str, dockerfile: &str, more: &str) -> Self {
+        let recipe = root().join("images/debian");
+        let stack = format!(
+            r#"
+project = "{project}"
+[bases]
+registry_timeout = "3s"
+[bases.images.debian]
+registry = "debian:trixie-slim"
+recipe = "{}"
+[services.app]
+command = ["sleep", "600"]
+stop_grace_period = "100ms"
+[services.app.build]
+bases = ["debian"]
+args = {{ CONTENT = "${{CONTENT:-1}}" }}
+{more}"#,
+            recipe.display()
+        );
+        Self::of(&stack, &[("Dockerfile", dockerfile)])
+    }
+
     /// The light one, with images in the place of what they are built from: it can be brought up
     /// where nothing can be built.
     pub(super) fn light(images: &[(String, String)]) -> Self {

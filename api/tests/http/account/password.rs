@@ -3,7 +3,7 @@ use mysql_async::prelude::Queryable as _;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::app::{PASSWORD, TestApp};
+use crate::app::{PASSWORD, TestApp, waiting_for_rows};
 use crate::support::{eventually, with_database};
 
 #[tokio::test]
@@ -53,14 +53,7 @@ async fn of_two_who_change_a_password_at_once_one_is_told_that_it_was_wrong() {
         }
         let letting = async {
             eventually("both wait for the account", async || {
-                let waiting: Option<u64> = conn
-                    .query_first(
-                        "SELECT COUNT(*) FROM performance_schema.data_locks \
-                         WHERE object_schema = DATABASE() AND lock_status = 'WAITING'",
-                    )
-                    .await
-                    .expect("asked");
-                waiting.filter(|count| *count == 2)
+                (waiting_for_rows(&mut conn).await == 2).then_some(())
             })
             .await;
             conn.query_drop("COMMIT").await.expect("let go");

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use serde_json::{Value, json};
 
@@ -9,8 +10,8 @@ use super::backups::{client_dir, put};
 use crate::app::{As, TestApp};
 use crate::jobs::{becomes, insert};
 use crate::mail::address;
-use crate::mailbox::{Mailbox, smtp};
-use crate::support::{Database, eventually, with_database};
+use crate::mailbox::{Mailbox, by_way_of, smtp};
+use crate::support::{Database, eventually, lost_job, with_database};
 
 async fn replica(db: &Database, dir: &Path, more: &[(&str, &str)]) -> TestApp {
     let (url, client) = (db.url(), client_dir());
@@ -25,6 +26,15 @@ async fn replica(db: &Database, dir: &Path, more: &[(&str, &str)]) -> TestApp {
 async fn run(db: &Database, app: &TestApp, who: &As, kind: &str, status: &str) -> Value {
     let job_id = insert(db, kind, &json!({}), None).await;
     becomes(app, who, job_id, status).await
+}
+
+/// Gives the administrator an address that no other test has.
+async fn who_is_told(conn: &mut Conn) -> String {
+    let email = address("marie");
+    conn.exec_drop("UPDATE users SET email = ?", (&email,))
+        .await
+        .expect("changed");
+    email
 }
 
 fn names(dir: &Path) -> Vec<String> {
@@ -109,21 +119,11 @@ async fn the_clock_makes_a_backup_forgets_old_ones_and_tries_the_newest() {
 async fn administrators_are_told_how_it_ended() {
     with_database(async |db| {
         let dir = tempfile::tempdir().expect("a directory");
-        let (host, port) = (smtp(), Mailbox::open());
-        let ((host, smtp_port), mailbox) = (host.rsplit_once(':').expect("a port"), port);
-        let mail = [
-            ("SYSNDD_SMTP_HOST", host),
-            ("SYSNDD_SMTP_PORT", smtp_port),
-            ("SYSNDD_SMTP_FROM", "SysNDD <no-reply@sysndd.example.org>"),
-        ];
-        let app = replica(&db, dir.path(), &mail).await;
+        let (server, mailbox) = (smtp(), Mailbox::open());
+        let app = replica(&db, dir.path(), &by_way_of(&server)).await;
         let admin = app.administrator().await;
-        let email = address("marie");
         let mut conn = db.connect().await;
-        conn.exec_drop("UPDATE users SET email = ?", (&email,))
-            .await
-            .expect("changed");
-        conn.disconnect().await.expect("closed");
+        let email = who_is_told(&mut conn).await;
         let made = run(&db, &app, &admin, "backup.scheduled", "succeeded").await;
         let letter = mailbox.mails(&email, 1).await.remove(0);
         assert_eq!(letter.subject, "SysNDD: scheduled backup done");
@@ -134,23 +134,14 @@ async fn administrators_are_told_how_it_ended() {
         );
 
         // Its worker died, and it was the last try.
-        let mut conn = db.connect().await;
-        conn.query_drop(
-            "INSERT INTO jobs (kind, payload, status, attempts, max_attempts, lease_owner, lease_until, fence) \
-             VALUES ('backup.create', '{\"kind\": \"manual\"}', 'running', 3, 3, 'api-0', UTC_TIMESTAMP(6), 3)",
-        )
-        .await
-        .expect("inserted");
+        lost_job(&mut conn, "backup.create", r#"{"kind": "manual"}"#).await;
         conn.disconnect().await.expect("closed");
         let letters = mailbox.mails(&email, 2).await;
         let letter = letters
             .iter()
             .find(|letter| letter.subject == "SysNDD: backup FAILED")
             .expect("a letter");
-        assert!(
-            letter.text.contains("no more sign of life"),
-            "{letter:?}"
-        );
+        assert!(letter.text.contains("no more sign of life"), "{letter:?}");
 
         std::fs::write(dir.path().join(name), "no backup any more").expect("written");
         run(&db, &app, &admin, "backup.test", "failed").await;
@@ -239,22 +230,16 @@ async fn what_cannot_be_copied_holds_up_no_other_and_is_told_once() {
             tempfile::tempdir().expect("a directory"),
         );
         let url = format!("file://{}", share.path().display());
-        let (address_of_smtp, mailbox) = (smtp(), Mailbox::open());
-        let (host, port) = address_of_smtp.rsplit_once(':').expect("a port");
+        let (server, mailbox) = (smtp(), Mailbox::open());
         let more = [
             ("SYSNDD_STORAGE_URL", url.as_str()),
             ("SYSNDD_BACKUP_MAIL", "failures"),
-            ("SYSNDD_SMTP_HOST", host),
-            ("SYSNDD_SMTP_PORT", port),
-            ("SYSNDD_SMTP_FROM", "SysNDD <no-reply@sysndd.example.org>"),
         ];
+        let more = [&more[..], &by_way_of(&server)].concat();
         let app = replica(&db, dir.path(), &more).await;
         let admin = app.administrator().await;
-        let email = address("marie");
         let mut conn = db.connect().await;
-        conn.exec_drop("UPDATE users SET email = ?", (&email,))
-            .await
-            .expect("changed");
+        let email = who_is_told(&mut conn).await;
         // From here on the clock copies nothing.
         eventually("the clock has run", async || {
             conn.query_drop("UPDATE job_schedule SET fired_for = '2100-01-01' WHERE kind = 'backup.mirror'")

@@ -4,14 +4,11 @@ use futures::future::join_all;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 
-use crate::app::{Answer, PASSWORD, TestApp};
+use crate::app::{Answer, PASSWORD, TestApp, waiting_for_rows};
 use crate::support::{Database, eventually, with_database};
 
 /// Holds all accounts; to be let go by `COMMIT`.
 const HOLD: [&str; 2] = ["START TRANSACTION", "SELECT user_id FROM users FOR UPDATE"];
-/// How many wait for one.
-const WAITING: &str = "SELECT COUNT(*) FROM performance_schema.data_locks \
-    WHERE object_schema = DATABASE() AND lock_status = 'WAITING'";
 
 /// What comes of a request when the account is changed after its password was judged, and before the
 /// session is opened.
@@ -24,8 +21,7 @@ async fn meanwhile(db: &Database, change: &str) -> Answer {
     }
     let changing = async {
         eventually("the sign-in waits for the account", async || {
-            let waiting: Option<u64> = conn.query_first(WAITING).await.expect("asked");
-            waiting.filter(|count| *count == 1)
+            (waiting_for_rows(&mut conn).await == 1).then_some(())
         })
         .await;
         conn.query_drop(change).await.expect(change);
@@ -86,10 +82,9 @@ async fn many_guesses_at_once_are_no_more_than_a_few() {
         }
         let waiting = async |conn: &mut Conn, count: u64| {
             eventually("they wait for the account", async || {
-                let waiting: Option<u64> = conn.query_first(WAITING).await.expect("asked");
-                waiting.filter(|waiting| *waiting >= count)
+                (waiting_for_rows(conn).await >= count).then_some(())
             })
-            .await
+            .await;
         };
         // All were judged before any of them was counted, and the right one is the last to come.
         let wrong = join_all((0..7).map(|_| one.log_in("marie", "wrong password")));

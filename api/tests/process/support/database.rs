@@ -72,3 +72,15 @@ impl Database {
         Conn::new(opts).await.expect("the test server answers")
     }
 }
+
+/// A job as its last worker left it that died of it, at the last try; answers its number.
+pub(crate) async fn lost_job(conn: &mut Conn, kind: &str, payload: &str) -> u64 {
+    conn.exec_drop(
+        "INSERT INTO jobs (kind, payload, status, attempts, max_attempts, lease_owner, lease_until, fence) \
+         VALUES (?, ?, 'running', 3, 3, 'api-0', UTC_TIMESTAMP(6), 3)",
+        (kind, payload),
+    )
+    .await
+    .expect("inserted");
+    conn.last_insert_id().expect("a number")
+}

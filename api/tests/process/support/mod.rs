@@ -6,11 +6,11 @@ mod http;
 mod proxy;
 mod replica;
 
-pub(crate) use database::{Database, with_database};
+pub(crate) use database::{Database, lost_job, with_database};
 pub(crate) use files::{GATE, migrations, shipped_migrations, shut_gate};
 pub(crate) use http::Request;
 pub(crate) use proxy::{Proxy, Traffic};
-pub(crate) use replica::{Launch, PRODUCTION_LIMITS, Replica, SECRET_KEY};
+pub(crate) use replica::{ADMIN_CREATE, Launch, PRODUCTION_LIMITS, Replica, SECRET_KEY};
 
 use std::time::{Duration, Instant};
 

@@ -18,6 +18,16 @@ use super::{DEADLINE, eventually};
 /// As strong as the API demands.
 pub(crate) const SECRET_KEY: &str = "only-for-tests-0123456789abcdefghijkl";
 
+/// Makes the first administrator; their password comes from the environment.
+pub(crate) const ADMIN_CREATE: [&str; 6] = [
+    "admin",
+    "create",
+    "--user-name",
+    "marie",
+    "--email",
+    "marie@example.org",
+];
+
 /// The limits that replicas have where nothing else is said, for tests that are about them.
 pub(crate) const PRODUCTION_LIMITS: [(&str, &str); 2] = [
     ("SYSNDD_REQUEST_TIMEOUT", "2s"),
