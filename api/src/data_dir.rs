@@ -7,14 +7,16 @@ use std::fs;
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sysndd_protocol::ReplicaName;
-use tokio::sync::Mutex;
+use tokio::sync::Mutex as Turn;
 
-/// How long a live probe may take: a dead network file system blocks for minutes.
+/// How long a live probe is waited for: a dead network file system blocks for minutes.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the last probe that worked counts while the next one hangs.
+const STALL: Duration = Duration::from_secs(5);
 
 /// The shared directory.
 #[derive(Debug)]
@@ -22,7 +24,9 @@ pub(crate) struct DataDir {
     path: PathBuf,
     probe_file: PathBuf,
     /// Held by the one probe that is under way, also when its asker has given up.
-    turn: Arc<Mutex<()>>,
+    turn: Arc<Turn<()>>,
+    /// When the last probe that worked began.
+    worked: Arc<Mutex<Option<Instant>>>,
 }
 
 impl DataDir {
@@ -43,6 +47,7 @@ impl DataDir {
             path,
             probe_file,
             turn: Arc::default(),
+            worked: Arc::default(),
         }
     }
 
@@ -52,13 +57,18 @@ impl DataDir {
 
     /// Writes, reads back and removes a file. Answers how long that took.
     pub(crate) async fn probe(&self) -> Result<Duration, DataDirError> {
-        let turn = Arc::clone(&self.turn);
+        let asked = Instant::now();
+        let (turn, worked) = (Arc::clone(&self.turn), Arc::clone(&self.worked));
         let (path, file) = (self.path.clone(), self.probe_file.clone());
         let attempt = async move {
             let turn = turn.lock_owned().await;
             tokio::task::spawn_blocking(move || {
                 let began = Instant::now();
+                if lock(&worked).is_some_and(|at| at >= asked) {
+                    return Ok(began - asked);
+                }
                 let outcome = write_read_remove(&file);
+                *lock(&worked) = outcome.is_ok().then_some(began);
                 drop(turn);
                 outcome
                     .map(|()| began.elapsed())
@@ -73,11 +83,19 @@ impl DataDir {
                 "use",
                 io::Error::other(ended),
             )),
+            Err(_) if lock(&self.worked).is_some_and(|at| at.elapsed() < STALL) => {
+                Ok(asked.elapsed())
+            }
             Err(_) => Err(DataDirError::Hangs {
                 path: self.path.clone(),
             }),
         }
     }
+}
+
+/// What is kept is one value, which a panic cannot leave half written.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The three steps; a failure says at which.
@@ -123,8 +141,7 @@ pub(crate) enum DataDirError {
         cause: io::Error,
         state: String,
     },
-    #[error("the data directory {} does not answer within {} ms; is its network file system reachable?",
-        .path.display(), PROBE_TIMEOUT.as_millis())]
+    #[error("the data directory {} does not answer; is its network file system reachable?", .path.display())]
     Hangs { path: PathBuf },
 }
 
@@ -180,6 +197,47 @@ mod tests {
         let shared = data_dir(dir.path());
         fs::write(&shared.probe_file, "half").expect("writable");
         shared.probe().await.expect("writable");
+    }
+
+    /// A pipe in the place of the probe's file: whoever opens it to write waits for a reader.
+    struct Gate(PathBuf);
+
+    impl Gate {
+        fn shut(shared: &DataDir) -> Self {
+            let gate = Self(shared.path.join("gate"));
+            let made = std::process::Command::new("mkfifo").arg(&gate.0).status();
+            assert!(made.expect("mkfifo runs").success());
+            fs::hard_link(&gate.0, &shared.probe_file).expect("a second name");
+            gate
+        }
+
+        /// The probe goes on, and no other meets the pipe.
+        fn open(self, shared: &DataDir) {
+            fs::remove_file(&shared.probe_file).expect("it was there");
+            fs::File::open(&self.0).expect("a writer waits");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_never_answered_hangs() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let shared = data_dir(dir.path());
+        let gate = Gate::shut(&shared);
+        let error = shared.probe().await.expect_err("it hangs");
+        assert!(matches!(error, DataDirError::Hangs { .. }), "{error}");
+        gate.open(&shared);
+    }
+
+    #[tokio::test]
+    async fn a_directory_that_stalls_for_a_moment_can_still_be_used() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let shared = data_dir(dir.path());
+        shared.probe().await.expect("writable");
+        let gate = Gate::shut(&shared);
+        shared.probe().await.expect("slow, not broken");
+        *lock(&shared.worked) = Instant::now().checked_sub(STALL);
+        shared.probe().await.expect_err("that was too long");
+        gate.open(&shared);
     }
 
     #[tokio::test]
