@@ -73,16 +73,12 @@ pub(crate) fn capture(command: &mut Command) -> anyhow::Result<Vec<u8>> {
     Ok(output.stdout)
 }
 
-/// Builds a program of this workspace; answers where it is.
-pub(crate) fn built(package: &str, release: bool) -> anyhow::Result<PathBuf> {
+/// Builds a program of this workspace; answers where it is. Of the whole workspace, like the tests: by itself
+/// it would have features of its own, and with them most dependencies once more.
+pub(crate) fn built(name: &str, release: bool) -> anyhow::Result<PathBuf> {
     let mut command = cargo();
-    command.args([
-        "build",
-        "--quiet",
-        "--package",
-        package,
-        "--message-format=json",
-    ]);
+    command.args(["build", "--quiet", "--workspace", "--bin", name]);
+    command.arg("--message-format=json");
     if release {
         command.arg("--release");
     }
@@ -92,5 +88,5 @@ pub(crate) fn built(package: &str, release: bool) -> anyhow::Result<PathBuf> {
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
         .next_back()
-        .with_context(|| format!("cargo did not say where {package} is"))
+        .with_context(|| format!("cargo did not say where {name} is"))
 }

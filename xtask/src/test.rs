@@ -1,6 +1,6 @@
 //! `cargo xtask test`: every test, from nothing but a Rust toolchain.
 
-use std::time::Instant;
+use std::{process::Command, time::Instant};
 
 use anyhow::{Context as _, ensure};
 use clap::ValueEnum;
@@ -75,10 +75,7 @@ impl Part {
     fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Lint => lint(),
-            Self::Unit => run(
-                "unit tests",
-                cargo().args(["test", "--quiet", "--no-fail-fast", "--workspace"]),
-            ),
+            Self::Unit => run("unit tests", &mut tests_of(&[])),
             Self::Frontend => run(
                 "frontend",
                 &mut engine()?.command(&["build", "--config", "tests/stacks/frontend.toml"]),
@@ -138,22 +135,23 @@ fn lint() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Tests of the workspace, or of these of its targets.
+fn tests_of(targets: &[&str]) -> Command {
+    let mut command = cargo();
+    command
+        .args(["test", "--quiet", "--no-fail-fast", "--workspace"])
+        .args(targets);
+    command
+}
+
 fn database(deploy: &Deploy) -> anyhow::Result<()> {
     let database = TestDatabase::start(deploy)?;
     let mail = TestMail::start(deploy)?;
     let schemathesis = schemathesis()?;
     run(
         "tests against a real MySQL and a real mail catcher",
-        cargo()
-            .args([
-                "test",
-                "--quiet",
-                "--no-fail-fast",
-                "--package",
-                "sysndd-migrator",
-                "--package",
-                "sysndd-api",
-            ])
+        tests_of(&["--bin", "sysndd-api"])
+            .args(["--test", "http", "--test", "process", "--test", "mysql"])
             .args(["--", "--ignored"])
             .env("SYSNDD_TEST_MYSQL", &database.url)
             .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client)
@@ -175,15 +173,8 @@ fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
     run("images", deploy.command(&["build"]).envs(SECRETS))?;
     run(
         "tests against a real engine",
-        cargo()
-            .args([
-                "test",
-                "--quiet",
-                "--package",
-                "sysndd-deploy",
-                "--",
-                "--ignored",
-            ])
+        tests_of(&["--bin", "sysndd-deploy", "--test", "deploy"])
+            .args(["--", "--ignored"])
             // Each brings up stacks of its own; two cores carry two of them.
             .args(["--test-threads", "2"]),
     )?;
