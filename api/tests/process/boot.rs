@@ -330,7 +330,8 @@ async fn a_database_that_never_comes_ends_the_replica() {
 async fn a_database_whose_certificate_another_authority_signed_is_told_nothing() {
     with_database(|db| async move {
         let data = tempfile::tempdir().expect("a directory");
-        let authority = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/process/another_authority.pem");
+        let authority =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/process/another_authority.pem");
         let (status, stdout, stderr) =
             Launch::serve("api-1", &db.url(), data.path(), shipped_migrations())
                 .set("SYSNDD_DB_CA", authority)

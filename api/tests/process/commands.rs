@@ -87,7 +87,8 @@ async fn healthcheck_says_what_the_server_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs SYSNDD_TEST_MYSQL"]
-async fn an_administrator_is_not_made_with_a_password_that_everybody_tries_first_or_without_an_address() {
+async fn an_administrator_is_not_made_with_a_password_that_everybody_tries_first_or_without_an_address()
+ {
     with_database(|db| async move {
         let dir = shipped_migrations();
         let (dir, url) = (dir.to_str().expect("UTF-8"), db.url());
