@@ -19,8 +19,8 @@ use crate::config::{PublicUrl, Smtp};
 use crate::jobs::Turn;
 use crate::state::App;
 
-/// How often the server is looked at for the health report: a provider counts connections. A letter that does not
-/// leave has it looked at sooner.
+/// How often the server is looked at for the health report: a provider counts connections. Whoever finds no
+/// way to it has it looked at at once.
 const LOOK_EVERY: Duration = Duration::from_mins(5);
 /// How soon again after it did not answer.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -80,6 +80,8 @@ impl Post {
             && talk.sign_in(&mut connection).await.is_ok()
         {
             say_goodbye(connection);
+        } else {
+            self.trouble.notify_one();
         }
         Some(talk.steps)
     }

@@ -723,7 +723,7 @@ export interface components {
             previous?: string | null;
             /**
              * Format: int64
-             * @description How many entities the filters leave, up to half a minute ago; absent where counting them
+             * @description How many entities the filters leave, as old as the statistics are; absent where counting them
              *     would take longer than the page.
              */
             total?: number | null;
