@@ -43,6 +43,14 @@ pub(crate) async fn serve(duty: Duty) -> anyhow::Result<()> {
         tracing::warn!(variable, "nothing reads this variable; is it misspelt?");
     }
 
+    if config.database.url.is_in_the_clear() {
+        let database = config.database.url.to_string();
+        tracing::warn!(
+            database,
+            "nothing between here and the database is encrypted; name the file with its CA in SYSNDD_DB_CA, or add ?require_ssl=true to its address"
+        );
+    }
+
     let set = Arc::new(load_migrations(&config, &events)?);
     let app = App::new(&config, Arc::clone(&set))?;
     let running = listen(&config, &app, duty).await?;

@@ -25,18 +25,59 @@ pub(crate) fn user_name(value: &str, (): &()) -> garde::Result {
     }
 }
 
-/// 2 to 50 characters of any script that are no control characters, with something to see.
-pub(crate) fn person_name(value: &str, (): &()) -> garde::Result {
-    let fits = (2..=50).contains(&value.chars().count())
-        && value.trim() == value
-        && !value.chars().any(char::is_control);
-    if fits {
-        Ok(())
-    } else {
-        Err(Error::new(
-            "must be 2 to 50 characters without a space at the ends",
-        ))
+/// An address that mail can go to, as garde's rule `email` and the column have it.
+pub(crate) fn email(value: &str) -> garde::Result {
+    garde::rules::email::parse_email(value)
+        .map_err(|_| Error::new("must be an address such as marie@example.org"))?;
+    if value.len() > 254 {
+        return Err(Error::new("must be no longer than 254 characters"));
     }
+    Ok(())
+}
+
+/// 2 to 50 characters of any script, with something to see. Anybody can have a letter of ours sent that begins with
+/// the name they typed: nothing that makes a link, and nothing that is not seen or turns the text around.
+pub(crate) fn person_name(value: &str, (): &()) -> garde::Result {
+    if !(2..=50).contains(&value.chars().count()) || value.trim() != value {
+        return Err(Error::new(
+            "must be 2 to 50 characters without a space at the ends",
+        ));
+    }
+    if value.chars().any(|c| ":/@".contains(c) || is_unseen(c)) {
+        return Err(Error::new(
+            "must be without `:`, `/`, `@` and characters that cannot be seen",
+        ));
+    }
+    Ok(())
+}
+
+/// Control and format characters, and the ends of lines and paragraphs. Those that join letters or keep them
+/// apart (U+200C, U+200D) are part of names in several scripts.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            u32::from(c),
+            0x00ad
+                | 0x0600..=0x0605
+                | 0x061c
+                | 0x06dd
+                | 0x070f
+                | 0x0890..=0x0891
+                | 0x08e2
+                | 0x180e
+                | 0x200b
+                | 0x200e..=0x200f
+                | 0x2028..=0x202e
+                | 0x2060..=0x206f
+                | 0xfeff
+                | 0xfff9..=0xfffb
+                | 0x110bd
+                | 0x110cd
+                | 0x13430..=0x1343f
+                | 0x1bca0..=0x1bca3
+                | 0x1d173..=0x1d17a
+                | 0xe0000..=0xe007f
+        )
 }
 
 /// An ORCID iD such as 0000-0002-1825-0097, with its check digit (ISO 7064 MOD 11-2).
@@ -104,7 +145,16 @@ mod tests {
             ("van 't Hoff", true),
             ("X", false),
             (" Marie", false),
+            ("می\u{200c}نا", true),
+            ("J. R.", true),
             ("Ma\nrie", false),
+            ("Win: evil.example", false),
+            ("evil.example/win", false),
+            ("marie@evil.example", false),
+            ("Ma\u{202e}rie", false),
+            ("Ma\u{2066}rie", false),
+            ("Ma\u{200b}rie", false),
+            ("Ma\u{2028}rie", false),
         ] {
             assert_eq!(person_name(name, &()).is_ok(), fits, "{name}");
         }

@@ -211,8 +211,8 @@ pub(crate) async fn activate(conn: &mut impl Queryable, user_id: u64) -> Result<
     Ok(())
 }
 
-/// Sets a new password: all sessions end, all links to set another one are void, and the account
-/// rests no more.
+/// Sets a new password: all sessions end, all tokens of scripts and all links to set another one are void, and
+/// the account rests no more.
 pub(crate) async fn set_password(
     conn: &mut impl Queryable,
     user_id: u64,
@@ -230,9 +230,23 @@ pub(crate) async fn set_password(
         params! { user_id },
     )
     .await?;
+    revoke_scripts(conn, user_id).await?;
     conn.exec_drop(
         "UPDATE user_tokens SET used_at = UTC_TIMESTAMP(6) \
          WHERE user_id = :user_id AND purpose = 'reset_password' AND used_at IS NULL",
+        params! { user_id },
+    )
+    .await?;
+    Ok(())
+}
+
+/// Makes the tokens of all scripts of an account void, for good.
+pub(crate) async fn revoke_scripts(
+    conn: &mut impl Queryable,
+    user_id: u64,
+) -> Result<(), db::Error> {
+    conn.exec_drop(
+        "DELETE FROM user_tokens WHERE user_id = :user_id AND purpose = 'script'",
         params! { user_id },
     )
     .await?;

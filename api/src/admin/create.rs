@@ -9,7 +9,7 @@ use mysql_async::prelude::Queryable as _;
 use super::say;
 use crate::accounts::{self, NewUser, Status};
 use crate::auth::{Hasher, Password, Role, Token};
-use crate::config::{DatabaseUrl, Source, weakness};
+use crate::config::{DatabaseUrl, Source};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,6 +26,7 @@ pub(crate) struct Args {
     /// 5 to 20 letters, digits, dots, dashes or underscores, the first one a letter
     #[arg(long)]
     user_name: String,
+    /// Letters go there; an administrator can change it later
     #[arg(long)]
     email: String,
     #[arg(long, default_value = "Site")]
@@ -59,10 +60,6 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let text = given
         .clone()
         .unwrap_or_else(|| Token::random().expose()[..24].to_owned());
-    let password = Password::from(text.as_str());
-    if let Err(fault) = password.check() {
-        bail!("the password {fault}");
-    }
     let mut conn = Conn::new(url.opts())
         .await
         .with_context(|| format!("connecting to {url}"))?;
@@ -76,8 +73,11 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let (true, Some(name)) = (args.if_none, there) {
         return say(&format!("there is an administrator already: {name}"));
     }
-    let weak = |text: &String| weakness(text, Password::SHORTEST);
-    if let Some(fault) = given.as_ref().and_then(weak) {
+    if let Err(error) = accounts::email(&args.email) {
+        bail!("--email {error}");
+    }
+    let password = Password::from(text.as_str());
+    if let Err(fault) = password.check() {
         bail!("SYSNDD_ADMIN_PASSWORD {fault}");
     }
     let password_hash = Hasher::new().hash(password).await?;

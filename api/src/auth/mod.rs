@@ -11,10 +11,10 @@ mod session;
 mod signed_in;
 mod token;
 
-pub(crate) use one_time::{Purpose, issue, redeem};
+pub(crate) use one_time::{Purpose, issue, redeem, revoke_links};
 pub(crate) use pace::may_send;
 pub(crate) use password::{Hasher, Password, may_be_set};
 pub(crate) use role::Role;
-pub(crate) use session::{NewSession, close_session, open_session, rotate_session};
-pub(crate) use signed_in::{Administrator, SignedIn, session_cookie};
-pub(crate) use token::Token;
+pub(crate) use session::{Actor, NewSession, close_session, open_session, rotate_session};
+pub(crate) use signed_in::{Administrator, Leaving, SignedIn, session_cookie};
+pub(crate) use token::{Origin, Token};

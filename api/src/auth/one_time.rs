@@ -5,7 +5,7 @@ use std::time::Duration;
 use mysql_async::params;
 use mysql_async::prelude::Queryable;
 
-use super::token::Token;
+use super::token::{Origin, Token};
 use crate::config::SecretKey;
 use crate::db;
 
@@ -36,30 +36,47 @@ impl Purpose {
     }
 }
 
-/// Makes the token that belongs to a number, such as that of the job that sends it, and keeps its
-/// hash. Called again with the same number it answers the same token and changes nothing: neither
-/// is its time prolonged, nor is a used one made fresh.
+/// Makes the token of what it is derived from, and keeps its hash. Called again it answers the same token, whose
+/// time begins anew: the letter that brings it may have waited for long. Nothing for one that was used, or made
+/// void: nobody is to get a link that is dead.
 pub(crate) async fn issue(
     conn: &mut impl Queryable,
     key: &SecretKey,
     purpose: Purpose,
-    number: u64,
-    user_id: u64,
-) -> Result<Token, db::Error> {
-    let token = Token::derived(key, purpose.name(), number);
+    origin: Origin,
+) -> Result<Option<Token>, db::Error> {
+    let token = Token::derived(key, purpose.name(), origin);
+    let hash = token.hash();
     conn.exec_drop(
         "INSERT INTO user_tokens (token_hash, user_id, purpose, expires_at) \
          VALUES (:hash, :user_id, :purpose, UTC_TIMESTAMP(6) + INTERVAL :lifetime SECOND) \
-         ON DUPLICATE KEY UPDATE token_hash = token_hash",
+         ON DUPLICATE KEY UPDATE expires_at = IF(used_at IS NULL, VALUES(expires_at), expires_at)",
         params! {
-            "hash" => token.hash().bytes(),
-            user_id,
+            "hash" => hash.bytes(),
+            "user_id" => origin.user_id,
             "purpose" => purpose.name(),
             "lifetime" => purpose.lifetime().as_secs(),
         },
     )
     .await?;
-    Ok(token)
+    let unused: Option<bool> = conn
+        .exec_first(
+            "SELECT used_at IS NULL FROM user_tokens WHERE token_hash = :hash",
+            params! { "hash" => hash.bytes() },
+        )
+        .await?;
+    Ok((unused == Some(true)).then_some(token))
+}
+
+/// Makes all links void that an account got: its address is another one now.
+pub(crate) async fn revoke_links(conn: &mut impl Queryable, user_id: u64) -> Result<(), db::Error> {
+    conn.exec_drop(
+        "UPDATE user_tokens SET used_at = UTC_TIMESTAMP(6) \
+         WHERE user_id = :user_id AND purpose IN ('confirm_email', 'reset_password') AND used_at IS NULL",
+        params! { user_id },
+    )
+    .await?;
+    Ok(())
 }
 
 /// Uses a token up; answers whose it is, and nothing for one that is unknown, used, too old or for

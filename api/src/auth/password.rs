@@ -13,6 +13,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 
+use crate::config::weakness;
+
 /// Hashes at a time, however many cores there are: each takes 19 MiB of a replica's 256.
 const MOST_AT_A_TIME: usize = 4;
 
@@ -25,24 +27,21 @@ const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$uaZU0JHI+l7vgWNnE94oFA$YHq
 pub(crate) struct Password(SecretString);
 
 impl Password {
-    pub(crate) const SHORTEST: usize = 10;
+    const SHORTEST: usize = 10;
     const LONGEST: usize = 128;
 
-    /// Whether it may be set: long enough, and not of one character only. Rules about kinds of
+    /// Whether it may be set: long enough, and none that everybody tries first. Rules about kinds of
     /// characters make passwords worse, not better (NIST SP 800-63B).
     pub(crate) fn check(&self) -> Result<(), String> {
-        let characters: Vec<char> = self.0.expose_secret().chars().collect();
-        if !(Self::SHORTEST..=Self::LONGEST).contains(&characters.len()) {
+        let text = self.0.expose_secret();
+        if !(Self::SHORTEST..=Self::LONGEST).contains(&text.chars().count()) {
             return Err(format!(
                 "must be {} to {} characters long",
                 Self::SHORTEST,
                 Self::LONGEST
             ));
         }
-        if characters.windows(2).all(|pair| pair[0] == pair[1]) {
-            return Err("must not be one character over and over".to_owned());
-        }
-        Ok(())
+        weakness(text, Self::SHORTEST).map_or(Ok(()), Err)
     }
 }
 
@@ -147,6 +146,23 @@ mod tests {
     use tokio::sync::RwLock;
 
     use super::*;
+
+    #[test]
+    fn a_password_that_everybody_tries_first_is_not_set_and_the_message_says_what_is() {
+        for (password, told) in [
+            ("short", "must be 10 to 128 characters long"),
+            ("aaaaaaaaaaaa", "repeats itself; give 10 or more random"),
+            ("Password123!", "everybody tries first; give 10 or more"),
+            ("1234567890", "everybody tries first; give 10 or more"),
+        ] {
+            let fault = Password::from(password).check().expect_err(password);
+            assert!(fault.contains(told), "{fault}");
+            assert!(!fault.contains(password), "{fault}");
+        }
+        for password in ["correct horse battery", "a quite different one"] {
+            assert_eq!(Password::from(password).check(), Ok(()));
+        }
+    }
 
     #[tokio::test]
     async fn a_hash_is_of_argon2id_and_knows_its_password() {

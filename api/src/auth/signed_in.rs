@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
+use mysql_async::prelude::Queryable;
 
 use super::pace;
 use super::role::Role;
@@ -24,6 +25,10 @@ const COOKIE: &str = "sysndd_session";
 /// Somebody who showed who they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SignedIn(pub(crate) Actor);
+
+/// Somebody who goes, and is not held up for having changed too much before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Leaving(pub(crate) Actor);
 
 /// Somebody who operates the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,32 +49,8 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let app = Arc::<App>::from_ref(state);
-        let Some(credential) = credential(&parts.headers) else {
-            return Err(unauthenticated("sign in first"));
-        };
-        if matches!(credential, Credential::Cookie(_))
-            && !is_from_our_pages(&parts.method, &parts.headers, &app.accounts.public_url)
-        {
-            return Err(ApiError::Forbidden {
-                detail: "a request that changes something must come from our own pages, or carry a bearer token".into(),
-            });
-        }
         let mut conn = app.db.conn().await?;
-        let actor = match &credential {
-            Credential::Cookie(token) => {
-                actor_of_session(&mut conn, token)
-                    .await?
-                    .map(|actor| Actor {
-                        by_cookie: true,
-                        ..actor
-                    })
-            }
-            Credential::Bearer(token) => match actor_of_session(&mut conn, token).await? {
-                None => actor_of_script(&mut conn, token).await?,
-                actor => actor,
-            },
-        };
-        let actor = actor.ok_or_else(|| unauthenticated("the session is over; sign in again"))?;
+        let actor = actor(parts, &app, &mut conn).await?;
         if !parts.method.is_safe() {
             let wait = pace::step(&mut conn, actor.user_id, app.limits.pace).await?;
             if let Some(retry_after) = wait {
@@ -78,6 +59,45 @@ where
         }
         Ok(Self(actor))
     }
+}
+
+impl<S> FromRequestParts<S> for Leaving
+where
+    Arc<App>: FromRef<S>,
+    S: Send + Sync,
+{
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let app = Arc::<App>::from_ref(state);
+        let mut conn = app.db.conn().await?;
+        actor(parts, &app, &mut conn).await.map(Self)
+    }
+}
+
+/// Who sends the request.
+async fn actor(parts: &Parts, app: &App, conn: &mut impl Queryable) -> Result<Actor, ApiError> {
+    let Some(credential) = credential(&parts.headers) else {
+        return Err(unauthenticated("sign in first"));
+    };
+    if matches!(credential, Credential::Cookie(_))
+        && !is_from_our_pages(&parts.method, &parts.headers, &app.accounts.public_url)
+    {
+        return Err(ApiError::Forbidden {
+            detail: "a request that changes something must come from our own pages, or carry a bearer token".into(),
+        });
+    }
+    let actor = match &credential {
+        Credential::Cookie(token) => actor_of_session(conn, token).await?.map(|actor| Actor {
+            by_cookie: true,
+            ..actor
+        }),
+        Credential::Bearer(token) => match actor_of_session(conn, token).await? {
+            None => actor_of_script(conn, token).await?,
+            actor => actor,
+        },
+    };
+    actor.ok_or_else(|| unauthenticated("the session is over; sign in again"))
 }
 
 impl<S> FromRequestParts<S> for Administrator

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use hmac::{Hmac, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -13,6 +14,18 @@ use crate::hex::hex;
 #[derive(Clone)]
 pub(crate) struct Token(SecretString);
 
+/// What a token is derived from. The number of a job alone would not do: a new database counts from one again, and
+/// the key may be the old one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    /// Whose it is.
+    pub(crate) user_id: u64,
+    /// Of the job that sends it.
+    pub(crate) job_id: u64,
+    /// When that job was put into the queue.
+    pub(crate) begun: DateTime<Utc>,
+}
+
 /// What is kept of a token. Who reads it cannot act for anyone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TokenHash([u8; 32]);
@@ -23,15 +36,17 @@ impl Token {
         Self::of(&rand::random())
     }
 
-    /// The same one for the same purpose and number, every time: what is sent again after an
+    /// The same one for the same purpose and origin, every time: what is sent again after an
     /// interruption carries the token that was sent before.
-    pub(crate) fn derived(key: &SecretKey, purpose: &str, number: u64) -> Self {
+    pub(crate) fn derived(key: &SecretKey, purpose: &str, origin: Origin) -> Self {
         // HMAC takes keys of any length.
         #[expect(clippy::expect_used, reason = "HMAC refuses no key")]
         let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes()).expect("any length is taken");
         mac.update(purpose.as_bytes());
         mac.update(&[0]);
-        mac.update(&number.to_be_bytes());
+        mac.update(&origin.job_id.to_be_bytes());
+        mac.update(&origin.user_id.to_be_bytes());
+        mac.update(&origin.begun.timestamp_micros().to_be_bytes());
         Self::of(&mac.finalize().into_bytes().into())
     }
 
@@ -80,18 +95,40 @@ mod tests {
     }
 
     #[test]
-    fn a_derived_token_depends_on_key_purpose_and_number() {
+    fn a_derived_token_depends_on_key_purpose_and_all_of_its_origin() {
         let one = key("0123456789abcdefghijklmnopqrstuv");
         let other = key("another-key-that-is-long-enough-too");
-        let token = Token::derived(&one, "confirm_email", 7);
+        let origin = Origin {
+            user_id: 1,
+            job_id: 7,
+            begun: DateTime::UNIX_EPOCH,
+        };
+        let token = Token::derived(&one, "confirm_email", origin);
         assert_eq!(
             token.expose(),
-            Token::derived(&one, "confirm_email", 7).expose()
+            Token::derived(&one, "confirm_email", origin).expose()
         );
+        let begun = DateTime::UNIX_EPOCH + std::time::Duration::from_micros(1);
         for different in [
-            Token::derived(&one, "confirm_email", 8),
-            Token::derived(&one, "reset_password", 7),
-            Token::derived(&other, "confirm_email", 7),
+            Token::derived(
+                &one,
+                "confirm_email",
+                Origin {
+                    user_id: 2,
+                    ..origin
+                },
+            ),
+            Token::derived(
+                &one,
+                "confirm_email",
+                Origin {
+                    job_id: 8,
+                    ..origin
+                },
+            ),
+            Token::derived(&one, "confirm_email", Origin { begun, ..origin }),
+            Token::derived(&one, "reset_password", origin),
+            Token::derived(&other, "confirm_email", origin),
             Token::random(),
         ] {
             assert_ne!(token.expose(), different.expose());

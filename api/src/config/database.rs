@@ -1,6 +1,7 @@
 //! The database: where it is, how long to wait for it, how many connections to hold.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -138,6 +139,17 @@ impl DatabaseUrl {
         if let Some(fault) = weakness(self.opts.pass().unwrap_or_default(), SHORTEST) {
             source.fault(self.variable, format!("its password {fault}"));
         }
+    }
+
+    /// Whether passwords and rows go over a network that others may listen on: nothing is encrypted, and the host is
+    /// neither this machine nor a name that only a private network of containers knows.
+    pub(crate) fn is_in_the_clear(&self) -> bool {
+        let host = self.opts.ip_or_hostname();
+        let is_near = match host.trim_matches(['[', ']']).parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => !host.contains('.'),
+        };
+        self.opts.ssl_opts().is_none() && !is_near
     }
 
     /// The file with whom to trust, for programs that are not the driver.

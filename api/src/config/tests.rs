@@ -257,3 +257,24 @@ fn the_reference_documents_exactly_the_variables_that_are_read() {
         .collect();
     assert_eq!(documented, read);
 }
+
+#[test]
+fn a_database_elsewhere_that_is_spoken_to_in_plain_text_is_noticed() {
+    for (host, noticed) in [
+        ("db:3306", false),
+        ("localhost:3306", false),
+        ("127.0.0.1:3306", false),
+        ("[::1]:3306", false),
+        ("10.0.0.7:3306", true),
+        ("mysql.example.org:3306", true),
+        ("[fd12::7]:3306", true),
+    ] {
+        let url = format!("mysql://sysndd:{SECRET}@{host}/sysndd");
+        let is_in_the_clear = |url: &str| {
+            let config = read(&[("SYSNDD_DATABASE_URL", url)]).expect("complete");
+            config.database.url.is_in_the_clear()
+        };
+        assert_eq!(is_in_the_clear(&url), noticed, "{host}");
+        assert!(!is_in_the_clear(&format!("{url}?require_ssl=true")));
+    }
+}

@@ -60,6 +60,8 @@ pub(crate) async fn await_database(config: &Database) -> Result<Connected, Conne
         if elapsed + RETRY_EVERY > patience {
             let hint = if failure.refused {
                 "check the user, the password and the database in SYSNDD_DATABASE_URL"
+            } else if failure.cause.contains("certificate") {
+                "does SYSNDD_DB_CA name the authority that signed the certificate of this database, and does the certificate bear the name of the host?"
             } else {
                 "is the database running and reachable from here? SYSNDD_DB_CONNECT_WAIT says how long to try"
             };

@@ -5,7 +5,11 @@
 mod connect;
 mod pool;
 mod probe;
+#[cfg(test)]
+mod testing;
 
 pub(crate) use connect::await_database;
 pub(crate) use pool::{Db, Error};
 pub(crate) use probe::{Probe, Schema, Seen};
+#[cfg(test)]
+pub(crate) use testing::with_schema;

@@ -1,5 +1,6 @@
 //! What bounds every request: its time, the length of its body, who may read the answer.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,11 @@ pub(super) async fn in_time(State(app): State<Arc<App>>, request: Request, next:
         }
         .into_response(),
     }
+}
+
+/// A panic is a fault of ours like any other to whoever asked; `telemetry` has said where it was.
+pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
+    ApiError::Internal(anyhow!("it panicked")).into_response()
 }
 
 /// While a backup is restored nothing is changed: what would be, would be lost.

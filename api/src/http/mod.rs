@@ -36,6 +36,7 @@ use axum::http::{HeaderValue, header};
 use axum::middleware;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::state::App;
@@ -75,6 +76,7 @@ fn surround(routes: Router<Arc<App>>, app: &Arc<App>) -> Router {
             Arc::clone(app),
             bounds::in_time,
         ))
+        .layer(CatchPanicLayer::custom(bounds::panicked))
         .layer(bounds::cors(&app.limits))
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,

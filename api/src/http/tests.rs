@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
+use axum::routing::get;
 use serde_json::Value;
 use sysndd_migrator::MigrationSet;
 use sysndd_protocol::{DatabaseStatus, HealthReport, ReadyStatus};
 use tower::ServiceExt as _;
 
-use super::router;
+use super::{router, surround};
 use crate::config::{Config, Source};
 use crate::state::App;
 
@@ -50,8 +52,12 @@ impl TestApp {
     }
 
     async fn send(&self, request: axum::http::request::Builder) -> Answer {
+        Self::answer(router(&self.app), request).await
+    }
+
+    async fn answer(router: Router, request: axum::http::request::Builder) -> Answer {
         let request = request.body(Body::empty()).expect("a request");
-        let (head, body) = router(&self.app)
+        let (head, body) = router
             .oneshot(request)
             .await
             .expect("infallible")
@@ -184,5 +190,24 @@ async fn the_request_id_of_the_edge_is_kept_if_it_is_a_sane_one() {
 async fn requests_are_counted_while_they_are_answered() {
     let app = TestApp::new();
     app.get("/health").await;
+    assert_eq!(app.app.lifecycle.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_as_a_fault_of_ours_and_tells_nothing() {
+    async fn panics() -> StatusCode {
+        panic!("canary")
+    }
+    let app = TestApp::new();
+    let router = surround(Router::new().route("/panics", get(panics)), &app.app);
+    let answer = TestApp::answer(router, Request::get("/panics")).await;
+    assert_eq!(answer.head.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(answer.header("content-type"), "application/problem+json");
+    assert_eq!(answer.header("x-request-id").len(), 16);
+    assert!(
+        !answer.body.to_string().contains("canary"),
+        "{}",
+        answer.body
+    );
     assert_eq!(app.app.lifecycle.in_flight(), 0);
 }

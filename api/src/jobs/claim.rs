@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, IsolationLevel, TxOpts, params};
 use serde_json::Value;
@@ -19,6 +20,7 @@ const LONGEST_MESSAGE: usize = 1_000;
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub(super) job_id: u64,
+    pub(super) begun: DateTime<Utc>,
     pub(super) kind: String,
     pub(super) payload: Value,
     pub(super) fence: u64,
@@ -53,10 +55,10 @@ pub(super) async fn claim(
         .to_owned();
     let mut transaction = conn.start_transaction(options).await?;
     let places = vec!["?"; kinds.len()].join(", ");
-    let row: Option<(u64, String, String, u64, u16, u16)> = transaction
+    let row: Option<(u64, NaiveDateTime, String, String, u64, u16, u16)> = transaction
         .exec_first(
             format!(
-                "SELECT job_id, kind, payload, fence, attempts, max_attempts \
+                "SELECT job_id, created_at, kind, payload, fence, attempts, max_attempts \
                  FROM jobs FORCE INDEX (jobs_claim) \
                  WHERE status = 'queued' AND run_after <= UTC_TIMESTAMP(6) AND kind IN ({places}) \
                  ORDER BY priority, run_after, job_id LIMIT 1 FOR UPDATE SKIP LOCKED"
@@ -64,7 +66,7 @@ pub(super) async fn claim(
             kinds.to_vec(),
         )
         .await?;
-    let Some((job_id, kind, payload, fence, attempts, max_attempts)) = row else {
+    let Some((job_id, begun, kind, payload, fence, attempts, max_attempts)) = row else {
         transaction.rollback().await?;
         return Ok(None);
     };
@@ -83,6 +85,7 @@ pub(super) async fn claim(
     transaction.commit().await?;
     Ok(Some(Claim {
         job_id,
+        begun: begun.and_utc(),
         kind,
         // A text that is no JSON cannot be in a JSON column.
         payload: serde_json::from_str(&payload).unwrap_or_default(),
@@ -126,7 +129,10 @@ impl Claim {
     ) -> Result<bool, db::Error> {
         const FINISHED: &str =
             "finished_at = UTC_TIMESTAMP(6), lease_owner = NULL, lease_until = NULL";
-        const QUEUED: &str = "status = 'queued', lease_owner = NULL, lease_until = NULL";
+        // Whoever wants it to stop has it stopped here.
+        const QUEUED: &str = "status = IF(cancel_requested, 'cancelled', 'queued'), \
+             finished_at = IF(cancel_requested, UTC_TIMESTAMP(6), NULL), \
+             lease_owner = NULL, lease_until = NULL";
         match outcome {
             Ok(result) => {
                 let values = vec![("result", result.to_string().into())];
@@ -152,13 +158,11 @@ impl Claim {
                 let pause = backoff(self.attempt, rand::random());
                 let mut values = error(code, message);
                 values.push(("pause", microseconds(pause).into()));
-                // Whoever wants it to stop has it stopped here.
-                let set = "status = IF(cancel_requested, 'cancelled', 'queued'), \
-                     lease_owner = NULL, lease_until = NULL, \
-                     finished_at = IF(cancel_requested, UTC_TIMESTAMP(6), NULL), \
-                     run_after = UTC_TIMESTAMP(6) + INTERVAL :pause MICROSECOND, \
-                     error_code = :code, error_message = :message";
-                self.write(conn, set, values).await
+                let set = format!(
+                    "{QUEUED}, run_after = UTC_TIMESTAMP(6) + INTERVAL :pause MICROSECOND, \
+                     error_code = :code, error_message = :message"
+                );
+                self.write(conn, &set, values).await
             }
             Err(Failure::Again { code, message } | Failure::Final { code, message }) => {
                 let set = format!(
@@ -199,4 +203,44 @@ fn error(code: &str, message: &str) -> Vec<(&'static str, mysql_async::Value)> {
 
 pub(super) fn microseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::{NewJob, cancel, enqueue, find};
+    use super::*;
+    use crate::db::with_schema;
+
+    const LEASE: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    #[ignore = "needs SYSNDD_TEST_MYSQL"]
+    async fn a_job_that_is_to_stop_is_not_given_to_another_replica() {
+        with_schema("claim", async |mut conn| {
+            for (asked, status) in [(false, "queued"), (true, "cancelled")] {
+                let job = NewJob::new("of.a.test", json!({}));
+                let job_id = enqueue(&mut conn, &job).await.expect("in the queue").job_id;
+                let claim = claim(&mut conn, &["of.a.test"], "api-1", LEASE).await;
+                let claim = claim.expect("asked").expect("the job");
+                assert_eq!(claim.job_id, job_id);
+                if asked {
+                    let asked = cancel(&mut conn, job_id).await.expect("asked");
+                    assert_eq!(asked, Ok(()));
+                }
+                let settled = claim.settle(&mut conn, &Err(Failure::HandBack)).await;
+                assert!(settled.expect("written"));
+                let job = find(&mut conn, job_id).await.expect("asked");
+                let job = serde_json::to_value(job.expect("it is there")).expect("JSON");
+                assert_eq!(
+                    (&job["status"], &job["attempts"]),
+                    (&status.into(), &0.into())
+                );
+                assert_eq!(job["finished_at"].is_string(), asked, "{job}");
+                conn.query_drop("DELETE FROM jobs").await.expect("cleared");
+            }
+        })
+        .await;
+    }
 }

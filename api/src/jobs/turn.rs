@@ -1,5 +1,6 @@
 //! One worker's turn at one job: what it may say and ask while it runs.
 
+use chrono::{DateTime, Utc};
 use mysql_async::params;
 use mysql_async::prelude::Queryable;
 use tokio_util::sync::CancellationToken;
@@ -11,13 +12,15 @@ use crate::db::Db;
 #[derive(Clone)]
 pub(crate) struct Turn {
     pub(crate) job_id: u64,
+    /// When the job was put into the queue.
+    pub(crate) begun: DateTime<Utc>,
     /// Raised with each claim: of two workers at the same job, the older one has the lower fence.
     pub(super) fence: u64,
     /// Somebody wants the job to stop.
     pub(crate) cancel: CancellationToken,
     /// The process wants to end. A long job that can go on elsewhere answers `HandBack`.
     pub(crate) stopping: CancellationToken,
-    /// Another attempt follows when this one fails for now.
+    /// No other attempt follows when this one fails.
     pub(crate) is_last: bool,
     pub(super) db: Db,
 }

@@ -63,6 +63,7 @@ async fn attend(app: &Arc<App>, claim: &Claim) -> Result<Value, Failure> {
     let cancel = CancellationToken::new();
     let turn = Turn {
         job_id: claim.job_id,
+        begun: claim.begun,
         fence: claim.fence,
         cancel: cancel.clone(),
         stopping: app.jobs.stopping.clone(),
@@ -98,7 +99,8 @@ async fn keep(app: &App, claim: &Claim, cancel: &CancellationToken) {
         tokio::time::sleep(every).await;
         let asked = Instant::now();
         let kept = async { claim.keep(&mut app.db.conn().await?, lease).await };
-        match tokio::time::timeout(lease / 2, kept).await {
+        let left = lease.saturating_sub(kept_at.elapsed());
+        match tokio::time::timeout(left.min(lease / 2), kept).await {
             Ok(Ok(Kept::Lost)) => return,
             Ok(Ok(Kept::Ours)) => kept_at = asked,
             Ok(Ok(Kept::CancelRequested)) => {

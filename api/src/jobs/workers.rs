@@ -15,6 +15,7 @@ use super::handler::{Handler as _, Kinds};
 use super::schedule::{Entry, schedule};
 use super::{care, claim, kinds, wake, worker};
 use crate::db;
+use crate::mail::Letter;
 use crate::state::App;
 use crate::{backups, config};
 
@@ -146,11 +147,22 @@ impl Jobs {
     }
 }
 
+/// A mail server that hangs holds whoever talks with it: one worker is left for all else, where there are two.
+fn letters_at_a_time(workers: usize) -> usize {
+    workers.saturating_sub(1).max(1)
+}
+
 /// Claims jobs and hands each to a task of its own, never more at a time than there are workers.
 async fn look_for_jobs(app: Arc<App>) {
     let jobs = &app.jobs;
     let free = Arc::new(Semaphore::new(jobs.config.workers));
+    let letters = Arc::new(Semaphore::new(letters_at_a_time(jobs.config.workers)));
     let kinds: Vec<_> = jobs.kinds.names().collect();
+    let all_but_letters: Vec<_> = jobs
+        .kinds
+        .names()
+        .filter(|it| *it != Letter::KIND)
+        .collect();
     // While a backup is restored nothing else is begun; another replica may be the one that does it.
     let behind_the_fence = [backups::Restore::KIND];
     let owner = app.identity.replica.as_str();
@@ -164,12 +176,15 @@ async fn look_for_jobs(app: Arc<App>) {
         };
         // It is never closed.
         let Ok(worker) = worker else { return };
+        let mut letter = Arc::clone(&letters).try_acquire_owned().ok();
         // Not to be dropped half-way: a job that was claimed must be run or given back.
         let claimed = async {
             let kinds = if app.backups.fence.is_up().await {
                 &behind_the_fence[..]
-            } else {
+            } else if letter.is_some() {
                 &kinds[..]
+            } else {
+                &all_but_letters[..]
             };
             let mut conn = app.db.conn().await?;
             let lease = jobs.config.lease;
@@ -184,10 +199,16 @@ async fn look_for_jobs(app: Arc<App>) {
                 trouble = false;
                 jobs.busy.fetch_add(1, SeqCst);
                 let app = Arc::clone(&app);
+                let letter = letter.take_if(|_| claim.kind == Letter::KIND);
                 jobs.tasks.spawn(async move {
                     worker::run(&app, claim).await;
                     app.jobs.busy.fetch_sub(1, SeqCst);
                     drop(worker);
+                    if letter.is_some() {
+                        drop(letter);
+                        // The next one may have been left to wait for this.
+                        wake::ring();
+                    }
                 });
                 continue;
             }

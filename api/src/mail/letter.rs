@@ -47,7 +47,15 @@ pub(crate) enum Letter {
 impl Letter {
     /// The job that sends it.
     pub(crate) fn job(&self) -> NewJob {
-        NewJob::new(KIND, json!(self)).with_max_attempts(MAX_ATTEMPTS)
+        let job = NewJob::new(KIND, json!(self)).with_max_attempts(MAX_ATTEMPTS);
+        match self {
+            // A job that is cut off after it told runs again and tells again: the letter waits for its end all
+            // that time, and so is the same one.
+            Self::Backup {
+                user_id, job_id, ..
+            } => job.with_dedup_key(format!("told:{job_id}:{user_id}")),
+            _ => job,
+        }
     }
 }
 
@@ -62,7 +70,10 @@ pub(crate) async fn send_later(
 
 #[cfg(test)]
 mod tests {
+    use mysql_async::Conn;
+
     use super::*;
+    use crate::db::with_schema;
 
     #[test]
     fn letters_that_an_earlier_release_wrote_are_read() {
@@ -76,5 +87,25 @@ mod tests {
                 attempt
             }
         );
+    }
+
+    #[tokio::test]
+    #[ignore = "needs SYSNDD_TEST_MYSQL"]
+    async fn a_job_that_tells_again_after_it_was_cut_off_does_so_by_the_same_letter() {
+        with_schema("letter", async |mut conn| {
+            let told = async |conn: &mut Conn, user_id, job_id, told| {
+                let letter = Letter::Backup {
+                    user_id,
+                    job_id,
+                    told,
+                };
+                send_later(conn, &letter).await.expect("in the queue")
+            };
+            let first = told(&mut conn, 1, 7, Told::Done).await;
+            assert_eq!(told(&mut conn, 1, 7, Told::Failed).await, first);
+            assert_ne!(told(&mut conn, 2, 7, Told::Done).await, first);
+            assert_ne!(told(&mut conn, 1, 8, Told::Done).await, first);
+        })
+        .await;
     }
 }

@@ -4,21 +4,24 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use chrono::{DateTime, Utc};
 use lettre::Message;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use sysndd_protocol as protocol;
-use tokio::sync::watch as latest;
+use tokio::sync::{Notify, watch as latest};
 
 use super::smtp::{Step, Talk, Trouble};
 use super::text::{Facts, Text, Texts};
 use crate::config::{PublicUrl, Smtp};
+use crate::jobs::Turn;
 use crate::state::App;
 
-/// How often the server is looked at for the health report.
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// How often the server is looked at for the health report: a provider counts connections. Whoever finds no
+/// way to it has it looked at at once.
+const LOOK_EVERY: Duration = Duration::from_mins(5);
 /// How soon again after it did not answer.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -29,6 +32,7 @@ pub(crate) struct Post {
     hello: ClientId,
     host: String,
     seen: latest::Sender<protocol::Smtp>,
+    trouble: Notify,
 }
 
 impl Post {
@@ -50,6 +54,7 @@ impl Post {
                 latency_ms: None,
                 reason: None,
             }),
+            trouble: Notify::new(),
         })
     }
 
@@ -63,7 +68,7 @@ impl Post {
         self.smtp.as_ref()
     }
 
-    /// For the health report: nobody is asked, the state is at most half a minute old.
+    /// For the health report: nobody is asked, the state is at most five minutes old.
     pub(crate) fn report(&self) -> protocol::Smtp {
         self.seen.borrow().clone()
     }
@@ -75,6 +80,8 @@ impl Post {
             && talk.sign_in(&mut connection).await.is_ok()
         {
             say_goodbye(connection);
+        } else {
+            self.trouble.notify_one();
         }
         Some(talk.steps)
     }
@@ -86,12 +93,13 @@ impl Post {
     /// Goes as far as a letter can be handed over.
     pub(super) async fn connect(&self, smtp: &Smtp) -> Result<AsyncSmtpConnection, Trouble> {
         let mut talk = Talk::new(smtp, &self.hello);
-        let mut connection = talk.open().await?;
+        let opened = talk.open().await;
+        let mut connection = opened.inspect_err(|_| self.trouble.notify_one())?;
         talk.sign_in(&mut connection).await?;
         Ok(connection)
     }
 
-    /// Hands a letter to the server. The same number gives the same `Message-ID`, by which those
+    /// Hands a letter to the server. The same job gives the same `Message-ID`, by which those
     /// who get it twice know it for one.
     pub(super) async fn send(
         &self,
@@ -99,9 +107,9 @@ impl Post {
         mut connection: AsyncSmtpConnection,
         to: Mailbox,
         text: Text,
-        number: u64,
+        job: &Turn,
     ) -> Result<String, Undelivered> {
-        let message_id = format!("<job-{number}@{}>", self.host);
+        let message_id = message_id(job.job_id, job.begun, &self.host);
         let message = Message::builder()
             .from(smtp.from.clone())
             .to(to)
@@ -141,6 +149,11 @@ impl Post {
     }
 }
 
+/// A new database counts its jobs from one again: the time tells those from the old ones.
+fn message_id(job_id: u64, begun: DateTime<Utc>, host: &str) -> String {
+    format!("<job-{job_id}-{:x}@{host}>", begun.timestamp_micros())
+}
+
 /// Why a letter did not leave.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Undelivered {
@@ -172,6 +185,26 @@ pub(crate) async fn watch(app: Arc<App>) {
                 tracing::info!("the mail server answers again");
             }
         }
-        tokio::time::sleep(if is_up { LOOK_EVERY } else { LOOK_AGAIN }).await;
+        if is_up {
+            let trouble = app.mail.trouble.notified();
+            // Whether it comes in time or not, it is time to look.
+            let _ = tokio::time::timeout(LOOK_EVERY, trouble).await;
+        } else {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_is_known_by_its_job_also_after_a_new_database_counts_from_one() {
+        let (then, now) = (DateTime::UNIX_EPOCH, Utc::now());
+        let id = |begun| message_id(7, begun, "sysndd.example.org");
+        assert_eq!(id(then), "<job-7-0@sysndd.example.org>");
+        assert_eq!(id(now), id(now));
+        assert_ne!(id(now), id(then));
     }
 }

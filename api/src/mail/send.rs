@@ -12,7 +12,8 @@ use super::letter::{KIND, Letter};
 use super::post::Undelivered;
 use super::text::Facts;
 use crate::accounts;
-use crate::auth::{Purpose, issue};
+use crate::auth::{Origin, Purpose, issue};
+use crate::backups::Told;
 use crate::jobs::{Failure, Handler, Turn};
 use crate::state::App;
 
@@ -72,7 +73,7 @@ impl Handler for Letter {
             .connect(smtp)
             .await
             .map_err(|trouble| Failure::again("smtp", trouble))?;
-        let draft = match self.draft(&app, turn.job_id).await? {
+        let draft = match self.draft(&app, &turn).await? {
             Ok(draft) => draft,
             Err(reason) => return Ok(json!({ "sent": false, "reason": reason })),
         };
@@ -83,10 +84,7 @@ impl Handler for Letter {
         if turn.cancel.is_cancelled() {
             return Err(Failure::Cancelled);
         }
-        let sent = app
-            .mail
-            .send(smtp, connection, draft.to, text, turn.job_id)
-            .await;
+        let sent = app.mail.send(smtp, connection, draft.to, text, &turn).await;
         match sent {
             Ok(message_id) => Ok(json!({ "sent": true, "message_id": message_id })),
             Err(Undelivered::Server(trouble)) if !trouble.is_refusal_of_the_letter() => {
@@ -100,7 +98,7 @@ impl Handler for Letter {
 
 impl Letter {
     /// Who gets it and what is in it, or why nobody does any more.
-    async fn draft(&self, app: &App, number: u64) -> Result<Result<Draft, &'static str>, Failure> {
+    async fn draft(&self, app: &App, turn: &Turn) -> Result<Result<Draft, &'static str>, Failure> {
         let site = app.accounts.public_url.origin();
         let facts = Facts {
             site: site.clone(),
@@ -164,14 +162,21 @@ impl Letter {
             Self::Backup { .. } => ("admin/backups", None),
             _ => ("forgot-password", None),
         };
-        let (what, detail) = match self {
-            Self::Backup { job_id, .. } => about(&mut tx, *job_id).await?,
-            _ => Default::default(),
+        let (name, what, detail) = match self {
+            Self::Backup { job_id, told, .. } => about(&mut tx, *job_id, *told).await?,
+            _ => (name, String::new(), String::new()),
         };
         let mut link = format!("{site}/{page}");
         if let Some(purpose) = purpose {
             let key = &app.accounts.secret_key;
-            let token = issue(&mut tx, key, purpose, number, user_id).await?;
+            let origin = Origin {
+                user_id,
+                job_id: turn.job_id,
+                begun: turn.begun,
+            };
+            let Some(token) = issue(&mut tx, key, purpose, origin).await? else {
+                return Ok(Err("its link was used, or is void"));
+            };
             link = format!("{link}#token={}", token.expose());
         }
         tx.commit().await?;
@@ -192,8 +197,13 @@ impl Letter {
     }
 }
 
-/// What a job was, in words, and what came of it. It stands in the table soon after the letter was written.
-async fn about(conn: &mut impl Queryable, job_id: u64) -> Result<(String, String), Failure> {
+/// Which letter tells of a job, what that was, in words, and what came of it. A job that was cut off after it told
+/// runs again and may end in another way: only its row says how it did.
+async fn about(
+    conn: &mut impl Queryable,
+    job_id: u64,
+    told: Told,
+) -> Result<(&'static str, String, String), Failure> {
     let row: Option<(String, String, Option<String>, Option<String>)> = conn
         .exec_first(
             "SELECT kind, CAST(status AS CHAR), error_message, \
@@ -205,12 +215,17 @@ async fn about(conn: &mut impl Queryable, job_id: u64) -> Result<(String, String
     let Some((kind, status, error, filename)) = row else {
         return Err(Failure::fatal("job", "the job is gone that it is about"));
     };
-    if status == "running" {
-        return Err(Failure::again(
-            "job",
-            "the job that it is about has not ended yet",
-        ));
-    }
+    let told = match status.as_str() {
+        "queued" | "running" => {
+            return Err(Failure::again(
+                "job",
+                "the job that it is about has not ended yet",
+            ));
+        }
+        "succeeded" => Told::Done,
+        "failed" => Told::Failed,
+        _ => told,
+    };
     let what = match kind.as_str() {
         "backup.restore" => "restore of a backup",
         "backup.test" => "test of the newest backup",
@@ -219,7 +234,7 @@ async fn about(conn: &mut impl Queryable, job_id: u64) -> Result<(String, String
         _ => "backup",
     };
     let detail = error.or(filename).unwrap_or_default();
-    Ok((what.to_owned(), detail))
+    Ok((told.letter(), what.to_owned(), detail))
 }
 
 fn mailbox(name: Option<String>, address: &str) -> Result<Mailbox, Failure> {

@@ -1,15 +1,22 @@
 //! The talk with the mail server, step by step, so that whoever asks learns at which one it ends.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
-use lettre::transport::smtp::extension::ClientId;
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
+use lettre::transport::smtp::extension::{ClientId, MailParameter};
 use serde::Serialize;
 use tokio::net::TcpStream;
 use utoipa::ToSchema;
 
 use crate::config::{Smtp, SmtpTls};
+
+/// The steps at which a letter is handed over.
+const SENDER: &str = "sender";
+const RECIPIENT: &str = "recipient";
+const TEXT: &str = "text";
 
 /// One step of the talk.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
@@ -50,9 +57,10 @@ pub(super) enum Trouble {
 }
 
 impl Trouble {
-    /// Whether the server refused this letter for good.
+    /// Whether the server refused this letter for good: who gets it, or its text. Whom it takes letters from is a
+    /// matter of the settings, which somebody mends while the letter waits.
     pub(super) fn is_refusal_of_the_letter(&self) -> bool {
-        matches!(self, Self::Smtp { step: "send", cause } if cause.is_permanent())
+        matches!(self, Self::Smtp { step: RECIPIENT | TEXT, cause } if cause.is_permanent())
     }
 }
 
@@ -180,15 +188,45 @@ impl<'a> Talk<'a> {
         connection: &mut AsyncSmtpConnection,
         message: &lettre::Message,
     ) -> Result<(), Trouble> {
-        self.step("send", async {
-            connection
-                .send(message.envelope(), &message.formatted())
-                .await
+        let envelope = message.envelope();
+        let mut addresses = envelope.from().into_iter().chain(envelope.to());
+        let all_ascii = addresses.all(|address| address.to_string().is_ascii());
+        let parameters = if all_ascii {
+            vec![]
+        } else {
+            vec![MailParameter::SmtpUtfEight]
+        };
+        self.command(
+            connection,
+            SENDER,
+            Mail::new(envelope.from().cloned(), parameters),
+        )
+        .await?;
+        for to in envelope.to() {
+            self.command(connection, RECIPIENT, Rcpt::new(to.clone(), vec![]))
+                .await?;
+        }
+        self.command(connection, TEXT, Data).await?;
+        self.step(TEXT, async {
+            let taken = connection.message(&message.formatted()).await;
+            taken
                 .map(drop)
-                .map_err(|cause| Trouble::Smtp {
-                    step: "send",
-                    cause,
-                })
+                .map_err(|cause| Trouble::Smtp { step: TEXT, cause })
+        })
+        .await
+    }
+
+    async fn command(
+        &mut self,
+        connection: &mut AsyncSmtpConnection,
+        step: &'static str,
+        command: impl fmt::Display,
+    ) -> Result<(), Trouble> {
+        self.step(step, async {
+            let taken = connection.command(command).await;
+            taken
+                .map(drop)
+                .map_err(|cause| Trouble::Smtp { step, cause })
         })
         .await
     }
@@ -220,4 +258,65 @@ impl<'a> Talk<'a> {
 /// Trusts whom this machine trusts.
 fn parameters(smtp: &Smtp, step: &'static str) -> Result<TlsParameters, Trouble> {
     TlsParameters::new_rustls(smtp.host.clone()).map_err(|cause| Trouble::Smtp { step, cause })
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::Source;
+
+    /// A server that says no, for good, to whatever begins like this.
+    async fn refusing(what: &'static str) -> Smtp {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("bound").port().to_string();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("somebody comes");
+            let (read, mut write) = stream.split();
+            let mut lines = BufReader::new(read).lines();
+            let mut answer = "220 there";
+            loop {
+                let line = format!("{answer}\r\n");
+                write.write_all(line.as_bytes()).await.expect("written");
+                let Some(line) = lines.next_line().await.expect("read") else {
+                    return;
+                };
+                answer = match line.as_str() {
+                    line if line.starts_with(what) => "550 no",
+                    "DATA" => "354 go on",
+                    _ => "250 good",
+                };
+            }
+        });
+        let mut source = Source::new(
+            [
+                ("SYSNDD_SMTP_HOST", "127.0.0.1"),
+                ("SYSNDD_SMTP_PORT", &port),
+                ("SYSNDD_SMTP_TLS", "none"),
+                ("SYSNDD_SMTP_FROM", "no-reply@example.org"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        Smtp::read(&mut source).expect("complete")
+    }
+
+    #[tokio::test]
+    async fn a_letter_is_refused_by_its_recipient_or_its_text_and_not_by_whom_it_is_from() {
+        for (what, refused) in [("MAIL", false), ("RCPT", true), ("DATA", true)] {
+            let smtp = refusing(what).await;
+            let hello = ClientId::Domain("test".to_owned());
+            let message = lettre::Message::builder()
+                .from(smtp.from.clone())
+                .to("marie@example.org".parse().expect("an address"))
+                .body("hello".to_owned())
+                .expect("a letter");
+            let mut talk = Talk::new(&smtp, &hello);
+            let mut connection = talk.open().await.expect("open");
+            let sent = talk.send(&mut connection, &message).await;
+            let trouble = sent.expect_err(what);
+            assert_eq!(trouble.is_refusal_of_the_letter(), refused, "{trouble}");
+        }
+    }
 }

@@ -23,6 +23,12 @@ pub(crate) fn init(filter: EnvFilter) {
         .with_env_filter(filter)
         .with_writer(std::io::stdout)
         .init();
+    // A line like all others, not a text on standard error.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str();
+        tracing::error!(place, error = message, "a panic");
+    }));
 }
 
 /// For commands, whose standard output is their answer: the logs go to standard error, for whoever

@@ -190,6 +190,14 @@ impl TestApp {
         As::Token(answer.text("token").to_owned())
     }
 
+    /// As a script of whoever is signed in.
+    pub(crate) async fn script(&self, who: &As) -> As {
+        let wanted = json!({ "label": "script", "days": 1 });
+        let made = self.post(who, "/api/account/tokens", wanted).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+        As::Token(made.text("token").to_owned())
+    }
+
     /// As a browser; answers the cookie and the whole header that set it.
     pub(crate) async fn sign_in_by_cookie(&self, name: &str) -> (String, String) {
         let body = json!({ "user_name": name, "password": PASSWORD });

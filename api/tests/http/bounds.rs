@@ -1,8 +1,8 @@
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::app::{As, TestApp};
 use crate::support::{Database, PRODUCTION_LIMITS, Proxy, Traffic, eventually, with_database};
@@ -118,6 +118,13 @@ async fn an_account_changes_things_at_its_pace_at_all_replicas_together() {
         let pierre = one.sign_in("pierre").await;
         let made = other.post(&pierre, "/api/account/tokens", wanted).await;
         assert_eq!(made.status, StatusCode::CREATED, "{made:?}");
+        // Whoever goes may go.
+        let out = one.post(&marie, "/api/auth/logout", json!({})).await;
+        assert_eq!(out.status, StatusCode::NO_CONTENT, "{out:?}");
+        other
+            .get(&marie, "/api/account")
+            .await
+            .is_problem(401, "sign in again");
     })
     .await;
 }
@@ -139,6 +146,29 @@ async fn whatever_befalls_the_database_is_answered_in_time_and_ends_by_itself() 
             })
             .await;
             proxy.set(outage);
+            let nobody = json!({ "user_name": "nobody", "password": "nothing to see" });
+            let mut times = [vec![], vec![]];
+            for _ in 0..3 {
+                let asked = Instant::now();
+                let read = app.get(&marie, "/api/account").await;
+                times[0].push(asked.elapsed());
+                let asked = Instant::now();
+                let written = app
+                    .post(&As::Nobody, "/api/auth/login", nobody.clone())
+                    .await;
+                times[1].push(asked.elapsed());
+                for answer in [read, written] {
+                    answer.is_problem(503, "does not answer");
+                }
+            }
+            // The quickest counts: a replica that waits too long does so every time, a busy machine does not.
+            for times in times {
+                let quickest = times.iter().min().expect("somebody asked");
+                assert!(
+                    *quickest < Duration::from_millis(2_500),
+                    "{outage:?}: {times:?}"
+                );
+            }
             let asked = Instant::now();
             // More than there are connections: who waits for one is answered as well.
             let answers =
@@ -156,6 +186,18 @@ async fn whatever_befalls_the_database_is_answered_in_time_and_ends_by_itself() 
             })
             .await;
         }
+        // Whoever reads the log learns why.
+        let log = app.log();
+        let told = log
+            .lines()
+            .find(|line| line.contains("the database does not answer"));
+        let told: Value = serde_json::from_str(told.expect("a line")).expect("JSON");
+        assert!(
+            told["error"]
+                .as_str()
+                .is_some_and(|error| !error.is_empty()),
+            "{told}"
+        );
     })
     .await;
 }

@@ -97,6 +97,9 @@ async fn what_a_replica_needs_is_told_also_while_it_is_gone() {
         let text = tells(&app, "sysndd_smtp_up 1").await;
         assert!(text.contains("sysndd_smtp_configured 1\n"), "{text}");
         mail.set(Traffic::Resets);
+        // Noticed by whoever needs it.
+        let letter = json!({ "letter": "test", "to": "marie@example.org" });
+        insert(&db, "mail.send", &letter, None).await;
         let text = tells(&app, "sysndd_smtp_up 0").await;
         assert!(text.contains("sysndd_smtp_configured 1\n"), "{text}");
 

@@ -88,34 +88,48 @@ async fn answers_are_as_the_document_says_whatever_is_asked() {
                 json!({ "label": "test", "days": 1 }),
             )
             .await;
-        let mut command = tokio::process::Command::new(schemathesis);
-        command
-            .arg("run")
-            .arg(format!("{}/api/openapi.json", app.address()))
-            .args([
-                "--header",
-                &format!("Authorization: Bearer {}", token.text("token")),
-            ])
-            .args([
-                "--phases",
-                "examples,coverage,fuzzing",
-                "--max-examples",
-                "20",
-            ])
-            .args(["--generation-deterministic", "--no-color"])
-            .args([
-                "--checks",
-                "not_a_server_error,status_code_conformance,content_type_conformance,\
-                 response_headers_conformance,response_schema_conformance",
-            ])
-            .current_dir(app.data_dir());
-        let output = command.output().await.expect("it starts");
-        assert!(
-            output.status.success(),
-            "{}\n{}",
-            String::from_utf8_lossy(&output.stdout),
-            app.log()
-        );
+        let header = format!("Authorization: Bearer {}", token.text("token"));
+        ask_everything(
+            &schemathesis,
+            &app,
+            &["--header", &header],
+            "examples,coverage,fuzzing",
+            20,
+        )
+        .await;
+        // Who shows no token is answered by the document as well.
+        ask_everything(&schemathesis, &app, &[], "examples,coverage", 1).await;
     })
     .await;
+}
+
+async fn ask_everything(
+    schemathesis: &str,
+    app: &TestApp,
+    header: &[&str],
+    phases: &str,
+    most_examples: u32,
+) {
+    let output = tokio::process::Command::new(schemathesis)
+        .arg("run")
+        .arg(format!("{}/api/openapi.json", app.address()))
+        .args(header)
+        .args(["--phases", phases])
+        .args(["--max-examples", &most_examples.to_string()])
+        .args(["--generation-deterministic", "--no-color"])
+        .args([
+            "--checks",
+            "not_a_server_error,status_code_conformance,content_type_conformance,\
+             response_headers_conformance,response_schema_conformance",
+        ])
+        .current_dir(app.data_dir())
+        .output()
+        .await
+        .expect("it starts");
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        app.log()
+    );
 }

@@ -324,3 +324,28 @@ async fn a_database_that_never_comes_ends_the_replica() {
     );
     assert!(!(stdout.join("\n") + &stderr).contains("canary"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs SYSNDD_TEST_MYSQL"]
+async fn a_database_whose_certificate_another_authority_signed_is_told_nothing() {
+    with_database(|db| async move {
+        let data = tempfile::tempdir().expect("a directory");
+        let authority =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/process/another_authority.pem");
+        let (status, stdout, stderr) =
+            Launch::serve("api-1", &db.url(), data.path(), shipped_migrations())
+                .set("SYSNDD_DB_CA", authority)
+                .set("SYSNDD_DB_CONNECT_WAIT", "1s")
+                .start()
+                .end()
+                .await;
+        assert_eq!(status.code(), Some(1), "{stdout:?}");
+        assert!(stderr.contains("certificate"), "{stderr}");
+        assert!(stderr.contains("SYSNDD_DB_CA"), "{stderr}");
+        let mut conn = db.connect().await;
+        let tables: Vec<String> = conn.query("SHOW TABLES").await.expect("asked");
+        assert!(tables.is_empty(), "{tables:?}");
+        conn.disconnect().await.expect("closed");
+    })
+    .await;
+}

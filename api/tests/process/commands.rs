@@ -87,20 +87,28 @@ async fn healthcheck_says_what_the_server_says() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs SYSNDD_TEST_MYSQL"]
-async fn an_administrators_password_that_everybody_tries_first_is_refused() {
+async fn an_administrator_is_not_made_with_a_password_that_everybody_tries_first_or_without_an_address()
+ {
     with_database(|db| async move {
         let dir = shipped_migrations();
         let (dir, url) = (dir.to_str().expect("UTF-8"), db.url());
         let up = ["migrate", "up", "--dir", dir, "--database-url", &url];
         assert!(Launch::new(&up).start().end().await.0.success());
-        let create = async |arguments: &[&str], password: &str| {
-            Launch::new(&[&ADMIN_CREATE, arguments].concat())
+        let create_with = async |arguments: &[&str], password: &str| {
+            Launch::new(arguments)
                 .set("SYSNDD_DATABASE_URL", &url)
                 .set("SYSNDD_ADMIN_PASSWORD", password)
                 .start()
                 .end()
                 .await
         };
+        let create = async |arguments: &[&str], password: &str| {
+            create_with(&[&ADMIN_CREATE, arguments].concat(), password).await
+        };
+        let no_address = [&ADMIN_CREATE[..5], &["marie"]].concat();
+        let (status, _, stderr) = create_with(&no_address, "correct horse battery").await;
+        assert_eq!(status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains("--email must be an address"), "{stderr}");
         let weak = "change-me-please";
         let (status, _, stderr) = create(&[], weak).await;
         assert_eq!(status.code(), Some(1), "{stderr}");

@@ -32,7 +32,7 @@ export interface paths {
         put?: never;
         /**
          * Change one's password
-         * @description All sessions of the account end, this one too.
+         * @description All sessions of the account end, this one too, and the tokens of its scripts are revoked.
          */
         post: operations["post_account_password"];
         delete?: never;
@@ -271,9 +271,9 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Change a role, or who may sign in
-         * @description Takes effect with the next request of whoever it is about. Nobody changes their own account
-         *     here, so that there is always an administrator.
+         * Change a role, an address, or who may sign in
+         * @description Takes effect with the next request of whoever it is about. Who is disabled loses all sessions and the tokens of
+         *     all scripts. Nobody changes their own role or status, so that there is always an administrator.
          */
         patch: operations["patch_admin_users_by_user_id"];
         trace?: never;
@@ -380,7 +380,7 @@ export interface paths {
         put?: never;
         /**
          * Set a new password by the token from the mail
-         * @description All sessions of the account end.
+         * @description All sessions of the account end, and the tokens of its scripts are revoked.
          */
         post: operations["post_auth_password_reset"];
         delete?: never;
@@ -723,7 +723,7 @@ export interface components {
             previous?: string | null;
             /**
              * Format: int64
-             * @description How many entities the filters leave, up to half a minute ago; absent where counting them
+             * @description How many entities the filters leave, as old as the statistics are; absent where counting them
              *     would take longer than the page.
              */
             total?: number | null;
@@ -1069,6 +1069,11 @@ export interface components {
         };
         /** @description What is to change; the rest stays. */
         UserChange: {
+            /**
+             * Format: email
+             * @description Links in letters to the address of before are void
+             */
+            email?: string | null;
             role?: components["schemas"]["Role"] | null;
             status?: components["schemas"]["Status"] | null;
         };
@@ -2498,7 +2503,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It is one's own account */
+            /** @description It is one's own account, or the address is another's */
             409: {
                 headers: {
                     [name: string]: unknown;

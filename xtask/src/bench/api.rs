@@ -2,16 +2,16 @@
 //! memory that takes, with one replica and with four.
 
 mod site;
+mod steady;
 mod wrk;
 
-use std::time::Duration;
-
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use self::{
     site::{ACCOUNT, Site},
+    steady::Steady,
     wrk::{Answered, Ask},
 };
 use crate::{
@@ -22,8 +22,10 @@ use crate::{
 
 /// Pages that are followed from the beginning of each list.
 const PAGES: usize = 20;
-/// Connections for lists at a constant rate.
-const STEADY: u32 = 20;
+/// Of health at a replica that has hardly anything else to do, in a second.
+const UNLOADED: u32 = 10;
+/// What 95 of 100 requests of a constant rate stay below, in milliseconds.
+const GOALS: [(&str, f64); 2] = [("health, unloaded", 5.0), ("lists, constant rate", 50.0)];
 
 /// Health, lists and sign-in of one replica and of four, with many rows.
 #[derive(clap::Args)]
@@ -66,21 +68,24 @@ impl Api {
         let login = ["/api/auth/login".to_owned()];
         let (user_name, password) = ACCOUNT;
         let credentials = json!({ "user_name": user_name, "password": password }).to_string();
-        let steady = Duration::from_secs(u64::from(STEADY)) / self.rate;
-
         let mut samples = Vec::new();
         for replicas in [1, 4] {
             site.replicas(replicas)?;
-            let mut measure = |what, paths: &[String], body, connections, pause| {
-                let ask = Ask {
-                    url: &site.url,
-                    paths,
-                    body,
-                    connections,
-                    pause,
-                    seconds: self.seconds,
-                };
-                let answered = ask.run().context(what)?;
+            let ask = |paths, body| Ask {
+                url: &site.url,
+                paths,
+                body,
+                connections: self.connections,
+                seconds: self.seconds,
+            };
+            let steady = |paths, rate| Steady {
+                url: &site.url,
+                paths,
+                rate,
+                seconds: self.seconds,
+            };
+            let mut keep = |what, answered: anyhow::Result<Answered>| {
+                let answered = answered.context(what)?;
                 say(format!("{replicas} replicas, {what}: {answered:?}"));
                 samples.push(Sample {
                     what,
@@ -90,27 +95,13 @@ impl Api {
                 });
                 anyhow::Ok(())
             };
-            let all = self.connections;
             // Nobody's first look: what is counted and kept is there, as after the first minute.
-            let warm = Ask {
-                url: &site.url,
-                paths: &lists,
-                body: None,
-                connections: all,
-                pause: Duration::ZERO,
-                seconds: self.seconds,
-            };
-            warm.run().context("warming up")?;
-            measure("health", &health, None, all, Duration::ZERO)?;
-            measure("lists", &lists, None, all, Duration::ZERO)?;
-            measure("lists, constant rate", &lists, None, STEADY, steady)?;
-            measure(
-                "sign-in",
-                &login,
-                Some(credentials.as_str()),
-                all,
-                Duration::ZERO,
-            )?;
+            ask(&lists, None).run().context("warming up")?;
+            keep("health, unloaded", steady(&health, UNLOADED).run())?;
+            keep("health", ask(&health, None).run())?;
+            keep("lists", ask(&lists, None).run())?;
+            keep("lists, constant rate", steady(&lists, self.rate).run())?;
+            keep("sign-in", ask(&login, Some(credentials.as_str())).run())?;
         }
         if self.json {
             print(serde_json::to_string_pretty(&samples)?);
@@ -118,7 +109,17 @@ impl Api {
             print(table(&samples, self.rows));
         }
         let failed: u64 = samples.iter().map(|sample| sample.answered.failed).sum();
-        anyhow::ensure!(failed == 0, "{failed} requests failed");
+        ensure!(failed == 0, "{failed} requests failed");
+        for (what, goal_ms) in GOALS {
+            for sample in samples.iter().filter(|sample| sample.what == what) {
+                let p95_ms = sample.answered.p95_ms;
+                let replicas = sample.replicas;
+                ensure!(
+                    p95_ms < goal_ms,
+                    "{what}, {replicas} replicas: p95 is {p95_ms:.1} ms, the goal {goal_ms} ms"
+                );
+            }
+        }
         Ok(())
     }
 }
@@ -190,6 +191,8 @@ fn table(samples: &[Sample], rows: u32) -> String {
             answered.failed,
         ));
     }
-    text.push_str(&format!("client: wrk on the same machine; {rows} rows"));
+    text.push_str(&format!(
+        "client on the same machine: wrk, for constant rates reqwest; {rows} rows"
+    ));
     text
 }

@@ -38,7 +38,7 @@ struct Change {
 
 /// Change one's password
 ///
-/// All sessions of the account end, this one too.
+/// All sessions of the account end, this one too, and the tokens of its scripts are revoked.
 #[utoipa::path(post, path = "/account/password", tag = "account", request_body = Change,
     security(("session" = []), ("bearer" = [])), responses(
     (status = 204, description = "It is changed; sign in again"),

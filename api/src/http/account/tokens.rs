@@ -105,22 +105,26 @@ async fn make(
     SignedIn(actor): SignedIn,
     Json(wanted): Json<Wanted>,
 ) -> Answer<(StatusCode, axum::Json<Made>)> {
-    if actor.session_id.is_none() {
+    let Some(session_id) = actor.session_id else {
         return Err(ApiError::Forbidden {
             detail: "the token of a script makes no others; sign in".into(),
         });
-    }
+    };
     let token = Token::random();
     let hash = token.hash();
     let mut conn = app.db.conn().await?;
+    // The session is looked at again: who ends all of them ends its tokens, and none is to slip in after that.
+    // The account is read, and so held, first, as by whoever does that.
     conn.exec_drop(
         "INSERT INTO user_tokens (token_hash, user_id, purpose, label, expires_at) \
-         SELECT :hash, :user_id, 'script', :label, UTC_TIMESTAMP(6) + INTERVAL :days DAY FROM DUAL \
-         WHERE (SELECT COUNT(*) FROM user_tokens AS mine WHERE mine.user_id = :user_id \
+         SELECT :hash, u.user_id, 'script', :label, UTC_TIMESTAMP(6) + INTERVAL :days DAY \
+         FROM users u STRAIGHT_JOIN sessions s ON s.user_id = u.user_id AND s.epoch = u.session_epoch \
+         WHERE u.user_id = :user_id AND s.session_id = :session_id AND (SELECT COUNT(*) FROM user_tokens AS mine WHERE mine.user_id = :user_id \
                 AND mine.purpose = 'script' AND mine.expires_at > UTC_TIMESTAMP(6)) < :most",
         params! {
             "hash" => hash.bytes(),
             "user_id" => actor.user_id,
+            session_id,
             "label" => &wanted.label,
             "days" => wanted.days,
             "most" => MOST,

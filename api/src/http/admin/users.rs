@@ -7,14 +7,15 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use garde::Validate;
 use mysql_async::prelude::FromRow;
 use mysql_async::prelude::Queryable;
-use mysql_async::{FromRowError, Row, TxOpts, params};
+use mysql_async::{FromRowError, Row, Transaction, TxOpts, params};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::accounts::{self, Status};
-use crate::auth::{Administrator, Role};
+use crate::auth::{Actor, Administrator, Role, revoke_links};
+use crate::db;
 use crate::http::{Answer, ApiError, Json, Path, Problem, Query};
 use crate::state::App;
 
@@ -82,6 +83,10 @@ struct UserChange {
     /// `active` or `disabled`
     #[garde(skip)]
     status: Option<Status>,
+    /// Links in letters to the address of before are void
+    #[garde(email, length(bytes, max = 254))]
+    #[schema(format = "email", max_length = 254)]
+    email: Option<String>,
 }
 
 const COLUMNS: &str = "user_id, user_name, email, first_name, family_name, orcid, comment, role_id, \
@@ -157,17 +162,17 @@ async fn show(
     Ok(axum::Json(find(&mut conn, user_id, "").await?))
 }
 
-/// Change a role, or who may sign in
+/// Change a role, an address, or who may sign in
 ///
-/// Takes effect with the next request of whoever it is about. Nobody changes their own account
-/// here, so that there is always an administrator.
+/// Takes effect with the next request of whoever it is about. Who is disabled loses all sessions and the tokens of
+/// all scripts. Nobody changes their own role or status, so that there is always an administrator.
 #[utoipa::path(patch, path = "/users/{user_id}", tag = "admin: users", params(("user_id" = u64, Path)),
     request_body = UserChange, security(("session" = []), ("bearer" = [])), responses(
     (status = 200, description = "The account as it is now", body = User),
     (status = 401, description = "Nobody is signed in", body = Problem),
     (status = 403, description = "Not an administrator", body = Problem),
     (status = 404, description = "There is none with this number", body = Problem),
-    (status = 409, description = "It is one's own account", body = Problem),
+    (status = 409, description = "It is one's own account, or the address is another's", body = Problem),
     (status = 422, description = "Values are refused", body = Problem),
 ))]
 async fn change(
@@ -179,26 +184,42 @@ async fn change(
     if change.status == Some(Status::Unconfirmed) {
         return Err(ApiError::invalid("status", "must be active or disabled"));
     }
-    if user_id == actor.user_id {
+    if user_id == actor.user_id && (change.role.is_some() || change.status.is_some()) {
         return Err(ApiError::conflict(
             "nobody changes their own role or status; ask another administrator",
         ));
     }
     let mut conn = app.db.conn().await?;
     let mut tx = conn.start_transaction(TxOpts::default()).await?;
+    hold_administrators(&mut tx, &actor).await?;
     let before = find(&mut tx, user_id, "FOR UPDATE").await?;
     let role = change.role.unwrap_or(before.role);
     let status = change.status.unwrap_or(before.status);
-    // Who is disabled is signed out, and stays so when the account is opened again.
+    let email = change.email.as_deref().unwrap_or(&before.email);
     tx.exec_drop(
-        "UPDATE users SET role_id = :role, \
+        "UPDATE users SET role_id = :role, email = :email, \
                 session_epoch = session_epoch + IF(:status = 'disabled' AND status <> 'disabled', 1, 0), \
                 confirmed_at = IF(:status = 'active', COALESCE(confirmed_at, UTC_TIMESTAMP(6)), confirmed_at), \
                 status = :status \
          WHERE user_id = :user_id",
-        params! { user_id, "role" => role.id(), "status" => status.name() },
+        params! { user_id, "role" => role.id(), email, "status" => status.name() },
     )
-    .await?;
+    .await
+    .map_err(db::Error::from)
+    .map_err(|error| {
+        if error.is_duplicate() {
+            ApiError::conflict("another account has this address")
+        } else {
+            error.into()
+        }
+    })?;
+    // Who is disabled stays without them when the account is opened again.
+    if status == Status::Disabled {
+        accounts::revoke_scripts(&mut tx, user_id).await?;
+    }
+    if email != before.email {
+        revoke_links(&mut tx, user_id).await?;
+    }
     let after = find(&mut tx, user_id, "").await?;
     tx.commit().await?;
     tracing::info!(
@@ -206,9 +227,29 @@ async fn change(
         by = actor.user_id,
         role = ?role,
         status = ?status,
+        address_changed = email != before.email,
         "an account was changed by an administrator"
     );
     Ok(axum::Json(after))
+}
+
+/// Two administrators who take each other's role at the same time would leave none: one after the other they
+/// come, and whoever is none any more by then changes nothing.
+async fn hold_administrators(tx: &mut Transaction<'_>, actor: &Actor) -> Answer<()> {
+    let administrators: Vec<u64> = tx
+        .exec(
+            "SELECT user_id FROM users WHERE role_id = :role AND status = 'active' \
+             ORDER BY user_id FOR UPDATE",
+            params! { "role" => Role::Administrator.id() },
+        )
+        .await?;
+    if administrators.contains(&actor.user_id) {
+        Ok(())
+    } else {
+        Err(ApiError::Forbidden {
+            detail: "this is for administrators".into(),
+        })
+    }
 }
 
 /// Let an account sign in again at once

@@ -72,7 +72,7 @@ async fn forgot(State(app): State<Arc<App>>, Json(forgot): Json<Forgot>) -> Answ
 
 /// Set a new password by the token from the mail
 ///
-/// All sessions of the account end.
+/// All sessions of the account end, and the tokens of its scripts are revoked.
 #[utoipa::path(post, path = "/auth/password/reset", tag = "auth", request_body = Reset, responses(
     (status = 204, description = "The password is set; sign in"),
     (status = 422, description = "Values are refused, or the token is unknown, used or too old", body = Problem),

@@ -17,7 +17,8 @@ use utoipa_axum::routes;
 use super::same_time_since;
 use crate::accounts::{self, Credentials, Guesses, Status};
 use crate::auth::{
-    NewSession, Password, SignedIn, close_session, open_session, rotate_session, session_cookie,
+    Leaving, NewSession, Password, SignedIn, close_session, open_session, rotate_session,
+    session_cookie,
 };
 use crate::http::{Answer, ApiError, Json, Problem};
 use crate::state::App;
@@ -165,10 +166,10 @@ async fn refresh(State(app): State<Arc<App>>, SignedIn(actor): SignedIn) -> Answ
 ))]
 async fn log_out(
     State(app): State<Arc<App>>,
-    signed_in: Result<SignedIn, ApiError>,
+    leaving: Result<Leaving, ApiError>,
 ) -> Answer<Response> {
-    match signed_in {
-        Ok(SignedIn(actor)) => {
+    match leaving {
+        Ok(Leaving(actor)) => {
             if let Some(session_id) = actor.session_id {
                 let mut conn = app.db.conn().await?;
                 close_session(&mut conn, session_id).await?;

@@ -51,7 +51,7 @@ pub(crate) struct EntityList {
     pub(crate) next: Option<String>,
     /// `cursor` of the page before this one, if there is one.
     pub(crate) previous: Option<String>,
-    /// How many entities the filters leave, up to half a minute ago; absent where counting them
+    /// How many entities the filters leave, as old as the statistics are; absent where counting them
     /// would take longer than the page.
     pub(crate) total: Option<u64>,
 }

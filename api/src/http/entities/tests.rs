@@ -3,20 +3,13 @@
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Opts, OptsBuilder, Params};
+use mysql_async::{Conn, Params};
 use serde_json::Value;
-use sysndd_migrator::{EventSink, MigrationSet, Settings};
-use sysndd_protocol::{Event, Level};
 
 use super::cursor::Cursor;
 use super::params::{Category, Inheritance, ListParams, Order, Sort};
 use super::plan::{self, FEW, Narrow, Statement, Way};
-
-struct Silent;
-
-impl EventSink for Silent {
-    fn emit(&self, _: Level, _: Event) {}
-}
+use crate::db::with_schema;
 
 const SORTS: [Sort; 5] = [
     Sort::EntityId,
@@ -27,26 +20,9 @@ const SORTS: [Sort; 5] = [
 ];
 const ROWS: u32 = 6_000;
 
-/// Runs a test on a database of its own with many entities, and drops it however the test ends.
+/// Runs a test on a database of its own with many entities.
 async fn with_entities(name: &str, test: impl AsyncFnOnce(Conn) + Send + 'static) {
-    let url = std::env::var("SYSNDD_TEST_MYSQL").expect("SYSNDD_TEST_MYSQL: the URL of a MySQL");
-    let server = Opts::from_url(&url).expect("a MySQL URL");
-    let name = format!("api_{name}_{}", std::process::id());
-    let mut admin = Conn::new(server.clone()).await.expect("it answers");
-    admin
-        .query_drop(format!("CREATE DATABASE {name}"))
-        .await
-        .expect("made");
-    let opts: Opts = OptsBuilder::from_opts(server).db_name(Some(&name)).into();
-    let local = tokio::task::LocalSet::new();
-    let ended = local.spawn_local(async move {
-        let dir = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
-        let set = MigrationSet::load(dir.as_ref()).expect("readable");
-        let replica = sysndd_protocol::ReplicaName::new("test");
-        sysndd_migrator::migrate(opts.clone(), &set, &Settings::new(replica), &Silent)
-            .await
-            .expect("migrated");
-        let mut conn = Conn::new(opts).await.expect("it answers");
+    with_schema(name, async |mut conn| {
         crate::admin::seed(&mut conn, ROWS, 1)
             .await
             .expect("filled");
@@ -54,15 +30,8 @@ async fn with_entities(name: &str, test: impl AsyncFnOnce(Conn) + Send + 'static
             .await
             .expect("the older, better known form");
         test(conn).await;
-    });
-    let ended = local.run_until(ended).await;
-    admin
-        .query_drop(format!("DROP DATABASE {name}"))
-        .await
-        .expect("dropped");
-    if let Err(error) = ended {
-        std::panic::resume_unwind(error.into_panic());
-    }
+    })
+    .await;
 }
 
 /// How the server goes about a statement.

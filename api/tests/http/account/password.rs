@@ -8,11 +8,12 @@ use crate::support::{eventually, with_database};
 
 #[tokio::test]
 #[ignore = "needs a MySQL"]
-async fn a_new_password_ends_every_session() {
+async fn a_new_password_ends_every_session_and_every_token_of_a_script() {
     with_database(async |db| {
         let app = TestApp::start(&db).await;
         let marie = app.administrator().await;
         let elsewhere = app.sign_in("marie").await;
+        let script = app.script(&marie).await;
         let path = "/api/account/password";
         let change =
             |current: &str, new: &str| json!({ "current_password": current, "new_password": new });
@@ -21,13 +22,13 @@ async fn a_new_password_ends_every_session() {
             .is_problem(422, "current_password: is wrong");
         app.post(&marie, path, change(PASSWORD, "aaaaaaaaaaaa"))
             .await
-            .is_problem(422, "new_password: must not be one character");
+            .is_problem(422, "new_password: repeats itself; give 10 or more");
         let changed = app
             .post(&marie, path, change(PASSWORD, "another good one"))
             .await;
         assert_eq!(changed.status, StatusCode::NO_CONTENT, "{changed:?}");
-        for session in [&marie, &elsewhere] {
-            app.get(session, "/api/account")
+        for signed_in in [&marie, &elsewhere, &script] {
+            app.get(signed_in, "/api/account")
                 .await
                 .is_problem(401, "sign in again");
         }

@@ -1,7 +1,9 @@
+use futures::future::join_all;
+use mysql_async::prelude::Queryable as _;
 use serde_json::json;
 
-use crate::app::{As, TestApp};
-use crate::support::with_database;
+use crate::app::{As, TestApp, waiting_for_rows};
+use crate::support::{eventually, with_database};
 
 #[tokio::test]
 #[ignore = "needs a MySQL"]
@@ -92,6 +94,81 @@ async fn accounts_come_in_pages_and_by_what_they_begin_with() {
         app.get(&admin, "/api/admin/users?password=x")
             .await
             .is_problem(400, "");
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a MySQL"]
+async fn an_address_is_changed_also_ones_own_and_links_to_the_old_one_are_void() {
+    with_database(async |db| {
+        let app = TestApp::start(&db).await;
+        let admin = app.administrator().await;
+        app.user("pierre", "Viewer").await;
+        let mut conn = db.connect().await;
+        conn.query_drop(
+            "INSERT INTO user_tokens (token_hash, user_id, purpose, expires_at) \
+             SELECT UNHEX(SHA2('a link', 256)), user_id, 'reset_password', UTC_TIMESTAMP(6) + INTERVAL 1 HOUR \
+             FROM users WHERE user_name = 'marie'",
+        )
+        .await
+        .expect("made");
+        let path = "/api/admin/users/1";
+        for (email, status, about) in [
+            ("no address", 422, "email: "),
+            ("PIERRE@example.org", 409, "another account"),
+        ] {
+            let change = json!({ "email": email });
+            app.patch(&admin, path, change).await.is_problem(status, about);
+        }
+        let reset = json!({ "token": "a link", "password": "a quite different one" });
+        let changed = app
+            .patch(&admin, path, json!({ "email": "marie@sysndd.example.org" }))
+            .await;
+        assert_eq!(changed.text("email"), "marie@sysndd.example.org");
+        assert_eq!(changed.text("role"), "Administrator");
+        app.post(&As::Nobody, "/api/auth/password/reset", reset)
+            .await
+            .is_problem(422, "used already");
+        assert_eq!(app.get(&admin, "/api/account").await.status, 200);
+        conn.disconnect().await.expect("closed");
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a MySQL"]
+async fn of_two_administrators_who_disable_each_other_at_once_one_is_left() {
+    with_database(async |db| {
+        let app = TestApp::with(&db, "api-1", &[("SYSNDD_REQUEST_TIMEOUT", "2m")]).await;
+        let marie = app.administrator().await;
+        app.user("irene", "Administrator").await;
+        let irene = app.sign_in("irene").await;
+        // Both were let in before either changes anything.
+        let mut conn = db.connect().await;
+        for statement in ["START TRANSACTION", "SELECT * FROM users FOR SHARE"] {
+            conn.query_drop(statement).await.expect(statement);
+        }
+        let letting = async {
+            eventually("both wait for the accounts", async || {
+                (waiting_for_rows(&mut conn).await == 2).then_some(())
+            })
+            .await;
+            conn.query_drop("COMMIT").await.expect("let go");
+        };
+        let both = [(&marie, 2), (&irene, 1)].map(|(who, other)| {
+            let path = format!("/api/admin/users/{other}");
+            let app = &app;
+            async move { app.patch(who, &path, json!({ "status": "disabled" })).await }
+        });
+        let (answers, ()) = tokio::join!(join_all(both), letting);
+        let mut statuses: Vec<_> = answers
+            .iter()
+            .map(|answer| answer.status.as_u16())
+            .collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 403], "{answers:?}");
+        conn.disconnect().await.expect("closed");
     })
     .await;
 }

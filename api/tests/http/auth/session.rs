@@ -203,6 +203,7 @@ async fn who_knows_the_password_is_told_why_the_account_is_shut() {
         let admin = app.administrator().await;
         app.user("pierre", "Viewer").await;
         let pierre = app.sign_in("pierre").await;
+        let script = app.script(&pierre).await;
         let id = app.get(&pierre, "/api/account").await.body["user_id"].clone();
         let path = format!("/api/admin/users/{id}");
         let shut = app
@@ -220,9 +221,11 @@ async fn who_knows_the_password_is_told_why_the_account_is_shut() {
             .is_problem(401, "is wrong");
         app.patch(&admin, &path, json!({ "status": "active" }))
             .await;
-        app.get(&pierre, "/api/account")
-            .await
-            .is_problem(401, "sign in again");
+        for signed_in in [&pierre, &script] {
+            app.get(signed_in, "/api/account")
+                .await
+                .is_problem(401, "sign in again");
+        }
         app.sign_in("pierre").await;
     })
     .await;

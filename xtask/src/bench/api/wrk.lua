@@ -1,20 +1,16 @@
 -- Asks for the paths of a file in no order, and tells what came of it as one line of JSON.
--- Arguments: method, milliseconds between two requests of a connection, file of paths, body.
+-- Arguments: method, file of paths, body.
 
-local method, pause, body
+local method, body
 local paths = {}
 
 function init(args)
-  method, pause, body = args[1], tonumber(args[2]), args[4]
-  for path in io.lines(args[3]) do
+  method, body = args[1], args[3]
+  for path in io.lines(args[2]) do
     paths[#paths + 1] = path
   end
   -- The same order in each run.
   math.randomseed(1)
-end
-
-function delay()
-  return pause
 end
 
 function request()

@@ -1,6 +1,6 @@
 //! `wrk`, as a tool.
 
-use std::{io::Write as _, process::Command, time::Duration};
+use std::{io::Write as _, process::Command};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,6 @@ pub(super) struct Ask<'a> {
     /// Posted, where there is one; else the paths are got.
     pub(super) body: Option<&'a str>,
     pub(super) connections: u32,
-    /// Of a connection, between an answer and the next request.
-    pub(super) pause: Duration,
     pub(super) seconds: u32,
 }
 
@@ -57,7 +55,7 @@ impl Ask<'_> {
                 .arg("--script")
                 .arg(script.path())
                 .arg(self.url)
-                .args(["--", method, &self.pause.as_millis().to_string()])
+                .args(["--", method])
                 .arg(paths.path())
                 .args(self.body),
         )?;
