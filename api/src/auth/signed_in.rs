@@ -10,7 +10,7 @@ use std::time::Duration;
 use axum::extract::{FromRef, FromRequestParts};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, header};
-use mysql_async::prelude::Queryable;
+use mysql_async::Conn;
 
 use super::pace;
 use super::role::Role;
@@ -49,8 +49,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let app = Arc::<App>::from_ref(state);
-        let mut conn = app.db.conn().await?;
-        let actor = actor(parts, &app, &mut conn).await?;
+        let (actor, mut conn) = actor(parts, &app).await?;
         if !parts.method.is_safe() {
             let wait = pace::step(&mut conn, actor.user_id, app.limits.pace).await?;
             if let Some(retry_after) = wait {
@@ -70,13 +69,13 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let app = Arc::<App>::from_ref(state);
-        let mut conn = app.db.conn().await?;
-        actor(parts, &app, &mut conn).await.map(Self)
+        let (actor, _) = actor(parts, &app).await?;
+        Ok(Self(actor))
     }
 }
 
-/// Who sends the request.
-async fn actor(parts: &Parts, app: &App, conn: &mut impl Queryable) -> Result<Actor, ApiError> {
+/// Who sends the request, and the connection that told: who shows nothing takes none.
+async fn actor(parts: &Parts, app: &App) -> Result<(Actor, Conn), ApiError> {
     let Some(credential) = credential(&parts.headers) else {
         return Err(unauthenticated("sign in first"));
     };
@@ -87,17 +86,21 @@ async fn actor(parts: &Parts, app: &App, conn: &mut impl Queryable) -> Result<Ac
             detail: "a request that changes something must come from our own pages, or carry a bearer token".into(),
         });
     }
+    let mut conn = app.db.conn().await?;
     let actor = match &credential {
-        Credential::Cookie(token) => actor_of_session(conn, token).await?.map(|actor| Actor {
-            by_cookie: true,
-            ..actor
-        }),
-        Credential::Bearer(token) => match actor_of_session(conn, token).await? {
-            None => actor_of_script(conn, token).await?,
+        Credential::Cookie(token) => actor_of_session(&mut conn, token)
+            .await?
+            .map(|actor| Actor {
+                by_cookie: true,
+                ..actor
+            }),
+        Credential::Bearer(token) => match actor_of_session(&mut conn, token).await? {
+            None => actor_of_script(&mut conn, token).await?,
             actor => actor,
         },
     };
-    actor.ok_or_else(|| unauthenticated("the session is over; sign in again"))
+    let actor = actor.ok_or_else(|| unauthenticated("the session is over; sign in again"))?;
+    Ok((actor, conn))
 }
 
 impl<S> FromRequestParts<S> for Administrator
