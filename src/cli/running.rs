@@ -87,7 +87,7 @@ impl Running {
 fn is_in_force(edge: &Edge, template: &str, observed: &Observed) -> bool {
     let servers = observed.replicas_of(&edge.upstream);
     let servers = servers.map(|replica| replica.name.clone()).collect();
-    let list = Upstream::of(template, servers, observed.maintenance.as_ref());
+    let list = Upstream::of(edge, template, servers, observed.maintenance.as_ref());
     observed.edge_generation == Some(list.generation)
 }
 

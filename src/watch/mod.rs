@@ -168,7 +168,7 @@ impl Watcher<'_> {
             return Ok(None);
         }
         let servers = change.servers.iter().cloned().collect();
-        let list = Upstream::of(self.template, servers, maintenance.as_ref());
+        let list = Upstream::of(self.edge, self.template, servers, maintenance.as_ref());
         let content = edge::render(self.edge, self.template, &list)?;
         for replica in edges {
             edge::reload(

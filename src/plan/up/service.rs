@@ -120,7 +120,7 @@ impl<'a> Planner<'a> {
         }
         if self.is_upstream(service) {
             let leave = left.iter().any(|stale| stale.replica.is_running());
-            let reloaded = self.reload_edge(members.clone(), leave, &ready);
+            let reloaded = self.reload_edge(&members, leave, &ready);
             ready.extend(reloaded);
         }
         members.sort();
@@ -215,7 +215,8 @@ impl<'a> Planner<'a> {
             let still = serving.iter().filter(|stale| stale.replica.is_ready());
             let servers = members.iter().cloned();
             let servers = servers.chain(still.map(|stale| stale.replica.name.clone()));
-            let reloaded = self.reload_edge(servers.collect(), true, started);
+            let servers: Vec<ReplicaName> = servers.collect();
+            let reloaded = self.reload_edge(&servers, true, started);
             after.extend(reloaded);
         }
         let mut stops = Vec::new();
