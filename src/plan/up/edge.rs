@@ -33,8 +33,10 @@ impl Planner<'_> {
         };
         let template = &self.templates[&edge.service];
         let running = self.observed.replicas_of(&edge.service);
+        let service = &self.stack.services[&edge.service];
         let (new, old): (Vec<&Replica>, Vec<&Replica>) = running
-            .filter(|replica| replica.is_running())
+            // One that hangs hears nothing, and starts again by the list that is written then.
+            .filter(|replica| replica.is_running() && !self.hangs(service, replica))
             .partition(|replica| template.is_of(replica) || self.intent.old_edge.is_none());
         // They share a volume: the list of those that stay is to be the one that it has in the end.
         let by = self.intent.old_edge.clone();
