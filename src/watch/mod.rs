@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, time::Duration};
 use futures::{StreamExt as _, future};
 use serde::Serialize;
 use sysndd_protocol::{ReleaseId, ReplicaName};
-use tokio::time::{MissedTickBehavior, timeout};
+use tokio::time::{MissedTickBehavior, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use decide::{Change, Seen, decide, listed, releases};
@@ -35,6 +35,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// Silence for so long is not being ready. With the time between two looks and that of a reload a
 /// replica is out of the list within two seconds.
 const ANSWER_WITHIN: Duration = Duration::from_millis(800);
+
+/// After the release that runs could not be read.
+const READ_AGAIN: Duration = Duration::from_secs(5);
 
 /// Why one look came to nothing; the next may do better.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +103,7 @@ pub(crate) struct Watcher<'a, R> {
     pub(crate) read: R,
 }
 
-/// What one look is left to the next.
+/// What one look leaves to the next.
 #[derive(Default)]
 struct Memory {
     known: Option<Known>,
@@ -131,17 +134,22 @@ impl<R: AsyncFn(&Observed) -> Result<Followed, WatchError>> Watcher<'_, R> {
                     }
                 }
             }
-            let happened = match self.look(false, &mut memory).await {
-                Ok(happened) => happened,
-                Err(error) => Some(Happened::Failed {
-                    error: error.to_string(),
-                }),
-            };
+            let looked = self.look(false, &mut memory).await;
+            let unread = matches!(looked, Err(WatchError::Release(_)));
+            let happened = looked.unwrap_or_else(|error| {
+                let error = error.to_string();
+                Some(Happened::Failed { error })
+            });
             let again = happened.is_some() && happened == last;
             if let (Some(happened), false) = (&happened, again) {
                 tell(happened.clone());
             }
             last = happened;
+            if unread {
+                // Reading makes events, by which it would be read again at once, and for ever.
+                let again = sleep(READ_AGAIN);
+                tokio::select! { () = stop.cancelled() => {}, () = again => {} }
+            }
         }
         match self.look(true, &mut memory).await {
             Ok(Some(happened)) => tell(happened),
