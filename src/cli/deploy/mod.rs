@@ -106,7 +106,7 @@ pub(super) async fn deploy(
     let (engine, stack) = (&session.engine, &session.stack);
     let began_at = Utc::now();
     let mut turn = Turn::take(engine, stack, &image, &order.command).await?;
-    let done = in_turn(session, order, &mut turn, interrupt).await;
+    let done = Box::pin(in_turn(session, order, &mut turn, interrupt)).await;
     let (outcome, reason) = match &done {
         Ok(_) => (Outcome::Done, None),
         Err(unfinished) => {
