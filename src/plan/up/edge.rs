@@ -49,6 +49,7 @@ impl Planner<'_> {
         ends
     }
 
+    /// Tells these, `by` what they were made with where that is not what comes.
     fn reload(
         &mut self,
         edges: &[&Replica],
