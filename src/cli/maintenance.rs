@@ -147,7 +147,7 @@ fn refuse_what_cannot_close(running: &Running) -> Result<(), Error> {
     }
     // A template that does not ask for it would be reloaded to no effect.
     let template = running.manifest.edge_template(stack);
-    let mut list = Upstream::of(template, Vec::new(), None);
+    let mut list = Upstream::of(config, template, Vec::new(), None);
     let open = edge::render(config, template, &list);
     list.maintenance = Some(1);
     match (open, edge::render(config, template, &list)) {

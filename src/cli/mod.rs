@@ -291,7 +291,7 @@ async fn dispatch(cli: Cli, printer: Printer) -> Result<ExitCode, Error> {
         Command::Maintenance(command) => Box::pin(command.run(&global, printer)).await,
         Command::Down(command) => command.run(&global, printer).await,
         Command::Prune(command) => command.run(&global, printer).await,
-        Command::Watch(command) => command.run(&global, printer).await,
+        Command::Watch(command) => Box::pin(command.run(&global, printer)).await,
         Command::Export(command) => command.run(&global, printer).await,
         Command::Config(command) => command.run(&global, printer),
         Command::Completions(command) => Ok(command.run(printer)),

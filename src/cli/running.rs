@@ -3,19 +3,23 @@
 
 use std::collections::BTreeMap;
 
+use sysndd_protocol::ReplicaName;
+
 use super::{
     Global,
     images::edge_template,
     session::{self, Session},
 };
 use crate::{
-    config::{Edge, Environment, Secrets, ServiceName, Stack},
+    config::{ServiceName, Stack},
+    edge,
     error::Error,
     exit::Exit,
     observe::{Observed, Replica},
     output::Printer,
-    plan::Upstream,
+    plan::{Maintenance, Upstream},
     release::{self, Manifest},
+    watch::{self, Followed},
 };
 
 /// The release that runs.
@@ -46,18 +50,25 @@ impl Running {
             )
             .with_hint("`sysndd-deploy up` finishes it, or undoes it when it cannot"));
         };
-        let environment = Environment::of_process()?;
-        let path = session::path(global, &environment)?;
-        let stack = manifest.stack(&Secrets::beside(&path, &environment)?)?;
-        if let (Some(edge), Ok(template)) = (&stack.edge, edge_template(&now.stack))
-            && is_in_force(edge, &template, &observed)
-        {
-            // A template that changed alone made no release, and is recorded with none.
-            manifest.files.insert(edge.template.clone(), template);
-        }
+        let mut session = now.of_release(&manifest)?;
+        let upstream = now.stack.edge.as_ref().map(|edge| &edge.upstream);
+        let servers = upstream.map(|upstream| observed.replicas_of(upstream));
+        let servers = servers.into_iter().flatten();
+        let list = List {
+            servers: servers.map(|replica| replica.name.clone()).collect(),
+            maintenance: observed.maintenance.as_ref(),
+        };
+        let is_in_force = |generation| observed.edge_generation == Some(generation);
+        as_in_force(
+            &now.stack,
+            &mut session.stack,
+            &mut manifest,
+            list,
+            is_in_force,
+        );
         Ok(Self {
             file: now.stack.clone(),
-            session: now.with_other_stack(stack),
+            session,
             manifest,
             observed,
         })
@@ -83,12 +94,65 @@ impl Running {
     }
 }
 
-/// Whether the edge serves by this template.
-fn is_in_force(edge: &Edge, template: &str, observed: &Observed) -> bool {
-    let servers = observed.replicas_of(&edge.upstream);
-    let servers = servers.map(|replica| replica.name.clone()).collect();
-    let list = Upstream::of(template, servers, observed.maintenance.as_ref());
-    observed.edge_generation == Some(list.generation)
+/// What is in a list.
+struct List<'a> {
+    servers: Vec<ReplicaName>,
+    maintenance: Option<&'a Maintenance>,
+}
+
+/// A template or a port that changed alone made no release, and is recorded with none: what the file
+/// says of them counts where it is in force.
+fn as_in_force(
+    file: &Stack,
+    ran: &mut Stack,
+    manifest: &mut Manifest,
+    list: List<'_>,
+    is_in_force: impl Fn(u64) -> bool,
+) {
+    let (Some(said), Some(edge), Ok(template)) = (&file.edge, &mut ran.edge, edge_template(file))
+    else {
+        return;
+    };
+    let list = Upstream::of(said, &template, list.servers, list.maintenance);
+    if is_in_force(list.generation) {
+        edge.port = said.port;
+        edge.template.clone_from(&said.template);
+        manifest.files.insert(said.template.clone(), template);
+    }
+}
+
+/// What `watch` goes by: the newest release that was brought up to its end.
+pub(super) async fn followed(
+    global: &Global,
+    session: &Session,
+    observed: &Observed,
+) -> Result<Followed, Error> {
+    let state = release::read_state(&session.engine, &session.stack).await?;
+    let newest = state.newest().cloned();
+    let mut manifest = newest.ok_or_else(|| Error::usage("none is recorded"))?;
+    let mut ran = session.of_release(&manifest)?;
+    // Not the file as it was when the watch began.
+    if let (Some(edge), Ok(file)) = (ran.stack.edge.clone(), session::load(global)) {
+        let mut edges = observed.replicas_of(&edge.service);
+        if let Some(replica) = edges.find(|replica| replica.is_running()) {
+            let (engine, container) = (&session.engine, &replica.container);
+            let text = edge::read(engine, &ran.stack, &edge, container).await?;
+            let text = text.unwrap_or_default();
+            let maintenance = edge::read_maintenance(engine, &ran.stack, &edge, container).await?;
+            let replicas = observed.replicas_of(&edge.upstream);
+            let listed = watch::listed(&text, replicas.map(|replica| &replica.name));
+            let list = List {
+                servers: listed.into_iter().collect(),
+                maintenance: maintenance.as_ref(),
+            };
+            let is_in_force = |generation: u64| text.contains(&generation.to_string());
+            as_in_force(&file, &mut ran.stack, &mut manifest, list, is_in_force);
+        }
+    }
+    Ok(Followed {
+        template: manifest.edge_template(&ran.stack).to_owned(),
+        stack: ran.stack,
+    })
 }
 
 /// A service of the stack, by the name that was typed.

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::{Global, ProbeWay, address::for_people};
 use crate::{
     config::{
-        self, ConfigErrors, Environment, ImageSource, MigrationFiles, ProjectName, ServiceName,
-        Stack,
+        self, ConfigErrors, Environment, ImageSource, MigrationFiles, ProjectName, Secrets,
+        ServiceName, Stack,
     },
     docker::{Engine, Location, labels},
     error::Error,
@@ -14,6 +14,7 @@ use crate::{
     output::Printer,
     plan::Wish,
     probe::{Prober, Way},
+    release::Manifest,
 };
 
 /// A loaded stack and the engine that it runs on.
@@ -22,6 +23,8 @@ pub(super) struct Session {
     pub(super) stack: Stack,
     pub(super) engine: Engine,
     pub(super) prober: Prober,
+    /// The file that the stack was read from here, and beside which secrets are found.
+    file: PathBuf,
     /// Whether packages that turn out to be missing may be installed on this machine.
     pub(super) may_install: bool,
 }
@@ -109,6 +112,7 @@ impl Session {
         let prober = Prober::new(engine.clone(), way);
         Self {
             printer,
+            file: stack.origin.path.clone(),
             stack,
             engine,
             prober,
@@ -146,9 +150,16 @@ impl Session {
             printer: self.printer,
             engine: self.engine.clone(),
             prober: self.prober.clone(),
+            file: self.file.clone(),
             stack,
             may_install: self.may_install,
         }
+    }
+
+    /// The same engine, the stack of a release that is recorded, with the secrets of now.
+    pub(super) fn of_release(&self, manifest: &Manifest) -> Result<Self, Error> {
+        let secrets = Secrets::beside(&self.file, &Environment::of_process()?)?;
+        Ok(self.with_other_stack(manifest.stack(&secrets)?))
     }
 
     /// Where the site is reached from here: the first port that the edge publishes, or its entrance.

@@ -4,19 +4,20 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sysndd_protocol::ReplicaName;
 
-use super::{Global, images, run::interrupt_token, session::Session};
+use super::{Global, run::interrupt_token, running, session::Session};
 use crate::{
     error::Error,
     exit::Exit,
+    observe::Observed,
     output::Printer,
-    watch::{Happened, Watcher},
+    watch::{Happened, WatchError, Watcher},
 };
 
 /// Keep the edge's list in step with what is ready, for as long as it runs.
 ///
 /// A replica that stops being ready leaves the list within two seconds, and comes back when it is
 /// ready again. The list is never emptied, and nothing is done while a command holds the deploy
-/// lock. On SIGTERM or Ctrl-C all replicas that run are put back into the list, since nobody would do
+/// lock. It goes by the release that runs, whatever the file says by now. On SIGTERM or Ctrl-C all replicas that run are put back into the list, since nobody would do
 /// it later. `export systemd` writes a unit for it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Watch {}
@@ -33,20 +34,22 @@ impl Watch {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let session = Session::open(global, printer).await?;
         session.refuse_compose().await?;
-        let stack = &session.stack;
-        let edge = stack.edge.as_ref().ok_or_else(|| {
-            Error::usage("the stack has no [edge], so there is no list to keep")
-                .with_hint("`sysndd-deploy config schema` says what belongs there")
-        })?;
-        let template = images::edge_template(stack)?;
+        if session.stack.edge.is_none() {
+            return Err(
+                Error::usage("the stack has no [edge], so there is no list to keep")
+                    .with_hint("`sysndd-deploy config schema` says what belongs there"),
+            );
+        }
         let watcher = Watcher {
-            stack,
-            edge,
+            project: &session.stack.project,
             engine: &session.engine,
             prober: &session.prober,
-            template: &template,
+            read: async |observed: &Observed| {
+                let read = running::followed(global, &session, observed).await;
+                read.map_err(|error| WatchError::Release(error.message))
+            },
         };
-        let project = stack.project.as_str();
+        let project = session.stack.project.as_str();
         let tell = |happened: Happened| {
             let line = Line {
                 ts: Utc::now(),

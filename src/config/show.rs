@@ -370,6 +370,7 @@ fn verify(verify: &Verify) -> Option<Value> {
         });
         table([
             ("index", text(&web.index)),
+            ("place", web.place.as_deref().and_then(text)),
             ("favicon", favicon),
             ("health", web.health.as_deref().and_then(text)),
             ("logged", web.logged.as_deref().and_then(text)),
@@ -420,6 +421,7 @@ fn verify_security(security: &VerifySecurity) -> Option<Value> {
             ("path", text(&rate.path)),
             ("requests", integer(rate.requests)),
             ("other", text(&rate.other)),
+            ("configured", some_list(&rate.configured, |path| text(path))),
         ])
     });
     let body = security.body.as_ref().and_then(|body| {

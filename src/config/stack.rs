@@ -657,6 +657,9 @@ pub(crate) struct VerifyRate {
     pub(crate) requests: u32,
     /// A path that answers all the same.
     pub(crate) other: String,
+    /// Paths whose limit is read in the edge's configuration.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) configured: Vec<String>,
 }
 
 /// How long the body of a request may be, in bytes.
@@ -711,6 +714,9 @@ pub(crate) struct VerifyData {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct VerifyWeb {
     pub(crate) index: String,
+    /// Inside the page, and no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) favicon: Option<Favicon>,
     /// A path that reaches the upstream through the edge.

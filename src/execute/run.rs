@@ -22,7 +22,7 @@ use super::{
     job, startup, volumes,
 };
 use crate::{
-    config::{ServiceName, Stack},
+    config::{Edge, ServiceName, Stack},
     docker::{Engine, EngineError},
     edge,
     plan::{Action, OpId, Operation, Plan},
@@ -285,15 +285,23 @@ impl Workshop {
                 edge::write_maintenance(engine, &self.stack, config, edge.as_str(), maintenance)
                     .await?;
             }
-            Action::ReloadEdge { edge, list } => {
-                let content = edge::render(config, &self.edge_template, list)?;
-                self.put_in_force(edge, &content, list.generation).await?;
-            }
-            Action::RestoreUpstream { edge, list } => {
-                self.put_in_force(edge, &list.content, list.generation)
+            Action::ReloadEdge { edge, list, by } => {
+                let (stack, config, template) = by
+                    .as_ref()
+                    .map_or((&self.stack, config, &self.edge_template), |old| {
+                        (&old.stack, &old.config, &old.template)
+                    });
+                let content = edge::render(config, template, list)?;
+                self.put_in_force(stack, config, edge, &content, list.generation)
                     .await?;
             }
-            Action::DrainEdge { edge, timeout } => {
+            Action::RestoreUpstream { edge, list } => {
+                let (content, generation) = (&list.content, list.generation);
+                self.put_in_force(&self.stack, config, edge, content, generation)
+                    .await?;
+            }
+            Action::DrainEdge { edge, timeout, by } => {
+                let config = by.as_ref().map_or(config, |old| &old.config);
                 let old = self.old_workers.lock().await.remove(edge);
                 edge::drain(engine, config, edge, &old.unwrap_or_default(), *timeout).await?;
             }
@@ -304,6 +312,8 @@ impl Workshop {
 
     async fn put_in_force(
         &self,
+        stack: &Stack,
+        config: &Edge,
         edge: &ReplicaName,
         content: &str,
         generation: u64,
@@ -312,8 +322,8 @@ impl Workshop {
         let old = edge::reload(
             &self.engine,
             &self.prober,
-            &self.stack,
-            self.edge(),
+            stack,
+            config,
             &replica,
             content,
             generation,
@@ -333,7 +343,7 @@ impl Workshop {
         }
     }
 
-    fn edge(&self) -> &crate::config::Edge {
+    fn edge(&self) -> &Edge {
         self.stack
             .edge
             .as_ref()

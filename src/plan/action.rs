@@ -1,15 +1,15 @@
 //! The vocabulary of plans.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use sysndd_protocol::{ReleaseId, ReplicaName};
 
-use super::{change::Change, undo::ListBefore};
+use super::{change::Change, old_edge::OldEdge, undo::ListBefore};
 use crate::{
-    config::{JobName, Owner, ProjectName, ServiceName},
+    config::{Edge, JobName, Owner, ProjectName, ServiceName},
     docker::ContainerSpec,
     observe::{Observed, Replica},
     tls,
@@ -169,6 +169,8 @@ pub(crate) enum Action {
     ReloadEdge {
         edge: ReplicaName,
         list: Upstream,
+        /// By what it is told, where that is not the stack of the plan.
+        by: Option<Arc<OldEdge>>,
     },
     /// Puts a list into force again that was so before.
     RestoreUpstream {
@@ -179,6 +181,8 @@ pub(crate) enum Action {
     DrainEdge {
         edge: ReplicaName,
         timeout: Duration,
+        /// As it was told.
+        by: Option<Arc<OldEdge>>,
     },
     StopContainer {
         replica: ReplicaName,
@@ -259,8 +263,9 @@ impl std::fmt::Display for Maintenance {
 }
 
 impl Upstream {
-    /// The list of these servers, rendered by this template.
+    /// The list of these servers, as `edge` and its template say it.
     pub(crate) fn of(
+        edge: &Edge,
         template: &str,
         mut servers: Vec<ReplicaName>,
         maintenance: Option<&Maintenance>,
@@ -269,6 +274,9 @@ impl Upstream {
         servers.sort();
         let mut digest = Sha256::new();
         digest.update(template);
+        digest.update([0]);
+        digest.update(edge.upstream.as_str());
+        digest.update(edge.port.to_be_bytes());
         for server in &servers {
             digest.update([0]);
             digest.update(server.as_str());

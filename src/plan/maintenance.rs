@@ -27,7 +27,7 @@ pub(crate) fn maintenance(
         let servers = observed.replicas_of(&edge.upstream);
         let servers = servers.filter(|replica| replica.is_up());
         let servers: Vec<ReplicaName> = servers.map(|replica| replica.name.clone()).collect();
-        let list = Upstream::of(edge_template, servers, wanted);
+        let list = Upstream::of(edge, edge_template, servers, wanted);
         let in_force = observed.edge_generation == Some(list.generation);
         let told = observed.maintenance.as_ref();
         let same = match (told, wanted) {
@@ -44,7 +44,11 @@ pub(crate) fn maintenance(
             };
             let written = push(vec![], write, "the operator asked for it");
             let list = list.clone();
-            let reload = Action::ReloadEdge { edge, list };
+            let reload = Action::ReloadEdge {
+                edge,
+                list,
+                by: None,
+            };
             push(vec![written], reload, "it answers by this list");
         }
     }

@@ -107,7 +107,7 @@ impl Restart<'_> {
         let Some(edge) = &self.stack.edge else { return };
         let servers = servers.iter().map(|replica| replica.name.clone());
         let maintenance = self.observed.maintenance.as_ref();
-        let list = Upstream::of(self.edge_template, servers.collect(), maintenance);
+        let list = Upstream::of(edge, self.edge_template, servers.collect(), maintenance);
         let drain = drain && edge.worker_process.is_some();
         let running: Vec<&Replica> = self
             .observed
@@ -118,12 +118,14 @@ impl Restart<'_> {
             let reload = Action::ReloadEdge {
                 edge: edge.name.clone(),
                 list: list.clone(),
+                by: None,
             };
             self.push(reload, cause);
             if drain {
                 let drain = Action::DrainEdge {
                     edge: edge.name.clone(),
                     timeout: self.stack.deploy.drain_timeout,
+                    by: None,
                 };
                 self.push(drain, "requests under the old list finish");
             }

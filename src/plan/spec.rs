@@ -11,6 +11,7 @@ use crate::{
         Job, MountSource, Protocol, Restart, Service, ServiceName, Stack, TLS_VOLUMES, VolumeName,
     },
     docker::{ContainerSpec, HealthcheckSpec, MountSpec, MountSpecSource, PublishedPort, labels},
+    observe::Replica,
 };
 
 /// The project's one network.
@@ -62,6 +63,11 @@ impl<'a> ContainerTemplate<'a> {
     /// Hash of all that a container would be created with, but for its release and number.
     pub(crate) fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// Whether a container is as it would be created from this.
+    pub(crate) fn is_of(&self, replica: &Replica) -> bool {
+        replica.config_hash == self.hash && replica.image == self.image
     }
 
     /// The container `number` of `release`, created by `run`.

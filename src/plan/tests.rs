@@ -87,6 +87,7 @@ impl Situation {
             run: "run".to_owned(),
             wish: Wish::default(),
             edge_template: String::new(),
+            old_edge: None,
             resume: None,
             history: History::default(),
         };
@@ -383,6 +384,28 @@ fn an_interrupted_run_is_finished() {
 }
 
 #[test]
+fn a_replica_that_hangs_is_restarted_and_one_that_may_still_start_is_waited_for() {
+    let text = STACK
+        .replace("[volumes.data]", "[volumes.data]\n[volumes.db]")
+        .replace(
+            "image = \"db:1\"",
+            "image = \"db:1\"\nvolumes = [\"db:/var/lib\"]",
+        );
+    let mut situation = Situation::new(&text);
+    situation.carry_out();
+    let now = situation.intent.now;
+    let timeout = situation.stack.deploy.ready_timeout;
+    for replica in &mut situation.observed.replicas {
+        replica.started_at = Some(now - 2 * timeout);
+        replica.readiness = Readiness::NotReady("no answer".to_owned());
+        if replica.name.as_str().ends_with("-2") {
+            replica.started_at = Some(now - timeout / 2);
+        }
+    }
+    insta::assert_snapshot!(situation.text());
+}
+
+#[test]
 fn a_service_that_left_the_file_is_removed() {
     let mut situation = Situation::new(STACK);
     situation.carry_out();
@@ -527,6 +550,54 @@ fn the_upstream_list_has_the_same_generation_whenever_it_is_the_same() {
     let mut other = Situation::new(STACK);
     other.intent.edge_template = "changed".into();
     assert_ne!(generation(&other), Some(first));
+}
+
+#[test]
+fn another_port_of_the_replicas_is_another_list() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let other = STACK.replace("\nport = 8080", "\nport = 9090");
+    situation.stack = Situation::new(&other).stack.clone();
+    let plan = situation.plan();
+    let reload = |operation: &Operation| matches!(operation.action, Action::ReloadEdge { .. });
+    assert_eq!(plan.operations.len(), 1, "{plan}");
+    assert!(plan.operations.iter().any(reload), "{plan}");
+}
+
+#[test]
+fn an_edge_that_is_replaced_is_told_in_its_own_terms_and_the_new_one_in_those_to_come() {
+    let mut situation = Situation::new(&without_port());
+    situation.carry_out();
+    let old = OldEdge::new(&situation.stack, "", &situation.stack).unwrap();
+    situation.intent.old_edge = Some(old.into());
+    situation.intent.edge_template = "to come".to_owned();
+    new_image(&mut situation, "api");
+    // In whose terms each list is.
+    let told = |situation: &Situation| {
+        let plan = situation.plan();
+        let config = situation.stack.edge.as_ref().unwrap();
+        let terms = |list: &Upstream| {
+            ["", "to come"].into_iter().find(|template| {
+                Upstream::of(config, template, list.servers.clone(), None) == *list
+            })
+        };
+        let told = |operation: &Operation| match &operation.action {
+            Action::ReloadEdge { list, by, .. } => Some((by.is_some(), terms(list))),
+            Action::DrainEdge { by, .. } => Some((by.is_some(), None)),
+            Action::WriteUpstream { list, .. } => Some((false, terms(list))),
+            _ => None,
+        };
+        plan.operations.iter().filter_map(told).collect::<Vec<_>>()
+    };
+    let stays = [(false, Some("to come")), (false, None)];
+    assert_eq!(told(&situation), stays, "{}", situation.plan());
+    new_image(&mut situation, "web");
+    let leaves = [(true, Some("")), (true, None), (false, Some("to come"))];
+    assert_eq!(told(&situation), leaves, "{}", situation.plan());
+    // Without others behind it there is nothing to tell it.
+    let api = ResolvedImage::Present("sha256:api".into());
+    situation.images.insert(ServiceName::new("api"), api);
+    assert_eq!(told(&situation), leaves[2..], "{}", situation.plan());
 }
 
 #[test]
@@ -688,7 +759,13 @@ fn state(replicas: &mut [Replica], name: &ReplicaName, state: ContainerState) {
 }
 
 fn way_back(situation: &Situation, before: &Before) -> String {
-    let mut text = undo(&situation.stack, before, &situation.observed).to_string();
+    let mut text = undo(
+        &situation.stack,
+        &situation.stack,
+        before,
+        &situation.observed,
+    )
+    .to_string();
     let releases: BTreeSet<&ReleaseId> = situation
         .observed
         .replicas
@@ -758,12 +835,48 @@ fn the_way_back_from_a_stop_first_service_makes_room_for_the_old_one() {
 }
 
 #[test]
+fn the_way_back_ends_a_new_edge_before_the_replicas_that_it_knows() {
+    let mut situation = Situation::new(&without_port());
+    situation.carry_out();
+    new_image(&mut situation, "api");
+    new_image(&mut situation, "web");
+    let all = situation.plan().retire_from.expect("old ones end").0;
+    let before = failed_after(&mut situation, all);
+    insta::assert_snapshot!(way_back(&situation, &before));
+}
+
+#[test]
+fn on_the_way_back_what_is_old_is_waited_for_by_its_own_stack() {
+    let mut situation = Situation::new(STACK);
+    situation.carry_out();
+    let then = situation.stack.clone();
+    let timeouts = "\n[deploy]\nready_timeout = \"7s\"\n";
+    situation.stack = Situation::new(&format!("{STACK}{timeouts}")).stack.clone();
+    new_image(&mut situation, "web");
+    let before = failed_after(&mut situation, 4);
+    let plan = undo(&situation.stack, &then, &before, &situation.observed);
+    let timeout = plan.operations.iter().find_map(|it| match &it.action {
+        Action::AwaitReady { timeout, .. } => Some(*timeout),
+        _ => None,
+    });
+    assert_eq!(timeout, Some(then.deploy.ready_timeout), "{plan}");
+}
+
+#[test]
 fn nothing_done_needs_no_way_back() {
     let mut situation = Situation::new(STACK);
     situation.carry_out();
     new_image(&mut situation, "web");
     let before = failed_after(&mut situation, 0);
-    assert!(undo(&situation.stack, &before, &situation.observed).is_empty());
+    assert!(
+        undo(
+            &situation.stack,
+            &situation.stack,
+            &before,
+            &situation.observed
+        )
+        .is_empty()
+    );
 }
 
 /// The stack with a service that holds the port for the edge.

@@ -65,10 +65,12 @@ impl Before {
     }
 }
 
-/// The way back from what is `observed` to what was `before`.
-pub(crate) fn undo(stack: &Stack, before: &Before, observed: &Observed) -> Plan {
+/// The way back from what is `observed` to what was `before`. What is old is asked, waited for and told
+/// by the stack of `then`, what the run made ended by that of `now`.
+pub(crate) fn undo(now: &Stack, then: &Stack, before: &Before, observed: &Observed) -> Plan {
     let mut undo = Undo {
-        stack,
+        now,
+        then,
         operations: Vec::new(),
     };
     let (old, new): (Vec<&Replica>, Vec<&Replica>) = observed
@@ -86,9 +88,9 @@ pub(crate) fn undo(stack: &Stack, before: &Before, observed: &Observed) -> Plan 
 
     // What took the place of something stopped holds its port or its volume.
     let is_in_the_way = |replica: &&Replica| {
-        let service = stack.services.get(&replica.service);
+        let service = now.services.get(&replica.service);
         let stop_first =
-            service.is_none_or(|service| stack.update_order(service) == UpdateOrder::StopFirst);
+            service.is_none_or(|service| now.update_order(service) == UpdateOrder::StopFirst);
         stop_first && services.contains(&replica.service)
     };
     let (in_the_way, beside): (Vec<&Replica>, Vec<&Replica>) =
@@ -102,8 +104,19 @@ pub(crate) fn undo(stack: &Stack, before: &Before, observed: &Observed) -> Plan 
         .map(|replica| undo.start(replica, &cleared))
         .collect();
     well.extend(undo.restore_list(before, observed, &old, &well.clone()));
-    for replica in beside {
-        undo.remove(replica, &well);
+    // A new edge takes requests until it is gone, and knows the new replicas only.
+    let config = now.edge.as_ref();
+    let (edges, others): (Vec<&Replica>, Vec<&Replica>) = beside
+        .into_iter()
+        .partition(|replica| config.is_some_and(|edge| edge.service == replica.service));
+    let gone: Vec<OpId> = edges
+        .into_iter()
+        .map(|replica| undo.remove(replica, &well))
+        .collect();
+    let unasked = if gone.is_empty() { &well } else { &gone };
+    for replica in others {
+        let is_upstream = config.is_some_and(|edge| edge.upstream == replica.service);
+        undo.remove(replica, if is_upstream { unasked } else { &well });
     }
     for name in &observed.leftovers {
         let replica = ReplicaName::new(name.as_str());
@@ -127,7 +140,7 @@ pub(crate) fn undo(stack: &Stack, before: &Before, observed: &Observed) -> Plan 
         })
         .collect();
     Plan {
-        project: stack.project.clone(),
+        project: now.project.clone(),
         release: None,
         operations: undo.operations,
         notes,
@@ -138,7 +151,8 @@ pub(crate) fn undo(stack: &Stack, before: &Before, observed: &Observed) -> Plan 
 }
 
 struct Undo<'a> {
-    stack: &'a Stack,
+    now: &'a Stack,
+    then: &'a Stack,
     operations: Vec<Operation>,
 }
 
@@ -160,13 +174,13 @@ impl Undo<'_> {
             replica: name.clone(),
         };
         let started = self.push(after.to_vec(), start, "it ran before");
-        if !self.stack.services.contains_key(&replica.service) {
+        if !self.then.services.contains_key(&replica.service) {
             return started;
         }
         let ready = Action::AwaitReady {
             service: replica.service.clone(),
             replica: name,
-            timeout: self.stack.deploy.ready_timeout,
+            timeout: self.then.deploy.ready_timeout,
         };
         self.push(vec![started], ready, "it served before")
     }
@@ -178,7 +192,7 @@ impl Undo<'_> {
         old: &[&Replica],
         after: &[OpId],
     ) -> Vec<OpId> {
-        let (Some(edge), Some(list)) = (&self.stack.edge, &before.list) else {
+        let (Some(edge), Some(list)) = (&self.then.edge, &before.list) else {
             return Vec::new();
         };
         // Without an answer it is not known which list is in force: then the old one is put there.
@@ -198,8 +212,12 @@ impl Undo<'_> {
             };
             let mut end = self.push(after.to_vec(), restore, "it was in force before");
             if drain {
-                let timeout = self.stack.deploy.drain_timeout;
-                let action = Action::DrainEdge { edge, timeout };
+                let timeout = self.then.deploy.drain_timeout;
+                let action = Action::DrainEdge {
+                    edge,
+                    timeout,
+                    by: None,
+                };
                 end = self.push(vec![end], action, "requests at the new replicas finish");
             }
             ends.push(end);
@@ -212,7 +230,7 @@ impl Undo<'_> {
         let cause = "the run that made it is undone";
         let mut before = after.to_vec();
         if replica.is_up() {
-            let service = self.stack.services.get(&replica.service);
+            let service = self.now.services.get(&replica.service);
             let stop = Action::StopContainer {
                 replica: replica.name.clone(),
                 grace: service.map_or(UNKNOWN_GRACE, |service| service.stop_grace_period),

@@ -33,6 +33,46 @@ impl Block {
     }
 }
 
+/// The blocks around what answers a path, the outermost first. As nginx looks for it, but for places that
+/// are given by a pattern.
+pub(super) fn way<'a>(root: &'a Block, path: &str) -> Vec<&'a Block> {
+    let path = path.split('?').next().unwrap_or(path);
+    let (_, mut way) = best(root, path).unwrap_or((0, vec![root]));
+    way.reverse();
+    way
+}
+
+/// How well the best place in a block fits, and the way from it outwards.
+fn best<'a>(block: &'a Block, path: &str) -> Option<(usize, Vec<&'a Block>)> {
+    let mut words = block.name.split(' ');
+    let own = match (words.next(), words.next(), words.next()) {
+        (Some("location"), Some("="), Some(whole)) => (path == whole).then_some(usize::MAX),
+        (Some("location"), Some("^~"), Some(begin)) | (Some("location"), Some(begin), None) => {
+            path.starts_with(begin).then_some(begin.len())
+        }
+        _ => None,
+    };
+    let inner = block.blocks.iter().filter_map(|inner| best(inner, path));
+    let inner = inner.max_by_key(|(fits, _)| *fits);
+    let (fits, mut way) = inner.or_else(|| own.map(|fits| (fits, Vec::new())))?;
+    way.push(block);
+    Some((fits, way))
+}
+
+/// What a directive says at the end of a way: in the innermost block that has it.
+pub(super) fn nearest<'a>(way: &[&'a Block], directive: &str) -> Option<&'a [String]> {
+    way.iter().rev().find_map(|block| block.last(directive))
+}
+
+/// What the edge was told, where the stack says how that is printed.
+pub(super) async fn told(context: &Context<'_>) -> Result<Option<Block>, Outcome> {
+    let web = context.stack.verify.web.as_ref();
+    if web.is_none_or(|web| web.configuration.is_empty()) {
+        return Ok(None);
+    }
+    configuration(context).await.map(Some)
+}
+
 /// What the edge was told; where nothing prints it, that is the outcome.
 pub(super) async fn configuration(context: &Context<'_>) -> Result<Block, Outcome> {
     let command = match &context.stack.verify.web {
@@ -304,6 +344,37 @@ proxy_next_upstream error
             Some(&["http://${name}_x".to_owned()][..])
         );
         assert_eq!(location.last("proxy_next_upstream"), None);
+    }
+
+    #[test]
+    fn what_answers_a_path_is_the_place_that_fits_best_and_what_is_not_said_there_is_said_outside()
+    {
+        let root = read(
+            "# configuration file /n:
+http { limit 1; server { listen 1;
+    location / { a; }
+    location ^~ /api/ { limit 2; }
+    location = /api/health { limit 3; }
+    location ~ \\.png$ { limit 4; }
+    location @named { limit 5; } }
+  server { location /generation { limit 6; } } }",
+        )
+        .unwrap();
+        for (path, said) in [
+            ("/", "1"),
+            ("/entities?x=/api/", "1"),
+            ("/api/x", "2"),
+            ("/api/health", "3"),
+            ("/generation", "6"),
+        ] {
+            let said = [said.to_owned()];
+            assert_eq!(
+                nearest(&way(&root, path), "limit"),
+                Some(&said[..]),
+                "{path}"
+            );
+        }
+        assert_eq!(nearest(&way(&root, "/"), "other"), None);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::harness::{Call, Deployment, Report, StackFile, each, eventually, replicas, text};
 
+/// A setting of the API that changes nothing else.
+const WAIT: &str = "services.api.environment.SYSNDD_MIGRATE_WAIT";
 const DIR: &str = "/app/data/backups";
 
 /// What an operator writes into .env to have an object storage beside the stack.
@@ -72,7 +74,7 @@ async fn copies(stack: &Deployment) -> String {
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
 async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
-    let stack = Deployment::of(file());
+    let stack = Deployment::of(file().with(WAIT, "${WAIT:-600s}"));
     let up = call(&stack, &["up"]).json().await;
     let api = each(&up, "api", "name").remove(0);
     let minio = each(&up, "minio", "name").remove(0);
@@ -124,6 +126,19 @@ async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
     })
     .await;
     is_missed_and_used_again(&stack, &minio).await;
+    comes_back_with_its_release(&stack, &text(&up["release"])).await;
+}
+
+/// By the shipped jobs: a release is gone back to with the data of then.
+async fn comes_back_with_its_release(stack: &Deployment, release: &str) {
+    call(stack, &["up"]).env("WAIT", "601s").ends_with(0).await;
+    let write = "UPDATE genes SET symbol = 'LATER' WHERE symbol = 'ARID1B'";
+    in_database(stack, write).await;
+    let back = ["rollback", release, "--restore-backup"];
+    let back = call(stack, &back).ends_with(0).await;
+    back.says(&["with the data of pre-deploy_"]);
+    let count = "SELECT COUNT(*) FROM genes WHERE symbol = 'LATER'";
+    assert_eq!(in_database(stack, count).await, "0");
 }
 
 /// On this machine: whole, readable to its owner alone, and never over another file.

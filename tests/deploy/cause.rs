@@ -15,7 +15,7 @@ fn small(prefix: &str) -> StackFile {
 
 #[tokio::test]
 #[ignore = "needs a Docker engine"]
-async fn a_taken_port_a_broken_build_and_a_lock_that_is_taken_away() {
+async fn what_fails_where_something_serves_and_a_lock_that_is_taken_away() {
     let prefix = format!("t-{:08x}", rand::random::<u32>());
     let stack = Deployment::of(small(&prefix));
 
@@ -25,14 +25,37 @@ async fn a_taken_port_a_broken_build_and_a_lock_that_is_taken_away() {
         .expect("an address")
         .port()
         .to_string();
-    let answer = stack.call(&["up"]).env("PORT", &port).ends_with(4).await;
-    answer.says(&[
+    let taken = [
         &port,
         "address already in use",
         "hint: another program holds the port",
-    ]);
+    ];
+    let answer = stack.call(&["up"]).env("PORT", &port).ends_with(4).await;
+    answer.says(&taken);
 
     let first = stack.call(&["up"]).json().await;
+    let serves = async || {
+        let containers = stack.engine.containers(&stack.project).await;
+        let name = each(&first, "app", "name").remove(0);
+        assert_eq!(containers.len(), 1, "{containers:?}");
+        assert_eq!(containers[&name], "running");
+    };
+    // The old one stops first, and is brought back.
+    let answer = stack.call(&["up"]).env("PORT", &port).ends_with(4).await;
+    answer.says(&taken);
+    answer.says(&["undone: everything is as it was before"]);
+    serves().await;
+    // A probe that nobody answers says nothing of the old one.
+    let never = small(&prefix)
+        .with("services.app.healthcheck.tcp.port", 81)
+        .with("deploy.ready_timeout", "2s");
+    let answer = stack
+        .call_by(&never.path(), &["up"])
+        .env("VARIANT", "never");
+    let answer = answer.ends_with(4).await;
+    answer.says(&["was not ready within 2s", "undone: everything is as it was"]);
+    serves().await;
+
     let broken = stack.call(&["up"]).env("CONTENT", "wrong");
     let answer = broken.ends_with(4).await;
     answer.says(&["the compiler is not amused", "app"]);

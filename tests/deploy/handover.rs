@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::harness::{Deployment, Load, StackFile, each, eventually, get, text};
+use super::harness::{Deployment, Load, StackFile, each, eventually, get, root, text};
 
 /// One of the page, and one of a replica that has nothing to do with the change: what its database or disk is
 /// slow at is another test's business.
@@ -35,7 +35,7 @@ async fn the_web_server_is_replaced_without_a_failed_request() {
     let mut before = stack.call(&["up"]).json().await;
     let load = Load::on(&text(&before["url"]), PATHS);
     load.more(50).await;
-    for turn in 0..5 {
+    for turn in 0..4 {
         let file = place
             .file()
             .with("services.web.environment.TURN", turn.to_string());
@@ -47,6 +47,45 @@ async fn the_web_server_is_replaced_without_a_failed_request() {
         load.more(50).await;
         before = after;
     }
+    // One whose list says less than the servers before it need, for it says the rest itself; and back.
+    let file = place.file();
+    let template = std::fs::read_to_string(root().join("templates/upstream.conf.tera"));
+    let template = template.expect("the template");
+    let (before_map, map) = template
+        .split_once("map \"\" $edge_maintenance")
+        .expect("a map");
+    let (_, after_map) = map.split_once(";\n}\n").expect("its end");
+    let other = file.directory().join("other.tera");
+    std::fs::write(&other, format!("{before_map}{after_map}")).expect("a template");
+    let says = "echo 'map \"\" $$edge_maintenance { default \"\"; }' >> /tmp/edge-settings.conf; exec \"$$@\"";
+    let command = [
+        "edge-settings",
+        "sh",
+        "-c",
+        says,
+        "sh",
+        "keep-assets",
+        "listener",
+        "serve",
+        "--",
+        "nginx",
+    ];
+    let file = file
+        .with("edge.template", other.display().to_string())
+        .with("services.web.command", command.map(str::to_owned).to_vec())
+        .with("services.api.environment.SYSNDD_MIGRATE_WAIT", "601s");
+    let after = stack
+        .call_by(&file.path(), &["up", "--no-backup"])
+        .json()
+        .await;
+    assert_ne!(each(&after, "api", "name"), each(&before, "api", "name"));
+    load.more(50).await;
+    let release = text(&before["release"]);
+    let back = ["rollback", &release, "--no-backup"];
+    let after = stack.call_by(&file.path(), &back).json().await;
+    assert_eq!(after["changed"], true);
+    load.more(50).await;
+
     let answered = load.was_answered().await;
     assert!(answered > 500, "only {answered} requests were sent");
     stack.call(&["verify"]).report().await.passes();

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use super::harness::{Deployment, each, eventually, replicas_behind, text};
+use super::harness::{Deployment, StackFile, each, eventually, replicas_behind, text};
 
 /// What stands in the edge's list.
 async fn in_list(stack: &Deployment, edge: &str, names: &[String]) -> BTreeSet<String> {
@@ -45,7 +45,10 @@ async fn a_replica_that_stops_being_ready_is_out_of_the_list_until_it_is_ready_a
         })
         .await;
     };
-    let watch = stack.call(&["watch", "--format", "json"]).start();
+    // What the file says and nobody deployed does not count.
+    let edited = StackFile::shipped().with("edge.port", 9999);
+    let watch = stack.call_by(&edited.path(), &["watch", "--format", "json"]);
+    let watch = watch.start();
 
     let paused_at = Utc::now();
     stack.engine.pause(&names[0]).await;

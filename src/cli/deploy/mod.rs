@@ -8,7 +8,7 @@ mod take_back;
 
 pub(super) use take_back::{before, lock_lost, undo};
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::Utc;
 use sysndd_protocol::ReleaseId;
@@ -25,14 +25,17 @@ use crate::{
     exit::Exit,
     notify::{self, Ended, Notice},
     observe::Observed,
-    plan::{self, Action, History, Images, OpId, Operation, Plan, ResolvedImage, UpIntent, Wish},
+    plan::{
+        self, Action, History, Images, OldEdge, OpId, Operation, Plan, ResolvedImage, UpIntent,
+        Wish,
+    },
     release::{self, Manifest, Outcome, State, Turn, Why},
     tls::TlsRecord,
 };
 use changes::describe;
 use record::{forget_old, manifest};
 use refuse::{refuse_lost_data, refuse_unwritable_mounts};
-use take_back::take_back;
+use take_back::{as_it_ran, take_back};
 
 /// A deployment that was asked for.
 #[derive(Debug, Clone)]
@@ -103,7 +106,7 @@ pub(super) async fn deploy(
     let (engine, stack) = (&session.engine, &session.stack);
     let began_at = Utc::now();
     let mut turn = Turn::take(engine, stack, &image, &order.command).await?;
-    let done = in_turn(session, order, &mut turn, interrupt).await;
+    let done = Box::pin(in_turn(session, order, &mut turn, interrupt)).await;
     let (outcome, reason) = match &done {
         Ok(_) => (Outcome::Done, None),
         Err(unfinished) => {
@@ -167,6 +170,7 @@ async fn nothing_to_do(
     let known = Known {
         history: release::history(&state),
         resume: None,
+        old_edge: old_edge(session, &state),
     };
     let plan = shown_plan(session, order, observed, &images, known)?;
     let recorded = observed
@@ -196,6 +200,7 @@ pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Er
     let known = Known {
         history: release::history(&state),
         resume: interrupted.and_then(|run| run.to),
+        old_edge: old_edge(session, &state),
     };
     let mut plan = shown_plan(session, order, &observed, &images, known)?;
     match unread {
@@ -219,6 +224,15 @@ struct Known {
     history: History,
     /// The release that a run which was cut off was making.
     resume: Option<ReleaseId>,
+    old_edge: Option<Arc<OldEdge>>,
+}
+
+/// The edge of the release that runs, as it is recorded.
+fn old_edge(session: &Session, state: &State) -> Option<Arc<OldEdge>> {
+    let manifest = state.newest()?;
+    let ran = as_it_ran(session, state);
+    let template = manifest.edge_template(&ran.stack);
+    OldEdge::new(&ran.stack, template, &session.stack).map(Arc::new)
 }
 
 /// A plan that is not carried out.
@@ -234,6 +248,7 @@ fn shown_plan(
         run: String::new(),
         wish: order.wish.clone(),
         edge_template: edge_template(session, order)?,
+        old_edge: known.old_edge,
         resume: known.resume,
         history: known.history,
     };
@@ -276,6 +291,7 @@ async fn in_turn(
         run: turn.run().to_string(),
         wish: order.wish.clone(),
         edge_template: edge_template.clone(),
+        old_edge: old_edge(session, turn.state()),
         resume: interrupted.as_ref().and_then(|run| run.to.clone()),
         history: release::history(turn.state()),
     };
@@ -300,7 +316,7 @@ async fn in_turn(
     // A run that was cut off before it had proven anything is part of what is to be undone.
     let before = match &interrupted {
         Some(run) if !run.proven => run.before.clone(),
-        _ => before(session, &observed).await?,
+        _ => before(&as_it_ran(session, turn.state()), &observed).await?,
     };
     let journal = turn.begin(&plan, &before, from, manifest.as_ref()).await?;
     let record = Record::new(&journal);

@@ -14,8 +14,22 @@ use crate::{
     exit::Exit,
     observe::Observed,
     plan::{self, Action, Before, JobStage, ListBefore, OpId, Plan},
-    release::{Outcome, Turn},
+    release::{Outcome, State, Turn},
 };
+
+/// With the stack by which what is old was made: that of the release that runs. As `session` is,
+/// where none is recorded, or it cannot be read any more.
+pub(super) fn as_it_ran(session: &Session, state: &State) -> Session {
+    let recorded = state.newest().map(|manifest| session.of_release(manifest));
+    match recorded {
+        Some(Ok(ran)) => ran,
+        Some(Err(error)) => {
+            tracing::debug!(%error, "the release that runs cannot be read");
+            session.with_other_stack(session.stack.clone())
+        }
+        None => session.with_other_stack(session.stack.clone()),
+    }
+}
 
 /// What is needed to come back here.
 pub(in crate::cli) async fn before(
@@ -23,14 +37,20 @@ pub(in crate::cli) async fn before(
     observed: &Observed,
 ) -> Result<Before, Error> {
     let mut list = None;
-    if let (Some(config), Some(generation)) = (&session.stack.edge, observed.edge_generation) {
+    let (engine, stack) = (&session.engine, &session.stack);
+    if let Some(config) = &stack.edge {
         let mut edges = observed.replicas_of(&config.service);
         if let Some(replica) = edges.find(|replica| replica.is_running()) {
-            let content = edge::read(&session.engine, &session.stack, config, &replica.container);
-            list = content.await?.map(|content| ListBefore {
-                generation,
-                content,
-            });
+            // Who looked may have asked it as another stack's.
+            let generation =
+                edge::generation(engine, &session.prober, stack, config, replica).await;
+            let content = edge::read(engine, stack, config, &replica.container).await?;
+            list = generation
+                .zip(content)
+                .map(|(generation, content)| ListBefore {
+                    generation,
+                    content,
+                });
         }
     }
     Ok(Before::new(observed, list))
@@ -96,11 +116,12 @@ pub(super) async fn take_back(
                 .or_hint("when the engine answers, run the same command again"),
         };
     }
+    let ran = as_it_ran(session, turn.state());
     match undo(session, turn, before, record).await {
         Ok(undone) => Unfinished {
             outcome: Outcome::Undone,
             error: error
-                .with_more(format!("{undone}{}", stands(session).await))
+                .with_more(format!("{undone}{}", stands(&ran).await))
                 .or_hint(again),
         },
         Err(second) => {
@@ -125,8 +146,9 @@ pub(in crate::cli) async fn undo(
     before: &Before,
     record: &Record,
 ) -> Result<String, Error> {
-    let observed = session.observe().await?;
-    let plan = plan::undo(&session.stack, before, &observed);
+    let ran = as_it_ran(session, turn.state());
+    let observed = ran.observe().await?;
+    let plan = plan::undo(&session.stack, &ran.stack, before, &observed);
     if plan.is_empty() {
         return Ok("nothing had been changed".to_owned());
     }
@@ -138,7 +160,8 @@ pub(in crate::cli) async fn undo(
         session.printer.note(note);
     }
     let token = while_held(turn, &CancellationToken::new());
-    match carry_out(session, &plan, "", &token, &Record::none()).await {
+    // All that it waits for and tells is old.
+    match carry_out(&ran, &plan, "", &token, &Record::none()).await {
         Ok(()) => Ok("undone: everything is as it was before".to_owned()),
         Err(failure) if turn.is_held() => Err(explain(&plan, &failure)),
         Err(failure) => Err(lock_lost(explain(&plan, &failure))),

@@ -144,7 +144,7 @@ fn security(t: &mut Table<'_, '_>) -> Option<VerifySecurity> {
     );
     let rate = t.optional(
         "rate",
-        "A path that one address may not ask too often: { path, requests, other }.",
+        "A path that one address may not ask too often: { path, requests, other, configured }.",
         whole_table(rate),
     );
     let body = t.optional(
@@ -191,10 +191,16 @@ fn rate(t: &mut Table<'_, '_>) -> Option<VerifyRate> {
         integer(2..=1000),
     );
     let other = t.required("other", "A path that answers all the same.", url_path());
+    let configured = t.optional(
+        "configured",
+        "Paths with a limit too wide to be reached: it is looked for in what `web.configuration` prints.",
+        list(url_path()),
+    );
     Some(VerifyRate {
         path: path?,
         requests: requests.unwrap_or(RATE_REQUESTS),
         other: other?,
+        configured: configured.unwrap_or_default(),
     })
 }
 
@@ -288,6 +294,11 @@ fn data(t: &mut Table<'_, '_>) -> Option<VerifyData> {
 
 fn web(t: &mut Table<'_, '_>) -> Option<VerifyWeb> {
     let index = t.required("index", "Path of the first page.", url_path());
+    let place = t.optional(
+        "place",
+        "A path inside the page that is no file: the page answers it, so that it can be linked to.",
+        url_path(),
+    );
     let favicon = t.optional(
         "favicon",
         "A PNG picture: { path, width, height }.",
@@ -310,6 +321,7 @@ fn web(t: &mut Table<'_, '_>) -> Option<VerifyWeb> {
     );
     Some(VerifyWeb {
         index: index?,
+        place,
         favicon,
         health,
         logged,

@@ -158,13 +158,13 @@ max_age = "3h"
 startup_budget = "10s"
 start_spread = "500ms"
 data = { service = "api", path = "/data" }
-web = { index = "/", favicon = { path = "/icon.png", width = 16, height = 16 }, health = "/health", logged = "/rows", configuration = ["nginx", "-T"] }
+web = { index = "/", place = "/rows/1", favicon = { path = "/icon.png", width = 16, height = 16 }, health = "/health", logged = "/rows", configuration = ["nginx", "-T"] }
 database = { reserve = 5, tls = true, path = "/rows", parallel = 4, within = "2s" }
 
 [verify.security]
 root = ["db"]
 canary = { path = "/login", body = '{"password":"{canary}"}' }
-rate = { path = "/login", requests = 40, other = "/health" }
+rate = { path = "/login", requests = 40, other = "/health", configured = ["/rows"] }
 body = { path = "/login", replica = 1024, edge = 2048 }
 cors = "/health"
 

@@ -161,7 +161,7 @@ pub(super) fn upstream_writer(compose: &Compose<'_>) -> Result<Option<Service>, 
     let mount = list_mount(edge, front);
     let target = mount.map(|mount| mount.target.as_str()).unwrap_or_default();
     let servers = vec![ReplicaName::new(edge.upstream.as_str())];
-    let list = plan::Upstream::of(compose.edge_template, servers, None);
+    let list = plan::Upstream::of(edge, compose.edge_template, servers, None);
     let text = edge::render(edge, compose.edge_template, &list)?;
     let (image, build) = image(compose, front)?;
     Ok(Some(Service {

@@ -1,11 +1,17 @@
 //! The edge's upstream list: when it is written, put into force, and waited for.
 
+use std::sync::Arc;
+
 use sysndd_protocol::ReplicaName;
 
 use super::Planner;
 use crate::{
-    config::Service,
-    plan::action::{Action, OpId, Upstream},
+    config::{Edge, Service},
+    observe::Replica,
+    plan::{
+        action::{Action, OpId, Upstream},
+        old_edge::OldEdge,
+    },
 };
 
 impl Planner<'_> {
@@ -14,46 +20,73 @@ impl Planner<'_> {
         edge.is_some_and(|edge| edge.upstream == service.name)
     }
 
-    /// Tells the running edge whom to proxy to from now on. Where some `leave` the list, what it
-    /// answers with is the end of their last requests too.
+    /// Tells the running edge whom to proxy to from now on, one that is about to be replaced in its own
+    /// terms. Where some `leave` the list, what it answers with is the end of their last requests too.
     pub(super) fn reload_edge(
         &mut self,
-        servers: Vec<ReplicaName>,
+        servers: &[ReplicaName],
         leave: bool,
         after: &[OpId],
     ) -> Vec<OpId> {
         let Some(edge) = &self.stack.edge else {
             return Vec::new();
         };
-        let list = self.list_of(servers);
-        if self.in_force == Some(list.generation) {
+        let template = &self.templates[&edge.service];
+        let running = self.observed.replicas_of(&edge.service);
+        let service = &self.stack.services[&edge.service];
+        let (new, old): (Vec<&Replica>, Vec<&Replica>) = running
+            // One that hangs hears nothing, and starts again by the list that is written then.
+            .filter(|replica| replica.is_running() && !self.hangs(service, replica))
+            .partition(|replica| template.is_of(replica) || self.intent.old_edge.is_none());
+        // They share a volume: the list of those that stay is to be the one that it has in the end.
+        let by = self.intent.old_edge.clone();
+        let told = self.reload(&old, servers, by.as_ref(), leave, after);
+        let after = if told.is_empty() { after } else { &told };
+        let mut ends = self.reload(&new, servers, None, leave, after);
+        if ends.is_empty() {
+            ends = told;
+        }
+        ends
+    }
+
+    /// Tells these, `by` what they were made with where that is not what comes.
+    fn reload(
+        &mut self,
+        edges: &[&Replica],
+        servers: &[ReplicaName],
+        by: Option<&Arc<OldEdge>>,
+        leave: bool,
+        after: &[OpId],
+    ) -> Vec<OpId> {
+        let Some(config) = &self.stack.edge else {
+            return Vec::new();
+        };
+        let list = self.list_of(config, by.map(Arc::as_ref), servers.to_vec());
+        if edges.is_empty() || self.in_force == Some(list.generation) {
             return Vec::new();
         }
-        let cause = format!("the replicas of {} changed", edge.upstream);
-        let drain = leave && edge.worker_process.is_some();
-        let running: Vec<ReplicaName> = self
-            .observed
-            .replicas_of(&edge.service)
-            .filter(|replica| replica.is_running())
-            .map(|replica| replica.name.clone())
-            .collect();
+        let cause = format!("the replicas of {} changed", config.upstream);
+        let config = by.map_or(config, |old| &old.config);
+        let drain = leave && config.worker_process.is_some();
         let mut ends = Vec::new();
-        for edge in running {
+        for edge in edges {
             let action = Action::ReloadEdge {
-                edge: edge.clone(),
+                edge: edge.name.clone(),
                 list: list.clone(),
+                by: by.cloned(),
             };
             let mut end = self.push(after.to_vec(), action, cause.clone());
             if drain {
-                let timeout = self.stack.deploy.drain_timeout;
-                let action = Action::DrainEdge { edge, timeout };
+                let action = Action::DrainEdge {
+                    edge: edge.name.clone(),
+                    timeout: self.stack.deploy.drain_timeout,
+                    by: by.cloned(),
+                };
                 end = self.push(vec![end], action, "requests under the old list finish");
             }
             ends.push(end);
         }
-        if !ends.is_empty() {
-            self.in_force = Some(list.generation);
-        }
+        self.in_force = Some(list.generation);
         ends
     }
 
@@ -73,7 +106,7 @@ impl Planner<'_> {
             "{} must reach the ready replicas of {}",
             edge.service, edge.upstream
         );
-        let list = self.list_of(servers);
+        let list = self.list_of(edge, None, servers);
         Some(self.push(
             after.to_vec(),
             Action::WriteUpstream {
@@ -84,8 +117,11 @@ impl Planner<'_> {
         ))
     }
 
-    fn list_of(&self, servers: Vec<ReplicaName>) -> Upstream {
+    fn list_of(&self, config: &Edge, old: Option<&OldEdge>, servers: Vec<ReplicaName>) -> Upstream {
         let maintenance = self.observed.maintenance.as_ref();
-        Upstream::of(&self.intent.edge_template, servers, maintenance)
+        match old {
+            Some(old) => Upstream::of(&old.config, &old.template, servers, maintenance),
+            None => Upstream::of(config, &self.intent.edge_template, servers, maintenance),
+        }
     }
 }

@@ -7,7 +7,10 @@ mod jobs;
 mod service;
 mod tls;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
@@ -15,6 +18,7 @@ use sysndd_protocol::{ReleaseId, ReplicaName};
 
 use super::{
     action::{Action, JobStage, OpId, Operation, Plan, without_detours},
+    old_edge::OldEdge,
     order::start_order,
     spec::{ContainerTemplate, hex},
 };
@@ -84,6 +88,8 @@ pub(crate) struct UpIntent {
     pub(crate) wish: Wish,
     /// Text of the edge's template: a changed template is a changed list.
     pub(crate) edge_template: String,
+    /// The edge of the release that runs, as far as it is recorded.
+    pub(crate) old_edge: Option<Arc<OldEdge>>,
     /// A release whose run was cut off: when what there is of it is right, it is finished.
     pub(crate) resume: Option<ReleaseId>,
     pub(crate) history: History,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use sysndd_protocol::ReplicaName;
 
 use super::{Leaving, Planner};
@@ -13,6 +14,7 @@ use crate::{
         action::{Action, OpId},
         down::UNKNOWN_GRACE,
     },
+    probe::Readiness,
 };
 
 /// Replicas of a service by what becomes of them.
@@ -120,7 +122,7 @@ impl<'a> Planner<'a> {
         }
         if self.is_upstream(service) {
             let leave = left.iter().any(|stale| stale.replica.is_running());
-            let reloaded = self.reload_edge(members.clone(), leave, &ready);
+            let reloaded = self.reload_edge(&members, leave, &ready);
             ready.extend(reloaded);
         }
         members.sort();
@@ -215,7 +217,8 @@ impl<'a> Planner<'a> {
             let still = serving.iter().filter(|stale| stale.replica.is_ready());
             let servers = members.iter().cloned();
             let servers = servers.chain(still.map(|stale| stale.replica.name.clone()));
-            let reloaded = self.reload_edge(servers.collect(), true, started);
+            let servers: Vec<ReplicaName> = servers.collect();
+            let reloaded = self.reload_edge(&servers, true, started);
             after.extend(reloaded);
         }
         let mut stops = Vec::new();
@@ -239,7 +242,8 @@ impl<'a> Planner<'a> {
         dependencies: &[OpId],
     ) -> Vec<OpId> {
         let mut before = dependencies.to_vec();
-        let asleep = keep.iter().find(|replica| !replica.is_up());
+        let starts = |replica: &&&Replica| !replica.is_up() || self.hangs(service, replica);
+        let asleep = keep.iter().find(starts);
         if let Some(asleep) = asleep {
             before.extend(self.write_upstream(service, &asleep.name, dependencies));
         }
@@ -249,6 +253,13 @@ impl<'a> Planner<'a> {
                 ContainerState::Created => "it was never started",
                 ContainerState::Exited | ContainerState::Dead => "it had ended",
                 _ if replica.is_ready() => continue,
+                _ if self.hangs(service, replica) => {
+                    let cause = "it runs and has not been ready for long: it is restarted";
+                    let stopped = self.stop(replica, cause, &before);
+                    let after: Vec<OpId> = before.iter().copied().chain(stopped).collect();
+                    ready.push(self.start_and_await(service, &replica.name, &after, cause));
+                    continue;
+                }
                 _ => {
                     let action = self.await_ready(service, &replica.name);
                     ready.push(self.push(before.clone(), action, "it is not ready yet"));
@@ -258,6 +269,19 @@ impl<'a> Planner<'a> {
             ready.push(self.start_and_await(service, &replica.name, &before, cause));
         }
         ready
+    }
+
+    /// Whether it runs, is not ready, and had the time to be: it would be waited for in vain. What keeps
+    /// data may be long in mending them, and is waited for all the same.
+    pub(super) fn hangs(&self, service: &Service, replica: &Replica) -> bool {
+        let up_for = |started: DateTime<Utc>| (self.intent.now - started).to_std().ok();
+        replica.is_running()
+            && matches!(replica.readiness, Readiness::NotReady(_))
+            && !self.stack.is_exclusive(service)
+            && replica
+                .started_at
+                .and_then(up_for)
+                .is_some_and(|up_for| up_for > self.stack.deploy.ready_timeout)
     }
 
     /// Nothing writes while a backup is brought back.

@@ -149,6 +149,7 @@ fn containers(stack: &Stack) -> Vec<ContainerSpec> {
         resume: None,
         history: plan::History::default(),
         edge_template: TEMPLATE.to_owned(),
+        old_edge: None,
     };
     let plan = plan::up(stack, &images, &Observed::default(), &intent);
     let specs = plan.operations.into_iter().filter_map(|operation| {

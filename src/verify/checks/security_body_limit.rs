@@ -6,7 +6,7 @@ use crate::{
     config::VerifyBody,
     observe::Replica,
     probe::{Body, Request},
-    verify::{Check, Context, Outcome, Suite},
+    verify::{Check, Context, Outcome, Suite, nginx},
 };
 
 pub(super) const CHECK: Check = Check {
@@ -41,6 +41,12 @@ async fn check(context: &Context<'_>) -> Outcome {
         )),
         Err(cause) => Some(format!("the edge: {cause}")),
     });
+    // A replica's refusal looks like the edge's, which is to come first.
+    match nginx::told(context).await {
+        Err(outcome) => return outcome,
+        Ok(Some(root)) => faults.push(too_wide(&root, body)),
+        Ok(None) => {}
+    }
     let faults: Vec<String> = faults.into_iter().flatten().collect();
     Outcome::judge(
         &faults,
@@ -78,8 +84,68 @@ async fn at_replica(context: &Context<'_>, body: &VerifyBody, replica: &Replica)
     }
 }
 
+/// What nginx takes where nothing is said, in bytes.
+const DEFAULT: u64 = 1024 * 1024;
+
+fn too_wide(root: &nginx::Block, body: &VerifyBody) -> Option<String> {
+    let way = nginx::way(root, &body.path);
+    let said = nginx::nearest(&way, "client_max_body_size").and_then(<[String]>::first);
+    let limit = said.map_or(Some(DEFAULT), |said| bytes(said));
+    // 0 is no limit.
+    let right = limit.is_some_and(|limit| limit != 0 && limit <= u64::from(body.edge));
+    (!right).then(|| {
+        format!(
+            "the edge's configuration says client_max_body_size {} for {}",
+            said.map_or("nothing", String::as_str),
+            body.path
+        )
+    })
+}
+
+/// A size as nginx writes it: `64k`, `2m`.
+fn bytes(size: &str) -> Option<u64> {
+    let size = size.to_ascii_lowercase();
+    let (number, unit) = match size.strip_suffix(['k', 'm', 'g']) {
+        Some(number) => (number, &size[number.len()..]),
+        None => (size.as_str(), ""),
+    };
+    let factor = match unit {
+        "k" => 1 << 10,
+        "m" => 1 << 20,
+        "g" => 1 << 30,
+        _ => 1,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
 fn above(limit: u32) -> usize {
     usize::try_from(limit)
         .unwrap_or(usize::MAX)
         .saturating_add(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edge_that_takes_more_than_it_may_or_anything_is_found() {
+        let body = VerifyBody {
+            path: "/api/login".to_owned(),
+            replica: 1,
+            edge: 2 << 20,
+        };
+        for (said, right) in [
+            ("", true),
+            ("client_max_body_size 2m;", true),
+            ("client_max_body_size 2097152;", true),
+            ("client_max_body_size 1G;", false),
+            ("client_max_body_size 0;", false),
+            ("client_max_body_size 2x;", false),
+        ] {
+            let text = format!("# configuration file /n:\nhttp {{ {said} location /api/ {{ }} }}");
+            let root = nginx::read(&text).unwrap();
+            assert_eq!(too_wide(&root, &body).is_none(), right, "{said}");
+        }
+    }
 }

@@ -4,14 +4,14 @@ use futures::{StreamExt as _, stream};
 
 use crate::{
     probe::{Body, Request, Response},
-    verify::{Check, Context, Outcome, Suite},
+    verify::{Check, Context, Outcome, Suite, nginx},
 };
 
 pub(super) const CHECK: Check = Check {
     id: "security.rate-limit",
     suite: Suite::Security,
     requirements: &["PD-3.2"],
-    expected: "of a burst through the edge some requests are refused with 429 and Retry-After, and other paths answer all the same",
+    expected: "of a burst through the edge some requests are refused with 429, Retry-After and the headers of every answer, other paths answer all the same, and wider limits are configured",
     run: |context| Box::pin(check(context)),
 };
 
@@ -30,11 +30,18 @@ async fn check(context: &Context<'_>) -> Outcome {
         .collect()
         .await;
     let mut faults = judge(&answers).err().unwrap_or_default();
-    let refused = answers
-        .iter()
-        .flatten()
-        .filter(|answer| answer.status == 429);
-    let refused = refused.count();
+    let refused: Vec<&Response> = refusals(&answers).collect();
+    if let (Some(answer), Some(_)) = (refused.first(), &context.stack.verify.web) {
+        // The edge's own answers are made elsewhere than those of the page.
+        let wrong = super::web_security_headers::wrong(answer);
+        faults.extend(wrong.into_iter().map(|fault| format!("429: {fault}")));
+    }
+    let refused = refused.len();
+    match nginx::told(context).await {
+        Err(outcome) => return outcome,
+        Ok(Some(root)) => faults.extend(unlimited(&root, &rate.configured)),
+        Ok(None) => {}
+    }
     match context.edge_get(&rate.other).await {
         Err(cause) => faults.push(format!("GET {} after it: {cause}", rate.other)),
         Ok(answer) if !(200..300).contains(&answer.status) => {
@@ -51,6 +58,20 @@ async fn check(context: &Context<'_>) -> Outcome {
     )
 }
 
+/// The edge is said to limit these; a burst that is as wide would be a burden.
+fn unlimited(root: &nginx::Block, paths: &[String]) -> Vec<String> {
+    paths
+        .iter()
+        .filter(|path| nginx::nearest(&nginx::way(root, path), "limit_req").is_none())
+        .map(|path| format!("the edge's configuration has no limit_req for {path}"))
+        .collect()
+}
+
+fn refusals(answers: &[Result<Response, String>]) -> impl Iterator<Item = &Response> {
+    let answered = answers.iter().flatten();
+    answered.filter(|answer| answer.status == 429)
+}
+
 fn judge(answers: &[Result<Response, String>]) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
     if let Some(cause) = answers.iter().find_map(|answer| answer.as_ref().err()) {
@@ -60,11 +81,7 @@ fn judge(answers: &[Result<Response, String>]) -> Result<(), Vec<String>> {
     if let Some(answer) = failed {
         faults.push(format!("a request was answered {}", answer.status));
     }
-    let refused: Vec<&Response> = answers
-        .iter()
-        .flatten()
-        .filter(|answer| answer.status == 429)
-        .collect();
+    let refused: Vec<&Response> = refusals(answers).collect();
     if refused.is_empty() {
         faults.push(format!("none of {} requests was refused", answers.len()));
     }
@@ -81,8 +98,8 @@ fn judge(answers: &[Result<Response, String>]) -> Result<(), Vec<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::judge;
-    use crate::probe::Response;
+    use super::{judge, unlimited};
+    use crate::{probe::Response, verify::nginx};
 
     fn answer(status: u16, headers: &[(&str, &str)]) -> Response {
         let header = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
@@ -97,6 +114,17 @@ mod tests {
     fn a_refusal_with_a_time_is_right() {
         let refused = answer(429, &[("retry-after", "2")]);
         assert_eq!(judge(&[Ok(answer(422, &[])), Ok(refused)]), Ok(()));
+    }
+
+    #[test]
+    fn a_path_without_a_limit_is_named() {
+        let text =
+            "# configuration file /n:\nhttp { server { location /api/ { limit_req zone=a; } } }";
+        let root = nginx::read(text).unwrap();
+        let paths = ["/api/x".to_owned(), "/other".to_owned()];
+        let faults = unlimited(&root, &paths);
+        assert_eq!(faults.len(), 1);
+        assert!(faults[0].ends_with("for /other"), "{faults:?}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! `web.index`: the edge serves the page, and proxies to the replicas.
+//! `web.index`: the edge serves the page, also to who comes by a link into it, and proxies to the
+//! replicas.
 
 use crate::verify::{Check, Context, Outcome, Suite};
 
@@ -6,7 +7,7 @@ pub(super) const CHECK: Check = Check {
     id: "web.index",
     suite: Suite::Web,
     requirements: &["PD-1.2", "TEST-01"],
-    expected: "the page answers 200 as HTML, the health path answers through the edge as JSON",
+    expected: "the page and a place inside it answer 200 as HTML, the health path answers through the edge as JSON",
     run: |context| Box::pin(check(context)),
 };
 
@@ -17,6 +18,7 @@ async fn check(context: &Context<'_>) -> Outcome {
     let mut faults = Vec::new();
     let pages = [
         Some((&web.index, "text/html")),
+        web.place.as_ref().map(|path| (path, "text/html")),
         web.health.as_ref().map(|path| (path, "application/json")),
     ];
     for (path, content_type) in pages.into_iter().flatten() {

@@ -2,7 +2,7 @@
 //! of the page. A web server drops them easily where a location has headers of its own.
 
 use crate::{
-    probe::Response,
+    probe::{Body, Request, Response},
     verify::{
         Check, Context, Outcome, Suite,
         pages::{fetch, pages},
@@ -13,7 +13,7 @@ pub(super) const CHECK: Check = Check {
     id: "web.security-headers",
     suite: Suite::Web,
     requirements: &["PD-1.2", "PD-3.3"],
-    expected: "every answer has one strict content security policy, nosniff, no framing, a referrer policy and a request id, and tells no version of the server",
+    expected: "every answer has one strict content security policy, nosniff, no framing, policies of referrers, permissions, openers and resources, and a request id, and tells no version of the server",
     run: |context| Box::pin(check(context)),
 };
 
@@ -30,14 +30,29 @@ async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
         .chain(&pages.assets)
         .chain(&pages.health)
         .chain(pages.absent());
+    // A file without a hash, and what has limits of its own, are places of their own in an edge.
+    let verify = &context.stack.verify;
+    let favicon = verify.web.as_ref().and_then(|web| web.favicon.as_ref());
+    let security = verify.security.as_ref();
+    let rate = security.and_then(|security| security.rate.as_ref());
+    let paths = paths
+        .chain(favicon.map(|favicon| &favicon.path))
+        .chain(rate.map(|rate| &rate.path));
     for path in paths {
         let answer = fetch(context, path, None).await?;
         asked += 1;
-        faults.extend(
-            wrong(&answer)
-                .into_iter()
-                .map(|fault| format!("GET {path}: {fault}")),
-        );
+        let wrong = wrong(&answer).into_iter();
+        faults.extend(wrong.map(|fault| format!("GET {path}: {fault}")));
+    }
+    // The edge's own refusal; that of a burst is looked at by `security.rate-limit`.
+    if let Some(body) = security.and_then(|security| security.body.as_ref()) {
+        let length = usize::try_from(body.edge).unwrap_or(usize::MAX);
+        let too_long = Request::post(&body.path, Body::Filler(length.saturating_add(1)));
+        let answer = context.edge_send(&too_long).await.map_err(Outcome::fail)?;
+        asked += 1;
+        let (path, status) = (&body.path, answer.status);
+        let wrong = wrong(&answer).into_iter();
+        faults.extend(wrong.map(|fault| format!("POST {path}, {status}: {fault}")));
     }
     Ok(Outcome::judge(
         &faults,
@@ -46,7 +61,7 @@ async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
 }
 
 /// What is wrong with the headers of one answer.
-fn wrong(answer: &Response) -> Vec<String> {
+pub(super) fn wrong(answer: &Response) -> Vec<String> {
     let mut faults = Vec::new();
     let mut expect = |name: &str, right: fn(&str) -> bool| {
         let mut values = answer.headers.iter().filter(|(key, _)| key == name);
@@ -65,6 +80,11 @@ fn wrong(answer: &Response) -> Vec<String> {
     expect("referrer-policy", |value| {
         !value.is_empty() && value != "unsafe-url"
     });
+    expect("permissions-policy", |value| !value.is_empty());
+    expect("cross-origin-opener-policy", |value| value == "same-origin");
+    expect("cross-origin-resource-policy", |value| {
+        matches!(value, "same-origin" | "same-site")
+    });
     expect("x-request-id", |value| value.len() >= 8);
     if let Some(server) = answer.header("server")
         && server.bytes().any(|byte| byte.is_ascii_digit())
@@ -74,7 +94,8 @@ fn wrong(answer: &Response) -> Vec<String> {
     faults
 }
 
-/// Scripts come from the site itself, and from files.
+/// Scripts and styles come from the site itself, and from files; nothing is embedded that runs on its own;
+/// nobody frames the page, moves its base, or has its forms.
 fn is_strict(policy: &str) -> bool {
     let directive = |name: &str| {
         policy.split(';').find_map(|directive| {
@@ -82,16 +103,22 @@ fn is_strict(policy: &str) -> bool {
             (words.next() == Some(name)).then(|| words.collect::<Vec<_>>())
         })
     };
-    let Some(scripts) = directive("script-src").or_else(|| directive("default-src")) else {
-        return false;
+    let is_tight = |words: &Vec<&str>| {
+        let loose = |word: &&str| {
+            matches!(
+                *word,
+                "'unsafe-inline'" | "'unsafe-eval'" | "*" | "http:" | "https:" | "data:" | "blob:"
+            )
+        };
+        !words.iter().any(loose)
     };
-    let loose = |word: &&str| {
-        matches!(
-            *word,
-            "'unsafe-inline'" | "'unsafe-eval'" | "*" | "http:" | "https:" | "data:" | "blob:"
-        )
-    };
-    !scripts.iter().any(loose) && directive("base-uri").is_some()
+    // What is fetched falls back to the default; the others are open where nothing is said.
+    let fetched = ["script-src", "style-src", "object-src"];
+    let fetched = fetched.map(|name| directive(name).or_else(|| directive("default-src")));
+    let said = ["base-uri", "form-action", "frame-ancestors"].map(directive);
+    let all = fetched.iter().chain(&said);
+    all.into_iter()
+        .all(|words| words.as_ref().is_some_and(is_tight))
 }
 
 #[cfg(test)]
@@ -99,14 +126,16 @@ mod tests {
     use super::{is_strict, wrong};
     use crate::probe::Response;
 
-    const GOOD: [(&str, &str); 6] = [
-        (
-            "content-security-policy",
-            "default-src 'none'; script-src 'self'; base-uri 'none'",
-        ),
+    const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+        base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    const GOOD: [(&str, &str); 9] = [
+        ("content-security-policy", POLICY),
         ("x-content-type-options", "nosniff"),
         ("x-frame-options", "DENY"),
         ("referrer-policy", "no-referrer"),
+        ("permissions-policy", "camera=()"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
         ("x-request-id", "0123456789abcdef"),
         ("server", "nginx"),
     ];
@@ -125,7 +154,7 @@ mod tests {
     #[test]
     fn each_header_is_missed_and_none_may_stand_twice() {
         assert!(faults(&GOOD).is_empty(), "{:?}", faults(&GOOD));
-        for (at, (name, _)) in GOOD.iter().enumerate().take(5) {
+        for (at, (name, _)) in GOOD.iter().enumerate().take(8) {
             let mut without = GOOD.to_vec();
             let header = without.remove(at);
             assert_eq!(faults(&without), [format!("no {name}")]);
@@ -133,21 +162,33 @@ mod tests {
             assert_eq!(faults(&without), [format!("{name} stands there twice")]);
         }
         let mut telling = GOOD.to_vec();
-        telling[5].1 = "nginx/1.30.1";
+        telling[8].1 = "nginx/1.30.1";
         assert_eq!(faults(&telling).len(), 1);
     }
 
     #[test]
-    fn a_policy_that_lets_scripts_in_is_not_strict() {
-        for policy in [
-            "script-src 'self' 'unsafe-inline'; base-uri 'none'",
-            "default-src *; base-uri 'none'",
-            "script-src 'self' https:; base-uri 'none'",
-            "script-src 'self'",
-            "img-src 'self'; base-uri 'none'",
+    fn a_policy_with_one_directive_too_loose_is_not_strict() {
+        assert!(is_strict(POLICY));
+        for (tight, loose) in [
+            ("script-src 'self'", "script-src 'self' 'unsafe-inline'"),
+            ("script-src 'self'", "script-src 'self' https:"),
+            ("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
+            ("default-src 'none'; ", ""),
+            ("default-src 'none'", "default-src *"),
+            ("default-src 'none'", "object-src data:"),
+            ("base-uri 'none'", "base-uri *"),
+            ("base-uri 'none'; ", ""),
+            ("form-action 'self'", "form-action https:"),
+            ("form-action 'self'; ", ""),
+            ("frame-ancestors 'none'", "frame-ancestors *"),
+            ("; frame-ancestors 'none'", ""),
         ] {
-            assert!(!is_strict(policy), "{policy}");
+            let policy = POLICY.replace(tight, loose);
+            assert_ne!(policy, POLICY, "{loose}");
+            assert!(!is_strict(&policy), "{policy}");
         }
-        assert!(is_strict("default-src 'self'; base-uri 'self'"));
+        let short =
+            "default-src 'self'; base-uri 'self'; form-action 'none'; frame-ancestors 'self'";
+        assert!(is_strict(short));
     }
 }

@@ -14,7 +14,7 @@ mod stack_file;
 pub(crate) use call::{Answer, Call, program};
 pub(crate) use deployment::Deployment;
 pub(crate) use edge::{ask_each, get, replicas_behind};
-pub(crate) use engine::Engine;
+pub(crate) use engine::{Engine, Image};
 pub(crate) use load::Load;
 pub(crate) use report::Report;
 pub(crate) use second_engine::SecondEngine;
