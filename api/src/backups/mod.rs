@@ -36,7 +36,7 @@ pub(crate) use list::{Page, Sort};
 use mirror::forget_copies;
 pub(crate) use mirror::{Forget, Mirror, forget};
 pub(crate) use name::{BackupName, Kind, NoBackupName};
-pub(crate) use restore::{Fence, Means, Restore, Test, watch};
+pub(crate) use restore::{Fence, Means, Restore, Test, refuse_behind_the_fence, watch};
 pub(crate) use summary::{Summary, watch_directory};
 pub(crate) use told::{Told, tell_of_lost};
 
