@@ -101,14 +101,12 @@ impl Fence {
             Ok(Some(state)) => state.raised_at,
             Err(_) => None,
         };
-        match raised_at {
-            Some(at) => Some((Utc::now() - at).to_std().unwrap_or_default()),
-            // One that nobody can read is up as well.
-            None => {
-                let file = tokio::fs::metadata(self.dir.join(FENCE)).await.ok()?;
-                Some(file.modified().ok()?.elapsed().unwrap_or_default())
-            }
+        if let Some(at) = raised_at {
+            return Some((Utc::now() - at).to_std().unwrap_or_default());
         }
+        // One that nobody can read is up as well.
+        let file = tokio::fs::metadata(self.dir.join(FENCE)).await.ok()?;
+        Some(file.modified().ok()?.elapsed().unwrap_or_default())
     }
 
     /// Whether what is live may be of two databases; also when nobody can say.
