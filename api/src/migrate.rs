@@ -10,6 +10,7 @@ use clap::{Subcommand, ValueEnum};
 use sysndd_migrator::cli::{Command, Frame, run as run_shared};
 use sysndd_migrator::{Gaps, LintRules, MigrationSet, Settings};
 
+use crate::backups::refuse_behind_the_fence;
 use crate::config::{DatabaseUrl, Fault, Identity, Migrations, Source, Telemetry};
 use crate::telemetry::{self, Events};
 
@@ -76,6 +77,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             let url = source.finish(url)?;
             let set = MigrationSet::load(&dir)?;
             telemetry::init(telemetry.filter);
+            refuse_behind_the_fence().await?;
             let events = Events::new(identity).dying_at(fault);
             sysndd_migrator::migrate(url.opts(), &set, &settings, &events).await?;
             Ok(ExitCode::SUCCESS)

@@ -86,7 +86,15 @@ async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
     let due = ["backup.recent", "backup.roundtrip"];
     assert_eq!(verify(&stack).await.ids("skip"), due);
 
+    // So much that a copy goes and comes in several pieces; noise, so that it stays as long.
+    let noise = "CREATE TABLE noise (bytes BLOB); SET SESSION cte_max_recursion_depth = 25000; \
+        INSERT INTO noise WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 25000) \
+        SELECT RANDOM_BYTES(1024) FROM n";
+    in_database(&stack, noise).await;
     let first = made(&stack).await;
+    let as_made = list(&stack).await.remove(0);
+    let bytes = as_made["size_bytes"].as_u64();
+    assert!(bytes > Some(20 << 20), "{as_made:#}");
     let shown = call(&stack, &["backup", "list"]).ends_with(0).await;
     assert!(shown.stdout.contains(&first), "{shown}");
     let whole = call(&stack, &["backup", "verify", "--load"]);
@@ -107,7 +115,10 @@ async fn a_backup_is_made_fetched_copied_away_and_brought_back() {
     call(&stack, &["run", "api", "--", "backup", "fetch", &first])
         .ends_with(0)
         .await;
-    assert_eq!(text(&list(&stack).await[0]["filename"]), first);
+    let fetched = list(&stack).await.remove(0);
+    assert_eq!(text(&fetched["filename"]), first);
+    // The fetched one was read whole for it.
+    assert_eq!(fetched["checksum"], as_made["checksum"]);
 
     is_brought_back(&stack, &first).await;
     let audit = call(&stack, &["audit"]).ends_with(0).await;
@@ -243,7 +254,7 @@ async fn each_fault_of_a_backup_and_of_the_storage_is_found() {
         let _ = write!(text, "\\{byte:03o}");
         text
     });
-    let faults: [(&str, String, &[&str], &str); 4] = [
+    let faults: [(&str, String, &[&str], &str); 5] = [
         (
             "cut off",
             format!("truncate -s -9 {name}"),
@@ -254,6 +265,12 @@ async fn each_fault_of_a_backup_and_of_the_storage_is_found() {
             "changed",
             format!("printf 'as long' | dd of={name} bs=1 seek=300 conv=notrunc"),
             &["backup.roundtrip"],
+            &name,
+        ),
+        (
+            "unreadable",
+            format!("chmod 0 {name}"),
+            &["backup.recent", "backup.roundtrip"],
             &name,
         ),
         (

@@ -15,6 +15,8 @@ use anyhow::Context as _;
 
 use clap::Subcommand;
 
+use crate::backups::refuse_behind_the_fence;
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -30,6 +32,13 @@ pub(crate) enum Command {
 
 /// Does it.
 pub(crate) async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let writes = matches!(
+        command,
+        Command::Create(_) | Command::Mail(_) | Command::Seed(_)
+    );
+    if writes {
+        refuse_behind_the_fence().await?;
+    }
     match command {
         Command::Create(args) => create::run(args).await,
         Command::Mail(args) => mail::run(args).await,

@@ -4,7 +4,7 @@
 //! whatever else lies there is left alone, but for what an interrupted run left behind.
 
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -154,6 +154,14 @@ impl Catalogue {
             });
             known.fault.clone().or(other_length)
         });
+        let unreadable = match readable(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::Unknown(name.clone()));
+            }
+            Err(error) => Some(format!("cannot be read: {error}")),
+            Ok(()) => None,
+        };
+        let fault = unreadable.or(fault);
         Ok(Backup {
             filename: name.clone(),
             kind: name.kind(),
@@ -178,6 +186,13 @@ impl Catalogue {
         // Ours are whole when they are made.
         let made = !known.derived && known.fault.is_none();
         (made || known.size_bytes == file.len()).then_some(known)
+    }
+
+    /// What was noted of a backup when it was made, whatever became of its file.
+    fn noted(&self, name: &BackupName) -> Option<Metadata> {
+        let text = fs::read(self.sidecar(name)).ok()?;
+        let noted: Metadata = serde_json::from_slice(&text).ok()?;
+        (!noted.derived && noted.fault.is_none()).then_some(noted)
     }
 
     /// Reads a backup of which nothing is noted, and notes it. One that is still being put there is left
@@ -307,6 +322,19 @@ impl Catalogue {
                 what,
             });
         }
+        if let Some(noted) = self.noted(name)
+            && noted.checksum != found.checksum
+        {
+            return Err(Error::Bad {
+                name: name.clone(),
+                what: format!(
+                    "has the checksum {} in the object storage and had {} when it was made, as {} says",
+                    found.checksum,
+                    noted.checksum,
+                    self.sidecar(name).display()
+                ),
+            });
+        }
         let derived = false;
         let metadata = Metadata { derived, ..found };
         if !spoilt {
@@ -387,6 +415,11 @@ impl Catalogue {
         }
         Ok(())
     }
+}
+
+/// Whether a file can be read at all: one that belongs to somebody else can be looked at and no more.
+fn readable(path: &Path) -> io::Result<()> {
+    File::open(path)?.read(&mut [0; 1]).map(drop)
 }
 
 /// Whether nobody is at this unfinished file.

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::restore::{Errand, Means, Progress};
-use super::{Backup, BackupName, Backups, Kind, Mirror, Page, Sort};
+use super::{Backup, BackupName, Backups, Forget, Kind, Mirror, Page, Sort};
 use crate::config::{self, DatabaseUrl, Identity, Limits, Migrations, Source, Telemetry};
 use crate::storage::Storage;
 use crate::{db, telemetry};
@@ -112,6 +112,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             } else {
                 db::await_database(&database).await?;
                 let backup = backups.create(kind).await?;
+                tidy(&backups, &database, storage.is_some()).await;
                 if storage.is_some() {
                     copy_soon(&database).await;
                 }
@@ -168,6 +169,7 @@ pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
             db::await_database(&database).await?;
             let restored = backups.restore(&filename, &errand()).await?;
+            tidy(&backups, &database, storage.is_some()).await;
             print(&format!("{}\n", json!(restored)))?;
         }
     }
@@ -186,6 +188,24 @@ fn means(
         replica: identity.replica.clone(),
         request_timeout: limits.timeout.max(Duration::from_secs(1)),
     })
+}
+
+/// Those go that are not kept beside the new one, and a replica takes their copies away.
+async fn tidy(backups: &Backups, database: &config::Database, has_copies: bool) {
+    let tidied = async {
+        let deleted = backups.tidy().await?;
+        if has_copies && !deleted.is_empty() {
+            let mut conn = mysql_async::Conn::new(database.url.opts()).await?;
+            for name in deleted {
+                Forget::new(name).enqueue(&mut conn).await?;
+            }
+            conn.disconnect().await?;
+        }
+        anyhow::Ok(())
+    };
+    if let Err(error) = tidied.await {
+        tracing::warn!(%error, "not all is deleted that is not kept any more");
+    }
 }
 
 /// A replica copies it to the storage. When it cannot be told now, it finds it by itself later.

@@ -1,6 +1,6 @@
 //! Making a backup, from the lock to the name.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, params};
@@ -14,17 +14,40 @@ use super::{Backup, Backups, Kind};
 
 /// How long the backup or restore before it may take.
 const PATIENCE: Duration = Duration::from_mins(10);
+/// Between two looks at a restore that was cut off, and that others clear up.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 impl Backups {
     /// Makes a backup. Dropping this takes back what was done of it.
     pub(crate) async fn create(&self, kind: Kind) -> Result<Backup, Error> {
-        let mut lock = Lock::take(self.opts.clone(), PATIENCE).await?;
+        let mut lock = self.take_unfenced().await?;
         let made = Box::pin(self.create_under(&mut lock, kind)).await;
         lock.release().await;
         made
     }
 
-    /// As [`Backups::create`], for who has the lock already.
+    /// The lock, with no restore half-way: who raised the fence and has no lock is dead, and what is live
+    /// may be of two databases. It is finished or taken back first, here or by who can.
+    async fn take_unfenced(&self) -> Result<Lock, Error> {
+        let began = Instant::now();
+        loop {
+            let left = PATIENCE.saturating_sub(began.elapsed());
+            let lock = Lock::take(self.opts.clone(), left).await?;
+            if !self.fence.is_up().await {
+                return Ok(lock);
+            }
+            lock.release().await;
+            if self.can_restore() {
+                self.clear_up().await?;
+            } else if left.is_zero() {
+                return Err(Error::Busy(PATIENCE));
+            } else {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        }
+    }
+
+    /// As [`Backups::create`], for who has the lock already, and for a restore that saves what is there.
     pub(super) async fn create_under(&self, lock: &mut Lock, kind: Kind) -> Result<Backup, Error> {
         let (name, partial) = self
             .blocking(move |catalogue| {

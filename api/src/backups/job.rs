@@ -43,7 +43,7 @@ impl Handler for Create {
     }
 }
 
-/// `backup.scheduled`: a backup by the clock, and which are not kept any more.
+/// `backup.scheduled`: a backup by the clock.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Scheduled {}
 
@@ -51,13 +51,7 @@ impl Handler for Scheduled {
     const KIND: &'static str = "backup.scheduled";
 
     async fn run(self, app: Arc<App>, turn: Turn) -> Result<Value, Failure> {
-        let made = async {
-            let made = create(&app, &turn, Kind::Scheduled).await?;
-            // Old ones go only when there is a new one.
-            tidy(&app).await?;
-            Ok(made)
-        }
-        .await;
+        let made = create(&app, &turn, Kind::Scheduled).await;
         after(&app, &turn, &made).await;
         made
     }
@@ -72,8 +66,12 @@ async fn create(app: &App, turn: &Turn, kind: Kind) -> Result<Value, Failure> {
     Ok(json!(backup))
 }
 
-/// A new backup is to be copied, and somebody told; neither changes how it ended.
+/// A new backup is to be copied, old ones go that are not kept beside it, and somebody is told; nothing of that
+/// changes how it ended.
 async fn after(app: &App, turn: &Turn, made: &Result<Value, Failure>) {
+    if made.is_ok() {
+        tidy(app).await;
+    }
     told::tell(app, turn, made).await;
     if made.is_ok() && app.storage.is_some() {
         let enqueued = async { Mirror::enqueue(&mut app.db.conn().await?).await };

@@ -1,4 +1,4 @@
-//! Which backups are kept. Pure, but for the deleting itself.
+//! Which backups are kept when another one was made. Pure, but for the deleting itself.
 //!
 //! One that is no good keeps no other from being kept. It goes when it would have gone if it were good: until
 //! then its copy may bring it back.
@@ -8,7 +8,7 @@ use std::hash::Hash;
 
 use chrono::{DateTime, Datelike as _, Utc};
 
-use super::{Backup, BackupName, Error, Kind, forget};
+use super::{Backup, BackupName, Backups, Error, Kind, forget_copies};
 use crate::config::Keep;
 use crate::state::App;
 
@@ -73,17 +73,32 @@ fn newest_of_each<'a, T: Hash + Ord>(
         .collect()
 }
 
-/// Deletes what is not kept any more, and its copies soon.
-pub(super) async fn tidy(app: &App) -> Result<(), Error> {
-    for name in gone(app.backups.list().await?, app.backups.keep) {
-        match forget(app, &name).await {
-            // Somebody else did.
-            Err(Error::Unknown(_)) => {}
-            deleted => deleted?,
+impl Backups {
+    /// Deletes what is not kept any more; answers what that was.
+    pub(super) async fn tidy(&self) -> Result<Vec<BackupName>, Error> {
+        let mut deleted = Vec::new();
+        for name in gone(self.list().await?, self.keep) {
+            match self.delete(&name).await {
+                // Somebody else did.
+                Err(Error::Unknown(_)) => continue,
+                done => done?,
+            }
+            tracing::info!(%name, "a backup is not kept any more");
+            deleted.push(name);
         }
-        tracing::info!(%name, "a backup is not kept any more");
+        Ok(deleted)
     }
-    Ok(())
+}
+
+/// Deletes what is not kept any more, and its copies soon. That it does not go well changes nothing about the
+/// backup that was made.
+pub(super) async fn tidy(app: &App) {
+    match app.backups.tidy().await {
+        Ok(deleted) => forget_copies(app, deleted).await,
+        Err(error) => {
+            tracing::warn!(%error, "backups that are not kept any more could not be deleted");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ const TRY_EVERY: Duration = Duration::from_millis(250);
 const PING_EVERY: Duration = Duration::from_secs(5);
 /// How long the server waits for a sign of life, in seconds.
 const PATIENCE: u32 = 30;
+/// How long a statement waits for a table that somebody's open transaction holds, in seconds: meanwhile
+/// nobody else can read it. The server's own measure is a year.
+pub(super) const LOCK_WAIT: u32 = 10;
 
 /// The lock, held.
 pub(super) struct Lock {
@@ -30,8 +33,9 @@ impl Lock {
     pub(super) async fn take(opts: Opts, wait: Duration) -> Result<Self, Error> {
         let began = Instant::now();
         let name = name(opts.db_name().unwrap_or_default());
-        let opts = OptsBuilder::from_opts(opts)
-            .setup(vec![format!("SET SESSION wait_timeout = {PATIENCE}")]);
+        let opts = OptsBuilder::from_opts(opts).setup(vec![format!(
+            "SET SESSION wait_timeout = {PATIENCE}, lock_wait_timeout = {LOCK_WAIT}"
+        )]);
         let mut conn = Conn::new(opts).await?;
         loop {
             let got: Option<Option<i8>> = conn

@@ -107,8 +107,12 @@ pub(crate) struct Forget {
 }
 
 impl Forget {
+    pub(super) fn new(filename: BackupName) -> Self {
+        Self { filename }
+    }
+
     /// Puts it into the queue.
-    async fn enqueue(self, conn: &mut impl Queryable) -> Result<(), db::Error> {
+    pub(super) async fn enqueue(self, conn: &mut impl Queryable) -> Result<(), db::Error> {
         enqueue(conn, &NewJob::new(Self::KIND, json!(self))).await?;
         Ok(())
     }
@@ -142,15 +146,23 @@ fn failed(error: impl std::fmt::Display) -> Failure {
 /// Takes a backup away at once, and its copy soon.
 pub(crate) async fn forget(app: &App, name: &BackupName) -> Result<(), Error> {
     app.backups.delete(name).await?;
-    if app.storage.is_some() {
-        let filename = name.clone();
-        let enqueued = async { Forget { filename }.enqueue(&mut app.db.conn().await?).await };
+    forget_copies(app, vec![name.clone()]).await;
+    Ok(())
+}
+
+/// Takes copies away soon.
+pub(super) async fn forget_copies(app: &App, names: Vec<BackupName>) {
+    if app.storage.is_none() {
+        return;
+    }
+    for name in names {
+        let forget = Forget::new(name.clone());
+        let enqueued = async { forget.enqueue(&mut app.db.conn().await?).await };
         if let Err(error) = enqueued.await {
             // A copy too many is no loss.
             tracing::warn!(%error, %name, "the copy of a deleted backup stays");
         }
     }
-    Ok(())
 }
 
 impl Backups {

@@ -33,9 +33,10 @@ pub(crate) use cli::{Args, run};
 pub(crate) use error::Error;
 pub(crate) use job::{Create, Scheduled};
 pub(crate) use list::{Page, Sort};
+use mirror::forget_copies;
 pub(crate) use mirror::{Forget, Mirror, forget};
 pub(crate) use name::{BackupName, Kind, NoBackupName};
-pub(crate) use restore::{Fence, Means, Restore, Test, watch};
+pub(crate) use restore::{Fence, Means, Restore, Test, refuse_behind_the_fence, watch};
 pub(crate) use summary::{Summary, watch_directory};
 pub(crate) use told::{Told, tell_of_lost};
 
@@ -90,7 +91,7 @@ impl Backups {
         let backups = self.blocking(Catalogue::list).await?;
         let unknown: Vec<_> = backups
             .iter()
-            .filter(|backup| backup.checksum.is_none())
+            .filter(|backup| backup.checksum.is_none() && backup.fault.is_none())
             .map(|backup| backup.filename.clone())
             .collect();
         if unknown.is_empty() {

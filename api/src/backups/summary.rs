@@ -20,6 +20,8 @@ pub(crate) struct Summary {
     pub(crate) newest_at: i64,
     /// When one was last tried and was good, likewise.
     pub(crate) tested_at: i64,
+    /// For how many seconds nothing may be changed; zero while no restore is under way.
+    pub(crate) fenced_s: u64,
 }
 
 impl Backups {
@@ -37,6 +39,10 @@ impl Backups {
             bytes: good.iter().map(|backup| backup.size_bytes).sum(),
             newest_at: newest.map_or(0, |at| at.timestamp()),
             tested_at: tested.map_or(0, |at| at.timestamp()),
+            fenced_s: match self.fence.up_for().await {
+                Some(up) => up.as_secs().max(1),
+                None => 0,
+            },
         })
     }
 }

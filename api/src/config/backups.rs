@@ -59,9 +59,8 @@ impl Backups {
         data_dir: &Path,
         database: Option<&DatabaseUrl>,
     ) -> Self {
-        let dir = source.text("SYSNDD_BACKUP_DIR").map(PathBuf::from);
         Self {
-            dir: dir.unwrap_or_else(|| data_dir.join("backups")),
+            dir: Self::dir(source, data_dir),
             client_dir: source.text("SYSNDD_MYSQL_CLIENT_DIR").map(PathBuf::from),
             restore_url: DatabaseUrl::read_restore(source, database),
             schedule: source.value(
@@ -91,6 +90,14 @@ impl Backups {
                 },
             ),
         }
+    }
+}
+
+impl Backups {
+    /// Where they are kept.
+    pub(crate) fn dir(source: &mut Source, data_dir: &Path) -> PathBuf {
+        let dir = source.text("SYSNDD_BACKUP_DIR").map(PathBuf::from);
+        dir.unwrap_or_else(|| data_dir.join("backups"))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -37,9 +37,15 @@ pub(super) fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::Internal(anyhow!("it panicked")).into_response()
 }
 
+/// Stops jobs, the restore itself as well: what a restore waits for must be possible to stop. Jobs stay as they
+/// are, so it is not lost.
+const STOPS_A_JOB: &str = "/api/admin/jobs/{job_id}/cancel";
+
 /// While a backup is restored nothing is changed: what would be, would be lost.
 pub(super) async fn fence(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    if !request.method().is_safe() && app.backups.fence.is_up().await {
+    let route = request.extensions().get::<MatchedPath>();
+    let is_let_through = route.is_some_and(|route| route.as_str() == STOPS_A_JOB);
+    if !request.method().is_safe() && !is_let_through && app.backups.fence.is_up().await {
         return ApiError::Fenced.into_response();
     }
     next.run(request).await

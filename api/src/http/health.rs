@@ -123,6 +123,7 @@ fn storage(app: &App, data_dir: &Result<Duration, DataDirError>) -> protocol::St
                 StorageStatus::Down
             },
             latency_ms: data_dir.as_ref().ok().copied().map(milliseconds),
+            copies_missing: None,
         },
         Storage::report,
     )

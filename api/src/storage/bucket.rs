@@ -14,8 +14,10 @@ use super::Error;
 use crate::config;
 
 const CONNECT: Duration = Duration::from_secs(5);
-/// Of one request; a part of an upload is five megabytes.
+/// Of one request with its body: no copy goes in one, only a [piece](super::PIECE) of one.
 const REQUEST: Duration = Duration::from_mins(2);
+/// With all its repetitions: one that took too long is asked once more.
+const REPEATED: Duration = Duration::from_mins(5);
 
 /// A client of the bucket, and whether an absent bucket is to be made.
 pub(super) fn open(s3: &config::S3) -> anyhow::Result<(Arc<AmazonS3>, Option<Maker>)> {
@@ -27,7 +29,7 @@ pub(super) fn open(s3: &config::S3) -> anyhow::Result<(Arc<AmazonS3>, Option<Mak
         .with_secret_access_key(s3.secret_key())
         .with_retry(RetryConfig {
             max_retries: 3,
-            retry_timeout: REQUEST,
+            retry_timeout: REPEATED,
             ..RetryConfig::default()
         })
         .with_client_options(options.clone());

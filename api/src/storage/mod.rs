@@ -17,7 +17,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt as _, PutPayload};
 use sysndd_protocol as protocol;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::watch as latest;
+use tokio::sync::{Mutex, watch as latest};
 
 use self::bucket::Maker;
 use crate::config;
@@ -27,6 +27,11 @@ use crate::state::App;
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// A trial that takes longer has failed.
 const TRIAL: Duration = Duration::from_secs(10);
+/// A copy goes and comes in pieces of so many bytes, each of them a request of its own: what is long, or far away,
+/// takes as long as it takes.
+const PIECE: usize = 8 * 1024 * 1024;
+/// So many pieces go at a time; with the one that is being read, that is all the memory it takes.
+const AT_A_TIME: usize = 2;
 
 /// Where objects are kept.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub(crate) struct Storage {
     seen: latest::Sender<protocol::Storage>,
     /// How many backups had no copy there; absent until it was asked.
     missing: latest::Sender<Option<usize>>,
+    /// A replica has one name for its trials.
+    trying: Mutex<()>,
 }
 
 /// Why the storage did not do it.
@@ -82,14 +89,19 @@ impl Storage {
                 backend: backend.to_owned(),
                 status: protocol::StorageStatus::Unknown,
                 latency_ms: None,
+                copies_missing: None,
             }),
             missing: latest::Sender::new(None),
+            trying: Mutex::new(()),
         })
     }
 
     /// For the health report, as it was found last.
     pub(crate) fn report(&self) -> protocol::Storage {
-        self.seen.borrow().clone()
+        protocol::Storage {
+            copies_missing: *self.missing.borrow(),
+            ..self.seen.borrow().clone()
+        }
     }
 
     /// For the metrics, likewise.
@@ -114,7 +126,8 @@ impl Storage {
     /// Copies a file there, piece by piece; it is there when it is whole.
     pub(crate) async fn upload(&self, name: &str, from: &FilePath) -> Result<(), Error> {
         let mut file = tokio::fs::File::open(from).await?;
-        let mut into = BufWriter::new(Arc::clone(&self.store), self.at(name));
+        let mut into = BufWriter::with_capacity(Arc::clone(&self.store), self.at(name), PIECE)
+            .with_max_concurrency(AT_A_TIME);
         if let Err(error) = tokio::io::copy(&mut file, &mut into).await {
             let _ = into.abort().await;
             return Err(error.into());
@@ -134,10 +147,19 @@ impl Storage {
 
     /// Copies an object into a file, which is on the disk then.
     pub(crate) async fn download(&self, name: &str, into: File) -> Result<(), Error> {
-        let mut stream = self.store.get(&self.at(name)).await?.into_stream();
+        let at = self.at(name);
+        let length = self.store.head(&at).await?.size;
         let mut file = tokio::fs::File::from_std(into);
-        while let Some(piece) = stream.try_next().await? {
+        let mut from = 0;
+        while from < length {
+            let to = length.min(from + PIECE as u64);
+            let piece = self.store.get_range(&at, from..to).await?;
+            if piece.len() as u64 != to - from {
+                let there = from + piece.len() as u64;
+                return Err(Error::Lost(format!("{name} has {there} of {length} bytes")));
+            }
             file.write_all(&piece).await?;
+            from = to;
         }
         file.sync_all().await?;
         Ok(())
@@ -151,13 +173,15 @@ impl Storage {
         }
     }
 
-    /// Writes something, reads it back and removes it. Answers how long that took.
+    /// Writes something, reads it back and removes it. Answers how long that took. What cannot be removed is written
+    /// over the next time.
     pub(crate) async fn try_out(&self, who: &str) -> Result<Duration, Error> {
+        let _turn = self.trying.lock().await;
         let began = Instant::now();
         let chance: u64 = rand::random();
         let (content, at) = (
             format!("{who} was here, {chance:016x}"),
-            self.at(&format!(".trial-{chance:016x}")),
+            self.at(&format!(".trial-{who}")),
         );
         let put = || {
             let content = PutPayload::from(content.clone().into_bytes());
@@ -171,8 +195,11 @@ impl Storage {
                 }
                 (done, _) => done?,
             };
-            let back = self.store.get(&at).await?.bytes().await?;
-            self.store.delete(&at).await?;
+            let read = async { self.store.get(&at).await?.bytes().await }.await;
+            // Also when it did not come back: it may be there.
+            let deleted = self.store.delete(&at).await;
+            let back = read?;
+            deleted?;
             if back == content.as_bytes() {
                 Ok(began.elapsed())
             } else {
@@ -216,5 +243,51 @@ pub(crate) async fn watch(app: Arc<App>) {
             storage.missing.send_replace(Some(missing.len()));
         }
         tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::RngCore as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_longer_than_a_piece_goes_and_comes_in_several_and_whole() {
+        let (there, here) = (
+            tempfile::tempdir().expect("a directory"),
+            tempfile::tempdir().expect("a directory"),
+        );
+        let config = config::Storage::Directory(there.path().to_owned());
+        let storage = Storage::new(&config).expect("a storage");
+        for length in [0, 1, PIECE, PIECE + 1, 3 * PIECE + 7] {
+            let mut noise = vec![0; length];
+            rand::rng().fill_bytes(&mut noise);
+            let (from, to) = (here.path().join("from"), here.path().join("to"));
+            std::fs::write(&from, &noise).expect("written");
+            storage.upload("copy", &from).await.expect("uploaded");
+            let into = File::create(&to).expect("a file");
+            storage.download("copy", into).await.expect("downloaded");
+            assert!(std::fs::read(&to).expect("a file") == noise, "{length}");
+        }
+        storage.delete("copy").await.expect("deleted");
+        assert_eq!(
+            std::fs::read_dir(there.path()).expect("readable").count(),
+            0
+        );
+    }
+
+    #[tokio::test]
+    async fn a_trial_that_fails_leaves_nothing_that_the_next_does_not_take_away() {
+        let there = tempfile::tempdir().expect("a directory");
+        let config = config::Storage::Directory(there.path().to_owned());
+        let storage = Storage::new(&config).expect("a storage");
+        // As one that died left it.
+        std::fs::write(there.path().join(".trial-api-1"), "half").expect("written");
+        storage.try_out("api-1").await.expect("tried");
+        assert_eq!(
+            std::fs::read_dir(there.path()).expect("readable").count(),
+            0
+        );
     }
 }

@@ -301,6 +301,11 @@ impl Collector for Now {
                 "When one was last loaded beside the live database and was good; 0 when none was",
                 seconds(backups.tested_at),
             ),
+            (
+                "restore_fence_seconds",
+                "For how long a restore has kept everybody from changing anything; 0 when none does",
+                usize::try_from(backups.fenced_s).unwrap_or(usize::MAX),
+            ),
         ] {
             gauge(&mut encoder, name, help, value)?;
         }

@@ -38,6 +38,7 @@ async fn requests_sign_ins_and_the_pool_are_counted() {
             "sysndd_smtp_configured 0",
             "sysndd_smtp_up 0",
             "sysndd_storage_up 1",
+            "sysndd_restore_fence_seconds 0",
             "# EOF",
         ] {
             assert!(text.lines().any(|it| it == line), "no {line} in\n{text}");

@@ -183,6 +183,10 @@ pub struct Storage {
     /// Round trip in milliseconds; absent when it did not answer.
     #[serde(default)]
     pub latency_ms: Option<f64>,
+    /// How many backups without a fault had no whole copy there when it last answered; absent when nobody asked, or
+    /// copies go nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copies_missing: Option<usize>,
 }
 
 /// Whether the storage answers.

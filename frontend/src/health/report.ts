@@ -67,6 +67,8 @@ export interface StorageHealth {
   /** `up`, `down` or `unknown` (not tried yet). */
   status: string
   latency_ms?: number | null
+  /** Backups without a whole copy there; absent where copies go nowhere. */
+  copies_missing?: number | null
 }
 
 export interface HealthReport {

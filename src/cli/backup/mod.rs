@@ -151,7 +151,15 @@ impl BackupCommand {
                     download::download(&program, filename.as_deref(), &output).await?;
                 let words = ["download".to_owned(), backup.filename.clone()];
                 record_entry(session, "backup", &words).await;
-                let what = format!("is whole in {}", path.display());
+                // Without a checksum there was nothing to compare it with.
+                let what = if backup.checksum.is_some() {
+                    format!("is whole in {}", path.display())
+                } else {
+                    format!(
+                        "is in {}, and was not compared: nobody has read it yet, so it has no checksum",
+                        path.display()
+                    )
+                };
                 tell(&running, &backup, &what, Some(path));
             }
         }

@@ -18,6 +18,7 @@ fn check(context: &Context<'_>) -> Outcome {
     };
     let (mut faults, mut right) = (Vec::new(), 0);
     let mut slowest: f64 = 0.0;
+    let mut missing = 0;
     for evidence in context.evidence.of(&migrations.service) {
         let name = &evidence.replica.name;
         let report = match &evidence.health {
@@ -31,6 +32,7 @@ fn check(context: &Context<'_>) -> Outcome {
                 StorageStatus::Up => {
                     right += 1;
                     slowest = slowest.max(report.storage.latency_ms.unwrap_or_default());
+                    missing = missing.max(report.storage.copies_missing.unwrap_or_default());
                 }
                 StorageStatus::Down => faults.push(format!(
                     "{name}: its {} storage does not give back what is written to it; its log says why",
@@ -46,8 +48,14 @@ fn check(context: &Context<'_>) -> Outcome {
     if right == 0 && faults.is_empty() {
         faults.push(format!("no replica of {} is there", migrations.service));
     }
+    // One that was just made has none for a moment, so this is said and no fault.
+    let copies = match missing {
+        0 => String::new(),
+        1 => "; 1 backup has no copy there yet".to_owned(),
+        many => format!("; {many} backups have no copy there yet"),
+    };
     Outcome::judge(
         &faults,
-        format!("{right} replicas, the slowest within {slowest:.1} ms"),
+        format!("{right} replicas, the slowest within {slowest:.1} ms{copies}"),
     )
 }

@@ -84,6 +84,11 @@ fn a_copy_takes_the_place_of_a_spoilt_file_and_of_no_other() {
     }
     let (cut, _) = finished(&catalogue, &name, &good[..9]);
     catalogue.adopt(cut, &name, true).expect_err("it is cut");
+    // Whole, and another one than was made here.
+    let (other, _) = finished(&catalogue, &name, &whole(200));
+    let refused = catalogue.adopt(other, &name, true);
+    let refused = refused.expect_err("it is another one").to_string();
+    assert!(refused.contains("when it was made"), "{refused}");
     assert!(catalogue.find(&name).expect("there").is_whole());
 }
 
@@ -109,6 +114,15 @@ fn what_is_on_its_way_is_left_alone_and_what_was_read_too_early_is_read_again() 
     put(&catalogue, &name, &larger);
     catalogue.derive(&name).expect("read");
     assert!(catalogue.find(&name).expect("there").is_whole());
+}
+
+#[test]
+fn one_that_nobody_can_read_has_a_fault() {
+    let (_dir, catalogue, name) = empty();
+    // Its first byte is none of this process, whoever runs it.
+    std::os::unix::fs::symlink("/proc/self/mem", catalogue.path(&name)).expect("made");
+    let fault = catalogue.find(&name).expect("there").fault;
+    assert!(fault.expect("a fault").starts_with("cannot be read: "));
 }
 
 #[test]

@@ -64,22 +64,22 @@ pub(super) async fn forward(
     let ((live, live_tables), (incoming, incoming_tables)) = (live, incoming);
     let both = |table: &str| has(live_tables, table) && has(incoming_tables, table);
     let mut statements = Vec::new();
-    if !both("users") {
-        return Ok(statements);
-    }
-    let (live_users, users) = (
-        format!("{}.users", Name(live)),
-        format!("{}.users", Name(incoming)),
-    );
-    let same = format!(
-        "{users}.user_id = {live_users}.user_id AND {users}.created_at = {live_users}.created_at"
-    );
-    // Sessions are of an epoch; an older one would bring ended ones back.
-    statements.push(format!(
-        "UPDATE {users}, {live_users} \
-         SET {users}.session_epoch = GREATEST({users}.session_epoch, {live_users}.session_epoch) WHERE {same}"
-    ));
-    let known = format!("SELECT {users}.user_id FROM {users} JOIN {live_users} ON {same}");
+    // Where either side has lost its accounts nobody is known.
+    let known = both("users").then(|| {
+        let (live_users, users) = (
+            format!("{}.users", Name(live)),
+            format!("{}.users", Name(incoming)),
+        );
+        let same = format!(
+            "{users}.user_id = {live_users}.user_id AND {users}.created_at = {live_users}.created_at"
+        );
+        // Sessions are of an epoch; an older one would bring ended ones back.
+        statements.push(format!(
+            "UPDATE {users}, {live_users} \
+             SET {users}.session_epoch = GREATEST({users}.session_epoch, {live_users}.session_epoch) WHERE {same}"
+        ));
+        format!("SELECT {users}.user_id FROM {users} JOIN {live_users} ON {same}")
+    });
     for Carried { table, owner } in CARRIED {
         if !has(incoming_tables, table) {
             continue;
@@ -98,14 +98,16 @@ pub(super) async fn forward(
         let values: Vec<_> = common
             .iter()
             .map(|column| match owner {
-                Owner::Perhaps(account) if column.as_str() == account => {
-                    format!("IF({account} IN ({known}), {account}, NULL)")
-                }
+                Owner::Perhaps(account) if column.as_str() == account => match &known {
+                    Some(known) => format!("IF({account} IN ({known}), {account}, NULL)"),
+                    None => "NULL".to_owned(),
+                },
                 _ => Name(column).to_string(),
             })
             .collect();
-        let condition = match owner {
-            Owner::Account(account) => format!(" WHERE {account} IN ({known})"),
+        let condition = match (owner, &known) {
+            (Owner::Account(account), Some(known)) => format!(" WHERE {account} IN ({known})"),
+            (Owner::Account(_), None) => continue,
             _ => String::new(),
         };
         statements.push(format!(

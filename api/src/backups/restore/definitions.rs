@@ -5,18 +5,20 @@ use std::fs::File;
 use std::path::Path;
 
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, params};
+use mysql_async::{Conn, Opts, params};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 use super::super::Error;
-use super::super::client::Running;
+use super::super::client::{Client, Running};
 use super::super::create::views;
 use super::super::dump;
+use super::super::lock::LOCK_WAIT;
 use super::Run;
 use super::fence::store;
 use super::load::{PROGRAM, feed};
 use super::schema::Name;
+use super::swap::insist;
 
 impl Run<'_> {
     /// Writes the definitions of the live schema down, so that they can be made again.
@@ -44,13 +46,24 @@ impl Run<'_> {
         drop_triggers(conn, &live).await?;
         drop_definitions(conn, &live).await?;
         let opts = self.opts(&live);
-        let mut command = self.backups.client.command(PROGRAM, &opts);
-        command.arg("--binary-mode").arg(&live);
+        let command = replay(&self.backups.client, &opts);
         let work = feed(command, move |into| {
             std::io::copy(&mut &file, into).map(drop)
         });
         self.lock.during(work).await
     }
+}
+
+/// The program that makes definitions. It waits for whoever reads no longer than who holds the lock.
+fn replay(client: &Client, opts: &Opts) -> Command {
+    let mut command = client.command(PROGRAM, opts);
+    command
+        .arg("--binary-mode")
+        .arg(format!(
+            "--init-command=SET SESSION lock_wait_timeout = {LOCK_WAIT}"
+        ))
+        .arg(opts.db_name().unwrap_or_default());
+    command
 }
 
 /// What a program writes.
@@ -99,8 +112,22 @@ async fn drop_all(conn: &mut Conn, schema: &str, query: &str) -> Result<(), Erro
     let found: Vec<(String, String)> = conn.exec(query, params! { schema }).await?;
     for (kind, name) in found {
         let (schema, name) = (Name(schema), Name(&name));
-        conn.query_drop(format!("DROP {kind} IF EXISTS {schema}.{name}"))
-            .await?;
+        insist(conn, &format!("DROP {kind} IF EXISTS {schema}.{name}")).await?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_makes_definitions_waits_for_readers_no_longer_than_the_exchange_does() {
+        let opts = Opts::from_url("mysql://u:p@h/live").expect("an address");
+        let command = replay(&Client::new(None, None), &opts);
+        let arguments: Vec<_> = command.as_std().get_args().collect();
+        let bound = "--init-command=SET SESSION lock_wait_timeout = 10";
+        assert!(arguments.iter().any(|it| *it == bound), "{arguments:?}");
+        assert_eq!(arguments.last(), Some(&"live".as_ref()));
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use super::super::keep::tidy;
 use super::super::{BackupName, told};
 use super::{Errand, Progress};
 use crate::db;
@@ -72,6 +73,10 @@ impl Handler for Restore {
         let restored = restored
             .map(|restored| json!(restored))
             .map_err(Failure::from);
+        // It made a `pre-restore` backup.
+        if restored.is_ok() {
+            tidy(&app).await;
+        }
         told::tell(&app, &turn, &restored).await;
         restored
     }

@@ -25,7 +25,7 @@ mod schema;
 mod swap;
 mod test;
 
-pub(crate) use fence::Fence;
+pub(crate) use fence::{Fence, refuse_behind_the_fence};
 pub(crate) use job::Restore;
 pub(crate) use recover::watch;
 pub(crate) use test::Test;
@@ -163,6 +163,7 @@ impl Run<'_> {
                 filename: name.clone(),
                 step: Step::Preparing,
                 restored: None,
+                raised_at: None,
             })
             .await?;
         match self.fenced(name, &found).await {

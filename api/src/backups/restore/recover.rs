@@ -33,26 +33,32 @@ pub(crate) async fn watch(app: Arc<App>) {
 
 impl Backups {
     /// Before a replica looks at the schema: waits for a restore that somebody does, and clears one up that
-    /// nobody does any more. When that fails the fence stays up, and the replica starts nevertheless.
+    /// nobody does any more. When that fails the fence stays up, and the replica starts nevertheless; but not
+    /// while the live schema may be half of one database and half of another: that is not to be migrated.
     pub(crate) async fn await_restore(&self, patience: Duration) {
         let began = std::time::Instant::now();
+        let mut told = false;
         loop {
-            match self.clear_up().await {
+            let trouble = match self.clear_up().await {
                 Ok(true) => return,
-                Ok(false) if began.elapsed() < patience => {}
-                Ok(false) => {
-                    tracing::warn!(
-                        ?patience,
-                        "a restore is still under way; starting nevertheless"
-                    );
-                    return;
+                Ok(false) if began.elapsed() < patience => {
+                    tokio::time::sleep(LOOK_EVERY / 10).await;
+                    continue;
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "an interrupted restore could not be cleared up");
-                    return;
-                }
+                Ok(false) => format!("a restore is still under way after {patience:?}"),
+                Err(error) => format!("an interrupted restore could not be cleared up: {error}"),
+            };
+            if !self.fence.is_half_way().await {
+                tracing::warn!("{trouble}; starting nevertheless");
+                return;
             }
-            tokio::time::sleep(LOOK_EVERY / 10).await;
+            if !told {
+                tracing::warn!(
+                    "{trouble}; waiting for its end, since it may be in the middle of the exchange"
+                );
+            }
+            told = true;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 

@@ -64,6 +64,17 @@ pub(super) async fn tables(conn: &mut Conn, schema: &str) -> Result<Vec<String>,
         .await?)
 }
 
+/// How many of these schemas there are.
+pub(super) async fn schemas(conn: &mut Conn, [one, other]: [&str; 2]) -> Result<u64, Error> {
+    let count: Option<u64> = conn
+        .exec_first(
+            "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name IN (:one, :other)",
+            params! { one, other },
+        )
+        .await?;
+    Ok(count.unwrap_or_default())
+}
+
 /// The columns of a table that can be written to.
 pub(super) async fn columns(
     conn: &mut Conn,
@@ -113,9 +124,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Drops the two schemas beside the live one.
+    /// Drops the two schemas beside the live one. That of the live tables goes first: one that is empty beside one
+    /// that is not there is no exchange that was made.
     pub(super) async fn drop_schemas(&mut self) -> Result<(), Error> {
-        for schema in [&self.schemas.restore, &self.schemas.old] {
+        for schema in [&self.schemas.old, &self.schemas.restore] {
             let conn = self.lock.conn();
             // Tables go whole or not at all. A server that dies while it drops a schema with tables in it may leave
             // a directory that it then wants nobody to use.
@@ -148,7 +160,7 @@ impl Run<'_> {
 }
 
 /// Whether the server said this.
-fn is(error: &mysql_async::Error, code: u16) -> bool {
+pub(super) fn is(error: &mysql_async::Error, code: u16) -> bool {
     matches!(error, mysql_async::Error::Server(error) if error.code == code)
 }
 

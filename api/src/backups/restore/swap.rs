@@ -1,22 +1,18 @@
 //! The exchange of all tables, at once and back.
 
-use std::time::Duration;
-
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 
 use super::super::Error;
+use super::super::catalogue::Catalogue;
 use super::definitions::drop_triggers;
 use super::fence::{End, Outcome, State, Step};
-use super::schema::{Name, Schemas, tables};
+use super::schema::{Name, Schemas, is, schemas, tables};
 use super::{Restored, Run, carry};
 
-/// How long somebody's open transaction may hold the exchange up. Meanwhile nobody else can read.
-const LOCK_WAIT: Duration = Duration::from_secs(10);
-
-/// What `exchange` does, as the server says: waited too long for a lock.
+/// Waited too long for a lock, as the server says it.
 const LOCK_TIMEOUT: u16 = 1205;
-/// So often an exchange that waited too long is tried.
+/// So often a statement that waited too long is tried.
 const TRIES: u32 = 3;
 
 impl Run<'_> {
@@ -31,6 +27,7 @@ impl Run<'_> {
                 filename: restored.filename.clone(),
                 step: Step::Swapping,
                 restored: Some(restored.clone()),
+                raised_at: None,
             })
             .await?;
         let conn = self.lock.conn();
@@ -38,11 +35,14 @@ impl Run<'_> {
         self.exchange(Direction::Forward).await
     }
 
-    /// Whether the live tables are those of the backup.
+    /// Whether the live tables are those of the backup: they left where they were loaded. What was live may
+    /// have had no tables; then both schemas are still there, as they are not when all was taken back.
     pub(super) async fn is_swapped(&mut self) -> Result<bool, Error> {
+        let Schemas { restore, old, .. } = self.schemas.clone();
         let conn = self.lock.conn();
-        Ok(!tables(conn, &self.schemas.old).await?.is_empty()
-            && tables(conn, &self.schemas.restore).await?.is_empty())
+        let has_left = tables(conn, &restore).await?.is_empty();
+        let is_parked = !tables(conn, &old).await?.is_empty();
+        Ok(has_left && (is_parked || schemas(conn, [&restore, &old]).await? == 2))
     }
 
     /// Makes the definitions of the backup, brings it up to date, looks that the application sees all of it,
@@ -114,6 +114,11 @@ impl Run<'_> {
             }
             self.define("old").await?;
         }
+        // All that is left is the live database's own. What is in the way goes first: it may be what filled the
+        // disk, and then nothing can be noted before.
+        self.drop_schemas().await?;
+        self.backups.blocking(Catalogue::clean).await?;
+        self.backups.fence.drop_definitions("new").await?;
         let end = End::TakenBack(why.to_owned());
         let id = state.id.clone();
         self.backups.fence.note(Outcome { id, end }).await?;
@@ -154,22 +159,7 @@ impl Run<'_> {
                     .map(|table| format!("{} TO {}", at(&incoming, table), at(&live, table))),
             )
             .collect();
-        conn.query_drop(format!(
-            "SET SESSION lock_wait_timeout = {}",
-            LOCK_WAIT.as_secs()
-        ))
-        .await?;
-        let lock = format!("LOCK TABLES {}", locks.join(", "));
-        let mut tries = 1;
-        while let Err(error) = conn.query_drop(&lock).await {
-            let timed_out =
-                matches!(&error, mysql_async::Error::Server(error) if error.code == LOCK_TIMEOUT);
-            if !timed_out || tries == TRIES {
-                return Err(error.into());
-            }
-            tracing::warn!("somebody's open transaction holds the exchange up; trying again");
-            tries += 1;
-        }
+        insist(conn, &format!("LOCK TABLES {}", locks.join(", "))).await?;
         let exchanged = async {
             for statement in carried {
                 conn.query_drop(statement).await?;
@@ -182,6 +172,19 @@ impl Run<'_> {
         exchanged?;
         Ok(unlocked?)
     }
+}
+
+/// Runs a statement that has to wait for whoever reads. Between two tries others get their turn.
+pub(super) async fn insist(conn: &mut Conn, statement: &str) -> Result<(), Error> {
+    let mut tries = 1;
+    while let Err(error) = conn.query_drop(statement).await {
+        if !is(&error, LOCK_TIMEOUT) || tries == TRIES {
+            return Err(error.into());
+        }
+        tracing::warn!("somebody's open transaction holds the exchange up; trying again");
+        tries += 1;
+    }
+    Ok(())
 }
 
 /// Which way tables go.

@@ -358,7 +358,12 @@ pub(crate) async fn picture(conn: &mut mysql_async::Conn) -> Vec<String> {
 async fn a_full_disk_fails_the_job_lists_nothing_and_is_free_again() {
     with_database(async |db| {
         let disk = SmallDisk::mount();
-        let app = replica(&db, "api-1", disk.path()).await;
+        let variables = [
+            ("SYSNDD_BACKUP_DIR", disk.path().to_str().expect("text")),
+            ("SYSNDD_MYSQL_CLIENT_DIR", &client_dir()),
+            ("SYSNDD_RESTORE_DATABASE_URL", &db.url()),
+        ];
+        let app = TestApp::with(&db, "api-1", &variables).await;
         let admin = app.administrator().await;
         let mut conn = db.connect().await;
         conn.query_drop("CREATE TABLE big (noise LONGBLOB)")
@@ -411,6 +416,21 @@ async fn a_full_disk_fails_the_job_lists_nothing_and_is_free_again() {
             "succeeded",
         )
         .await;
+
+        // A restore died and left the disk full: what it was writing goes before anything is noted.
+        let (state, fence) = (disk.path().join("state"), disk.path().join(".restore.json"));
+        let name = "manual_2020-01-01_00-00-00.sql.zst";
+        let preparing =
+            json!({ "id": "job-1", "filename": name, "step": "preparing", "restored": null });
+        std::fs::write(&state, preparing.to_string()).expect("written");
+        disk.fill(&format!(".partial-0000000000000000-{name}"));
+        std::fs::rename(&state, &fence).expect("renamed");
+        eventually("the fence is down", async || {
+            (!fence.exists()).then_some(())
+        })
+        .await;
+        let outcome = std::fs::read_to_string(disk.path().join(".restore-outcome.json"));
+        assert!(outcome.expect("noted").contains("taken_back"));
     })
     .await;
 }
@@ -434,6 +454,13 @@ impl SmallDisk {
 
     fn path(&self) -> &Path {
         self.0.path()
+    }
+
+    /// Until there is no room for one byte.
+    fn fill(&self, name: &str) {
+        use std::io::Write as _;
+        let mut file = std::fs::File::create(self.path().join(name)).expect("a file");
+        while file.write_all(&[0; 512]).is_ok() {}
     }
 
     fn free(&self) -> u64 {

@@ -197,7 +197,8 @@ async fn copies_go_to_the_object_storage_and_only_go_away_with_their_backup() {
 
         let report = eventually("a trial", async || {
             let report = app.get(&As::Nobody, "/health/ready").await.body["storage"].clone();
-            (report["status"] != "unknown").then_some(report)
+            let is_known = report["status"] != "unknown" && report["copies_missing"].is_number();
+            is_known.then_some(report)
         })
         .await;
         assert_eq!(
@@ -324,6 +325,7 @@ async fn a_copy_comes_back_by_the_command_line_and_only_whole() {
                 .set("SYSNDD_DATABASE_URL", db.url())
                 .set("SYSNDD_BACKUP_DIR", dir.path())
                 .set("SYSNDD_MYSQL_CLIENT_DIR", client_dir())
+                .set("SYSNDD_BACKUP_KEEP_BEFORE", "1")
                 .set(
                     "SYSNDD_STORAGE_URL",
                     format!("file://{}", share.path().display()),
@@ -362,6 +364,17 @@ async fn a_copy_comes_back_by_the_command_line_and_only_whole() {
         let (code, _, stderr) = run(&["backup", "fetch", other]).await;
         assert!(code == 1 && stderr.contains("decompressed"), "{stderr}");
         assert_eq!(names(dir.path()), [name]);
+
+        // Where no clock makes backups, old ones go when somebody makes one.
+        for day in [1, 2] {
+            let old = format!("pre-deploy_2020-01-0{day}_00-00-00.sql.zst");
+            std::fs::copy(dir.path().join(name), dir.path().join(old)).expect("copied");
+        }
+        let (code, stdout, stderr) = run(&["backup", "create", "--kind", "pre-deploy"]).await;
+        assert_eq!(code, 0, "{stderr}");
+        let newest: Value = serde_json::from_str(&stdout).expect("JSON");
+        let newest = newest["filename"].as_str().expect("a name");
+        assert_eq!(names(dir.path()), [name, newest]);
     })
     .await;
 }

@@ -132,6 +132,17 @@ impl Site {
         picture
     }
 
+    /// What lies in the directory of backups.
+    pub(super) fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.dir.path()).expect("readable");
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.expect("an entry").file_name())
+            .map(|name| name.into_string().expect("text"))
+            .collect();
+        names.sort();
+        names
+    }
+
     /// Nothing is left of a restore, whichever way it went.
     pub(super) async fn is_cleared_up(&self) {
         let mut conn = self.db.connect().await;
@@ -144,12 +155,7 @@ impl Site {
             .await
             .expect("asked");
         assert_eq!(left, [""; 0]);
-        for file in std::fs::read_dir(self.dir.path()).expect("readable") {
-            let name = file
-                .expect("an entry")
-                .file_name()
-                .into_string()
-                .expect("text");
+        for name in self.files() {
             assert!(
                 !name.contains(".partial-")
                     && !name.contains(".restore-new")
@@ -287,6 +293,13 @@ async fn while_a_backup_is_restored_nothing_can_be_changed_at_any_replica() {
             assert_eq!(app.get(&admin, "/api/entities").await.status.as_u16(), 200);
             assert_eq!(app.get(&As::Nobody, "/health/ready").await.status.as_u16(), 200);
         }
+        eventually("the metrics", async || {
+            let answer = app.request(reqwest::Method::GET, "/metrics").send().await;
+            let text = answer.expect("answered").text().await.expect("text");
+            let up = text.lines().find_map(|line| line.strip_prefix("sysndd_restore_fence_seconds "));
+            up.is_some_and(|up| up != "0").then_some(())
+        })
+        .await;
         // Other jobs wait as well.
         let waits = insert(&db, "jobs.purge", &json!({}), None).await;
         conn.query_drop(format!("UPDATE jobs SET status = 'cancelled', lease_until = NULL WHERE job_id = {busy}"))
@@ -416,6 +429,25 @@ async fn an_older_backup_is_brought_up_to_date_and_the_command_line_does_it_with
             restored["migration_head"], made["migration_head"],
             "{restored}"
         );
+        assert_eq!(timeless(site.picture().await), before);
+        site.is_cleared_up().await;
+
+        // It is needed most when nothing is left.
+        let mut conn = db.connect().await;
+        let live = Opts::from_url(&site.url).expect("an address");
+        let live = live.db_name().expect("a name");
+        for statement in ["DROP DATABASE", "CREATE DATABASE"] {
+            conn.query_drop(format!("{statement} {live}"))
+                .await
+                .expect("done");
+        }
+        conn.disconnect().await.expect("closed");
+        let (code, _, stderr) = run(
+            &shipped,
+            &["backup", "restore", name, "--confirm", "RESTORE"],
+        )
+        .await;
+        assert_eq!(code, 0, "{stderr}");
         assert_eq!(timeless(site.picture().await), before);
         site.is_cleared_up().await;
 

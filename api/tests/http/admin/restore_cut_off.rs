@@ -24,11 +24,11 @@ async fn a_restore_that_dies_before_the_exchange_is_taken_back_and_after_it_is_f
         // It clears up, but takes no job.
         let other = site.replica_with("api-2", &[("SYSNDD_WORKERS", "0")]).await;
 
-        // Somebody reads, and so nothing can be exchanged.
+        // Somebody reads a table with a trigger, and so nothing can be exchanged.
         let mut reader = site.connect().await;
         reader.query_drop("BEGIN").await.expect("begun");
         reader
-            .query_drop("SELECT COUNT(*) FROM child")
+            .query_drop("SELECT COUNT(*) FROM everything_view")
             .await
             .expect("read");
         let job_id = restore(&app, &admin, &name).await;
@@ -228,20 +228,23 @@ fn inside_server(program: &[&str]) {
     assert!(ended.expect("started").success(), "{program:?}");
 }
 
-/// Waits until the restore waits for somebody.
+/// Waits until the restore waits for somebody, which it does not do for ever.
 async fn is_swapping(site: &Site, state: &str) {
     let mut conn = site.db.connect().await;
-    eventually(state, async || {
-        let waiting: Option<u64> = conn
+    let patience = eventually(state, async || {
+        let patience: Option<String> = conn
             .exec_first(
-                "SELECT id FROM performance_schema.processlist WHERE state = ? AND db = DATABASE()",
+                "SELECT v.variable_value FROM performance_schema.threads t \
+                 JOIN performance_schema.variables_by_thread v USING (thread_id) \
+                 WHERE t.processlist_state = ? AND t.processlist_db = DATABASE() AND v.variable_name = 'lock_wait_timeout'",
                 (state,),
             )
             .await
             .expect("asked");
-        waiting
+        patience
     })
     .await;
+    assert_eq!(patience, "10", "seconds");
     conn.disconnect().await.expect("closed");
 }
 
@@ -267,9 +270,20 @@ async fn what_cannot_be_taken_back_yet_is_left_to_be_taken_back() {
             "id": "command-1", "filename": "manual_2020-01-01_00-00-00.sql.zst", "step": "swapping", "restored": null,
         });
         std::fs::write(&fence, state.to_string()).expect("written");
-        let (code, _, stderr) = run(&["backup", "verify", "--load"]).await;
-        assert_eq!(code, 1, "{stderr}");
-        assert!(stderr.contains(".restore-old.sql"), "{stderr}");
+        // A backup would be one of half of it, and what is changed would be lost.
+        let files = site.files();
+        let account = ["admin", "create", "--user-name", "marie", "--email", "marie@example.org"];
+        for (arguments, why) in [
+            (&["backup", "verify", "--load"][..], ".restore-old.sql"),
+            (&["backup", "create"], ".restore-old.sql"),
+            (&["migrate", "up"], "is being restored"),
+            (&account, "is being restored"),
+        ] {
+            let (code, _, stderr) = run(arguments).await;
+            assert_eq!(code, 1, "{arguments:?}: {stderr}");
+            assert!(stderr.contains(why), "{arguments:?}: {stderr}");
+        }
+        assert_eq!(site.files(), files);
         assert_eq!(site.picture().await, before);
 
         // Nobody knows how far that restore was: what is beside the live database may be the original.
@@ -289,10 +303,15 @@ async fn what_cannot_be_taken_back_yet_is_left_to_be_taken_back() {
             .expect("it is still there");
         assert_eq!(left, Some(0));
 
-        std::fs::remove_file(&fence).expect("removed");
-        let (code, _, stderr) = run(&["backup", "verify", "--load"]).await;
-        assert_eq!(code, 0, "{stderr}");
-        site.is_cleared_up().await;
+        // Of one that never got so far nothing is needed: a backup clears it up and is made.
+        let preparing = state.to_string().replace("swapping", "preparing");
+        std::fs::write(&fence, preparing).expect("written");
+        for arguments in [&["backup", "create"][..], &["backup", "verify", "--load"]] {
+            let (code, _, stderr) = run(arguments).await;
+            assert_eq!(code, 0, "{stderr}");
+            site.is_cleared_up().await;
+        }
+        assert_eq!(site.picture().await, before);
         conn.disconnect().await.expect("closed");
     })
     .await;
@@ -366,7 +385,16 @@ async fn who_waits_for_long_requests_keeps_the_lock_alive() {
         };
         let first = said().await;
         eventually("a sign of life", async || (said().await > first).then_some(())).await;
-        app.stop();
+        conn.disconnect().await.expect("closed");
+
+        // Behind the fence it is the one thing that can be asked for: that it stops.
+        let stop = format!("/api/admin/jobs/{job_id}/cancel");
+        let stopped = app.post(&admin, &stop, json!({})).await;
+        assert_eq!(stopped.status.as_u16(), 200, "{stopped:?}");
+        let again = format!("/api/admin/jobs/{job_id}/retry");
+        app.post(&admin, &again, json!({})).await.is_problem(503, "being restored");
+        becomes(&app, &admin, job_id, "cancelled").await;
+        site.is_cleared_up().await;
     })
     .await;
 }

@@ -138,13 +138,9 @@ impl World {
             last = site.job(task.deed.job(), before.job_id, SHORT).or(last);
             std::thread::sleep(Duration::from_millis(15).min(at - Instant::now().min(at)));
         }
-        let (hit, step) = match &last {
-            Some(job) if job.status == "running" => (
-                true,
-                job.step.clone().unwrap_or_else(|| "claimed".to_owned()),
-            ),
-            Some(job) => (false, job.status.clone()),
-            None => (true, "nothing yet".to_owned()),
+        let (hit, step) = match task.victim {
+            Victim::Storage => of_storage(site.talk.is_copying(), last.as_ref()),
+            Victim::Api | Victim::Database => of_job(last.as_ref()),
         };
         let who = victim(site, task.victim, last.as_ref(), random)?;
         site.kill(&who)?;
@@ -158,7 +154,7 @@ impl World {
         self.tidy(site, random)?;
         Ok(Facts {
             step,
-            hit: hit || task.victim == Victim::Storage,
+            hit,
             end,
             back,
         })
@@ -248,6 +244,27 @@ fn until(
     })
 }
 
+/// Whether a job was still at work, and what it did.
+fn of_job(job: Option<&Job>) -> (bool, String) {
+    match job {
+        Some(job) if job.status == "running" => (
+            true,
+            job.step.clone().unwrap_or_else(|| "claimed".to_owned()),
+        ),
+        Some(job) => (false, job.status.clone()),
+        None => (true, "nothing yet".to_owned()),
+    }
+}
+
+/// Of the storage nothing is wanted but copies.
+fn of_storage(copying: bool, job: Option<&Job>) -> (bool, String) {
+    if copying {
+        (true, "copying".to_owned())
+    } else {
+        (false, of_job(job).1)
+    }
+}
+
 /// The container of who dies: of the replicas the one that works.
 fn victim(
     site: &Site<'_>,
@@ -263,4 +280,30 @@ fn victim(
     let at = usize::try_from(random.below(u64::try_from(all.len())?))?;
     let container = works.or(all.get(at)).context("nobody is there to die")?;
     Ok(container.name.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_dies_with_nothing_to_do_is_not_hit() {
+        let job = |status: &str| Job {
+            status: status.to_owned(),
+            step: Some("dumping".to_owned()),
+            number: 0,
+            owner: None,
+            attempts: 1,
+            result: json!(null),
+            error: json!(null),
+        };
+        let (running, over) = (job("running"), job("succeeded"));
+        assert_eq!(of_job(Some(&running)), (true, "dumping".to_owned()));
+        assert_eq!(of_job(Some(&over)), (false, "succeeded".to_owned()));
+        assert_eq!(
+            of_storage(false, Some(&running)),
+            (false, "dumping".to_owned())
+        );
+        assert_eq!(of_storage(true, Some(&over)), (true, "copying".to_owned()));
+    }
 }

@@ -112,6 +112,17 @@ impl Talk {
         Job::of(jobs.find(|job| job["job_id"] == job_id)?)
     }
 
+    /// Whether backups are being copied now; not when nobody says so in time.
+    pub(super) fn is_copying(&self) -> bool {
+        let path = "/api/admin/jobs?kind=backup.mirror&status=running&limit=1";
+        let answer = self.send(&Method::GET, path, None, SHORT);
+        answer.is_ok_and(|(_, answer)| {
+            answer["jobs"]
+                .as_array()
+                .is_some_and(|jobs| !jobs.is_empty())
+        })
+    }
+
     /// The number of the newest job of a kind; 0 before the first.
     pub(super) fn newest_job(&self, kind: &str) -> anyhow::Result<u64> {
         let path = format!("/api/admin/jobs?kind={kind}&limit=1");
