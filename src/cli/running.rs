@@ -15,7 +15,7 @@ use crate::{
     observe::{Observed, Replica},
     output::Printer,
     plan::Upstream,
-    release::{self, Manifest},
+    release::{self, LastRun, Manifest, Turn},
 };
 
 /// The release that runs.
@@ -26,6 +26,8 @@ pub(super) struct Running {
     pub(super) file: Stack,
     pub(super) manifest: Manifest,
     pub(super) observed: Observed,
+    /// How far the record had come.
+    pub(super) seen: Option<LastRun>,
 }
 
 impl Running {
@@ -39,6 +41,7 @@ impl Running {
         };
         let state = release::read_state(&now.engine, &now.stack).await?;
         let release = state.running(seen);
+        let seen = state.last_run();
         let Some(mut manifest) = state.releases.get(release).cloned() else {
             return Err(Error::new(
                 Exit::Usage,
@@ -60,7 +63,18 @@ impl Running {
             session: now.with_other_stack(stack),
             manifest,
             observed,
+            seen,
         })
+    }
+
+    /// What runs now that it is our turn: another command may have had its own since we looked.
+    pub(super) async fn refresh(&mut self, global: &Global, turn: &Turn) -> Result<(), Error> {
+        if turn.state().last_run() == self.seen {
+            self.observed = self.session.observe().await?;
+        } else {
+            *self = Self::open(global, self.session.printer).await?;
+        }
+        Ok(())
     }
 
     /// Replicas by service as they are, also where they were scaled since. The highest number

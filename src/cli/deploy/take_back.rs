@@ -137,8 +137,8 @@ pub(in crate::cli) async fn undo(
     for note in &plan.notes {
         session.printer.note(note);
     }
-    let token = while_held(turn, &CancellationToken::new());
-    match carry_out(session, &plan, "", &token, &Record::none()).await {
+    let leave = while_held(turn, &CancellationToken::new());
+    match carry_out(session, &plan, "", &leave, &Record::none()).await {
         Ok(()) => Ok("undone: everything is as it was before".to_owned()),
         Err(failure) if turn.is_held() => Err(explain(&plan, &failure)),
         Err(failure) => Err(lock_lost(explain(&plan, &failure))),
