@@ -42,7 +42,7 @@ impl Down {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
         let mut session = Session::open(global, printer).await?;
-        session.wait = self.wait.duration();
+        session.wait_until = self.wait.deadline();
         session.refuse_compose().await?;
         let (mut observed, mut plan) = self.plan(&session).await?;
         if self.dry_run {

@@ -109,9 +109,8 @@ impl MaintenanceCommand {
                 (Some(wanted), wait)
             }
         };
-        let mut running = Running::open(global, printer).await?;
+        let mut running = Running::waiting(global, printer, wait).await?;
         refuse_what_cannot_close(&running)?;
-        running.session.wait = wait.duration();
         let changed = in_turn(global, &mut running, wanted.as_ref()).await?;
         answer(&running.session, wanted.as_ref(), changed);
         Ok(Exit::Done)

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
-use super::{Global, run::interrupt_token, session::Session, turn::Wait, typed};
+use super::{Global, session::Session, turn::Wait, typed};
 use crate::{
     config::{ProjectName, Stack},
     docker::{Image, labels},
@@ -64,7 +65,7 @@ struct Pruned {
 impl Prune {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let mut session = Session::open(global, printer).await?;
-        session.wait = self.wait.duration();
+        session.wait_until = self.wait.deadline();
         let (engine, stack) = (&session.engine, &session.stack);
         let keep = stack.deploy.keep_releases as usize;
         let (images, retention, build_cache_bytes);
@@ -80,7 +81,9 @@ impl Prune {
             };
         } else {
             let image = release::helper_image(engine, stack).await?;
-            let mut turn = session.turn(&image, &typed(), &interrupt_token()).await?;
+            let mut turn = session
+                .turn(&image, &typed(), &CancellationToken::new())
+                .await?;
             retention = turn.beyond(keep);
             let removed = remove(&session, &mut turn, &retention).await;
             let (outcome, reason) = match &removed {

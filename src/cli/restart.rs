@@ -47,7 +47,7 @@ pub(super) struct Restart {
 impl Restart {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
-        let running = Running::open(global, printer).await?;
+        let running = Running::waiting(global, printer, self.wait).await?;
         let services = self.services(&running)?;
         if self.dry_run {
             let plan = plan_of(&running, &services);
@@ -103,7 +103,6 @@ impl Restart {
         let interrupt = interrupt_token();
         let (engine, stack) = (&running.session.engine, &running.session.stack);
         let image = release::helper_image(engine, stack).await?;
-        running.session.wait = self.wait.duration();
         let mut turn = running.session.turn(&image, &typed(), &interrupt).await?;
         if let Some(run) = turn.interrupted() {
             turn.leave().await?;

@@ -70,7 +70,8 @@ impl Rollback {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
         let mut now = Session::open(global, printer).await?;
-        now.wait = self.wait.duration();
+        now.wait_until = self.wait.deadline();
+        now.wait_for_lock().await?;
         let state = release::read_state(&now.engine, &now.stack).await?;
         let chosen = self.choose(&now, &state).await;
         if let Err(error) = &chosen

@@ -7,6 +7,7 @@ use super::{
     Global,
     images::edge_template,
     session::{self, Session},
+    turn::Wait,
 };
 use crate::{
     config::{Edge, Environment, Secrets, ServiceName, Stack},
@@ -32,7 +33,22 @@ pub(super) struct Running {
 
 impl Running {
     pub(super) async fn open(global: &Global, printer: Printer) -> Result<Self, Error> {
-        let now = Session::open(global, printer).await?;
+        Self::of(global, Session::open(global, printer).await?).await
+    }
+
+    /// For a command that changes it: what runs is what another's turn has left.
+    pub(super) async fn waiting(
+        global: &Global,
+        printer: Printer,
+        wait: Wait,
+    ) -> Result<Self, Error> {
+        let mut session = Session::open(global, printer).await?;
+        session.wait_until = wait.deadline();
+        session.wait_for_lock().await?;
+        Self::of(global, session).await
+    }
+
+    async fn of(global: &Global, now: Session) -> Result<Self, Error> {
         let observed = now.observe().await?;
         let project = &now.stack.project;
         let Some(seen) = observed.release() else {

@@ -37,8 +37,7 @@ pub(super) struct Scale {
 impl Scale {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
-        let mut running = Running::open(global, printer).await?;
-        running.session.wait = self.wait.duration();
+        let running = Running::waiting(global, printer, self.wait).await?;
         let asked = running.session.replica_counts(&self.replicas)?;
         let mut replicas = running.counts();
         replicas.extend(asked.clone());

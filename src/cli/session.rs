@@ -1,6 +1,6 @@
 //! What nearly every command begins with: the stack, the engine, a way to ask replicas.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use super::{Global, ProbeWay, address::for_people};
 use crate::{
@@ -24,8 +24,8 @@ pub(super) struct Session {
     pub(super) prober: Prober,
     /// Whether packages that turn out to be missing may be installed on this machine.
     pub(super) may_install: bool,
-    /// How long to wait for another's turn to end.
-    pub(super) wait: Duration,
+    /// Until when to wait for another's turn to end.
+    pub(super) wait_until: Option<Instant>,
 }
 
 /// Loads `sysndd.toml` without asking an engine.
@@ -115,7 +115,7 @@ impl Session {
             engine,
             prober,
             may_install: false,
-            wait: Duration::ZERO,
+            wait_until: None,
         }
     }
 
@@ -151,7 +151,7 @@ impl Session {
             prober: self.prober.clone(),
             stack,
             may_install: self.may_install,
-            wait: self.wait,
+            wait_until: self.wait_until,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     config,
     error::Error,
     exit::Exit,
-    release::{LockError, Turn, TurnError},
+    release::{self, LockError, LockStatus, Turn, TurnError},
 };
 
 /// How often it is looked whether the lock is free.
@@ -25,12 +25,33 @@ pub(super) struct Wait {
 }
 
 impl Wait {
-    pub(super) fn duration(self) -> Duration {
-        self.wait.unwrap_or_default()
+    /// Until when.
+    pub(super) fn deadline(self) -> Option<Instant> {
+        Instant::now().checked_add(self.wait?)
     }
 }
 
 impl Session {
+    /// For commands that go by what runs: it is not to be told before another's turn has ended. Without
+    /// `--wait` it does nothing.
+    pub(super) async fn wait_for_lock(&self) -> Result<(), Error> {
+        let project = &self.stack.project;
+        let mut is_told = false;
+        while self.wait_until.is_some() {
+            let LockStatus::Held(holder) = release::lock_status(&self.engine, project).await?
+            else {
+                break;
+            };
+            let held = LockError::Held {
+                project: project.clone(),
+                holder: Box::new(holder),
+            };
+            self.patience(held, &mut is_told)?;
+            sleep(LOOK_AGAIN).await;
+        }
+        Ok(())
+    }
+
     /// Our turn, with `image` for its helpers; `command` is what the operator typed.
     pub(super) async fn turn(
         &self,
@@ -38,20 +59,13 @@ impl Session {
         command: &str,
         interrupt: &CancellationToken,
     ) -> Result<Turn, Error> {
-        let began = Instant::now();
         let mut is_told = false;
         loop {
             let held = match Turn::take(&self.engine, &self.stack, image, command).await {
                 Err(TurnError::Lock(held @ LockError::Held { .. })) => held,
                 turn => return Ok(turn?),
             };
-            if began.elapsed() >= self.wait {
-                return Err(held.into());
-            }
-            if !is_told {
-                self.printer.note(format!("{held}; waiting for it"));
-                is_told = true;
-            }
+            self.patience(held, &mut is_told)?;
             tokio::select! {
                 () = sleep(LOOK_AGAIN) => {}
                 () = interrupt.cancelled() => {
@@ -60,5 +74,17 @@ impl Session {
                 }
             }
         }
+    }
+
+    /// Says once that it waits; an error when it has waited long enough.
+    fn patience(&self, held: LockError, is_told: &mut bool) -> Result<(), Error> {
+        if self.wait_until.is_none_or(|until| Instant::now() >= until) {
+            return Err(held.into());
+        }
+        if !*is_told {
+            self.printer.note(format!("{held}; waiting for it"));
+            *is_told = true;
+        }
+        Ok(())
     }
 }

@@ -87,7 +87,7 @@ impl Up {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
         let mut session = Session::open(global, printer).await?;
-        session.wait = self.wait.duration();
+        session.wait_until = self.wait.deadline();
         let wish = Wish {
             no_backup: self.no_backup,
             ..session.wish(&self.replicas, self.force, &self.allow_recreate)?

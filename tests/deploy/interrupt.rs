@@ -186,7 +186,8 @@ async fn what_was_cut_off_after_it_was_proven_is_finished_though_what_came_next_
     // What ends while an image is built is started again.
     let mut running = up("slow").start();
     running.hears("RUN").await;
-    stack.engine.stop(&each(&first, "beside", "name")[0]).await;
+    let beside = &each(&first, "beside", "name")[0];
+    stack.engine.signal(beside, "KILL").await;
     let slow = running.end().await;
     assert_eq!(slow.code, Some(0), "{slow}");
     let status = stack.call(&["status"]).json().await;

@@ -111,10 +111,11 @@ impl BackupCommand {
             ))
             .with_hint("`--confirm RESTORE` says that this is meant"));
         }
-        let mut running = Running::open(global, printer).await?;
-        if let Subcommands::Restore { wait, .. } = &self.command {
-            running.session.wait = wait.duration();
-        }
+        let running = if let Subcommands::Restore { wait, .. } = self.command {
+            Running::waiting(global, printer, wait).await?
+        } else {
+            Running::open(global, printer).await?
+        };
         let backups = backups(&running)?;
         let program = Program {
             running: &running,
