@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::harness::{Deployment, StackFile, each, eventually, replicas, text};
 
 /// A stack of its own, of a service that is built and one that is not. What is in the image is a build
-/// argument; the build of `slow` takes a while.
+/// argument; the build of what begins with `slow` takes a while, the first time.
 fn small(prefix: &str) -> StackFile {
     let dockerfile = "ARG DEBIAN_IMAGE\nFROM $DEBIAN_IMAGE\nARG CONTENT\n\
-                      RUN if [ $CONTENT = slow ]; then sleep 4; fi; echo $CONTENT > /content\n";
+                      RUN case \"$CONTENT\" in slow*) sleep 4;; esac; echo $CONTENT > /content\n";
     let beside = "[services.beside]\nbase = \"debian\"\ncommand = [\"sleep\", \"600\"]\n\
                   stop_grace_period = \"100ms\"\n[deploy]\nsoak = \"0s\"\n";
     StackFile::alone(prefix, dockerfile, beside)
@@ -184,7 +184,7 @@ async fn what_was_cut_off_after_it_was_proven_is_finished_though_what_came_next_
     assert_eq!(release_of(0).await["verified"], true);
 
     // What ends while an image is built is started again.
-    let mut running = up("slow").start();
+    let mut running = up(&format!("slow {prefix}")).start();
     running.hears("RUN").await;
     let beside = &each(&first, "beside", "name")[0];
     stack.engine.signal(beside, "KILL").await;

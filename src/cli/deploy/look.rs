@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What was seen longer ago than this may have ended meanwhile: making images takes minutes.
-const FRESH: Duration = Duration::from_secs(2);
+const FRESH: Duration = Duration::from_secs(1);
 
 /// Makes or finds the images, and sees what is there then.
 pub(super) async fn look(
