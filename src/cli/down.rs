@@ -3,16 +3,19 @@
 use std::time::Instant;
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Global,
     deploy::{lock_lost, while_held},
     run::{Record, interrupt_token, outcome_of, run_plan},
     session::Session,
+    turn::Wait,
     typed,
 };
 use crate::{
     error::Error,
+    execute::Leave,
     exit::Exit,
     observe::{Observed, observe},
     output::{Printer, seconds},
@@ -31,12 +34,15 @@ pub(super) struct Down {
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 impl Down {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
-        let session = Session::open(global, printer).await?;
+        let mut session = Session::open(global, printer).await?;
+        session.wait_until = self.wait.deadline();
         session.refuse_compose().await?;
         let (mut observed, mut plan) = self.plan(&session).await?;
         if self.dry_run {
@@ -86,17 +92,22 @@ impl Down {
     /// The answer is what was there, and what was done.
     async fn take_down(&self, session: &Session) -> Result<(Observed, Plan), Error> {
         let (engine, stack) = (&session.engine, &session.stack);
+        let interrupt = interrupt_token();
         // Without an image there is no lock; then nothing runs that could be in another's hands.
         let Ok(image) = release::helper_image(engine, stack).await else {
             let (observed, plan) = self.plan(session).await?;
-            run_plan(session, &plan, "", &interrupt_token(), &Record::none()).await?;
+            let leave = Leave {
+                interrupt,
+                held: None,
+            };
+            run_plan(session, &plan, "", &leave, &Record::none()).await?;
             if self.volumes {
                 release::erase(engine, &stack.project).await?;
             }
             return Ok((observed, plan));
         };
-        let mut turn = Turn::take(engine, stack, &image, &typed()).await?;
-        let done = self.in_turn(session, &mut turn).await;
+        let mut turn = session.turn(&image, &typed(), &interrupt).await?;
+        let done = self.in_turn(session, &mut turn, &interrupt).await;
         let ended = if done.is_ok() && self.volumes {
             turn.erase().await
         } else {
@@ -108,16 +119,26 @@ impl Down {
         Ok(done)
     }
 
-    async fn in_turn(&self, session: &Session, turn: &mut Turn) -> Result<(Observed, Plan), Error> {
+    async fn in_turn(
+        &self,
+        session: &Session,
+        turn: &mut Turn,
+        interrupt: &CancellationToken,
+    ) -> Result<(Observed, Plan), Error> {
         // What stands now, and not what stood before it was our turn.
         let (observed, plan) = self.plan(session).await?;
         let from = turn.state().newest().map(|manifest| manifest.id.clone());
         let before = Before::new(&observed, None);
         let record = Record::new(&turn.begin(&plan, &before, from, None).await?);
-        let token = while_held(turn, &interrupt_token());
-        match run_plan(session, &plan, "", &token, &record).await {
-            Err(error) if !turn.is_held() => Err(lock_lost(error)),
-            done => done.map(|()| (observed, plan)),
+        let leave = while_held(turn, interrupt);
+        match run_plan(session, &plan, "", &leave, &record).await {
+            Err(error) if !turn.is_held() => return Err(lock_lost(error)),
+            done => done?,
         }
+        // Nothing is left of it, nor of what it would have gone back to.
+        if let Some(run) = turn.interrupted() {
+            turn.close_interrupted(&run, false).await?;
+        }
+        Ok((observed, plan))
     }
 }

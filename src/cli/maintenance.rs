@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use clap::Subcommand;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Global,
@@ -12,6 +13,7 @@ use super::{
     run::{Record, carry_out, explain, interrupt_token, outcome_of},
     running::Running,
     session::Session,
+    turn::Wait,
     typed,
 };
 use crate::{
@@ -57,9 +59,14 @@ enum Subcommands {
         /// When clients may ask again: 90s, 30m
         #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
         retry_after: Duration,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Serve again
-    Off,
+    Off {
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// Say whether it is on, since when, by whom
     Status,
 }
@@ -85,22 +92,26 @@ struct Answer<'a> {
 
 impl MaintenanceCommand {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
-        let wanted = match self.command {
+        let (wanted, wait) = match self.command {
             Subcommands::Status => return status(global, printer).await,
-            Subcommands::Off => None,
+            Subcommands::Off { wait } => (None, wait),
             Subcommands::On {
                 message,
                 retry_after,
-            } => Some(Maintenance {
-                message,
-                retry_after: u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX),
-                since: Utc::now(),
-                by: Who::of_process().to_string(),
-            }),
+                wait,
+            } => {
+                let wanted = Maintenance {
+                    message,
+                    retry_after: u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX),
+                    since: Utc::now(),
+                    by: Who::of_process().to_string(),
+                };
+                (Some(wanted), wait)
+            }
         };
-        let mut running = Running::open(global, printer).await?;
+        let mut running = Running::waiting(global, printer, wait).await?;
         refuse_what_cannot_close(&running)?;
-        let changed = in_turn(&mut running, wanted.as_ref()).await?;
+        let changed = in_turn(global, &mut running, wanted.as_ref()).await?;
         answer(&running.session, wanted.as_ref(), changed);
         Ok(Exit::Done)
     }
@@ -162,16 +173,22 @@ fn refuse_what_cannot_close(running: &Running) -> Result<(), Error> {
 }
 
 /// Whether anything was changed.
-async fn in_turn(running: &mut Running, wanted: Option<&Maintenance>) -> Result<bool, Error> {
+async fn in_turn(
+    global: &Global,
+    running: &mut Running,
+    wanted: Option<&Maintenance>,
+) -> Result<bool, Error> {
+    let interrupt = interrupt_token();
     let (engine, stack) = (&running.session.engine, &running.session.stack);
     let image = release::helper_image(engine, stack).await?;
-    let mut turn = Turn::take(engine, stack, &image, &typed()).await?;
+    let mut turn = running.session.turn(&image, &typed(), &interrupt).await?;
     if let Some(run) = turn.interrupted() {
         turn.leave().await?;
         return Err(Error::usage(run.explain())
             .with_hint("`sysndd-deploy up` finishes it, or undoes it when it cannot"));
     }
-    running.observed = running.session.observe().await?;
+    running.refresh(global, &turn).await?;
+    refuse_what_cannot_close(running)?;
     // The page is that of now: the release's own file may be gone.
     let mut stack = running.session.stack.clone();
     if let (Some(edge), Some(now)) = (&mut stack.edge, &running.file.edge)
@@ -190,7 +207,10 @@ async fn in_turn(running: &mut Running, wanted: Option<&Maintenance>) -> Result<
         turn.leave().await?;
         return Ok(false);
     }
-    let done = Box::pin(carried_out(running, &plan, &template, &mut turn)).await;
+    let done = Box::pin(carried_out(
+        running, &plan, &template, &mut turn, &interrupt,
+    ))
+    .await;
     let (outcome, reason) = outcome_of(&done);
     let ended = turn.end(outcome, reason).await;
     done?;
@@ -203,13 +223,14 @@ async fn carried_out(
     plan: &Plan,
     template: &str,
     turn: &mut Turn,
+    interrupt: &CancellationToken,
 ) -> Result<(), Error> {
     let session = &running.session;
     let before = before(session, &running.observed).await?;
     let from = Some(running.manifest.id.clone());
     let record = Record::new(&turn.begin(plan, &before, from, None).await?);
-    let token = while_held(turn, &interrupt_token());
-    let Err(failure) = carry_out(session, plan, template, &token, &record).await else {
+    let leave = while_held(turn, interrupt);
+    let Err(failure) = carry_out(session, plan, template, &leave, &record).await else {
         return Ok(());
     };
     let mut error = explain(plan, &failure);

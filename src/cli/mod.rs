@@ -34,6 +34,7 @@ mod session;
 mod status;
 mod status_watch;
 mod terminal;
+mod turn;
 mod up;
 mod verify;
 mod watch;

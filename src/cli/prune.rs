@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
-use super::{Global, session::Session, typed};
+use super::{Global, session::Session, turn::Wait, typed};
 use crate::{
     config::{ProjectName, Stack},
     docker::{Image, labels},
@@ -31,6 +32,8 @@ pub(super) struct Prune {
     /// The engine's unused build cache too; the engine cannot tell whose it is
     #[arg(long)]
     build_cache: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 /// The answer of `prune --format json`.
@@ -61,7 +64,8 @@ struct Pruned {
 
 impl Prune {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
-        let session = Session::open(global, printer).await?;
+        let mut session = Session::open(global, printer).await?;
+        session.wait_until = self.wait.deadline();
         let (engine, stack) = (&session.engine, &session.stack);
         let keep = stack.deploy.keep_releases as usize;
         let (images, retention, build_cache_bytes);
@@ -77,7 +81,9 @@ impl Prune {
             };
         } else {
             let image = release::helper_image(engine, stack).await?;
-            let mut turn = Turn::take(engine, stack, &image, &typed()).await?;
+            let mut turn = session
+                .turn(&image, &typed(), &CancellationToken::new())
+                .await?;
             retention = turn.beyond(keep);
             let removed = remove(&session, &mut turn, &retention).await;
             let (outcome, reason) = match &removed {
@@ -147,7 +153,7 @@ async fn unused_images(
     let ours = [format!("{}={}", labels::PROJECT, stack.image_prefix)];
     let images = engine.list_images(&ours).await?;
     let mut needed = engine.images_in_use().await?;
-    needed.extend(recorded(state, retention));
+    needed.extend(release::images_needed(state, &retention.releases));
     needed.extend(recorded_elsewhere(session).await?);
     Ok(unused(images, &needed))
 }
@@ -167,7 +173,7 @@ pub(super) async fn recorded_elsewhere(session: &Session) -> Result<BTreeSet<Str
             ..stack.clone()
         };
         match release::read_state(engine, &other).await {
-            Ok(state) => needed.extend(recorded(&state, &Retention::default())),
+            Ok(state) => needed.extend(release::images_needed(&state, &[])),
             Err(error) => {
                 let volumes = engine.project_volumes(other.project.as_str()).await?;
                 if !volumes.is_empty() {
@@ -178,19 +184,6 @@ pub(super) async fn recorded_elsewhere(session: &Session) -> Result<BTreeSet<Str
         }
     }
     Ok(needed)
-}
-
-/// Images of the releases that are recorded, also of those that were only tried, but for what goes.
-fn recorded(state: &State, gone: &Retention) -> BTreeSet<String> {
-    let complete = state.releases.values();
-    let complete = complete.filter(|manifest| !gone.releases.contains(&manifest.id));
-    let runs = state.runs.iter().filter(|(id, _)| !gone.runs.contains(id));
-    let tried = runs.filter_map(|(_, run)| run.begin()?.manifest.as_ref());
-    let tried = tried.filter(|manifest| !gone.releases.contains(&manifest.id));
-    complete
-        .chain(tried)
-        .flat_map(|manifest| manifest.images().into_values())
-        .collect()
 }
 
 /// The newest of each service stays, so that the next `up` need not build what did not change.

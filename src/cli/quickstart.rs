@@ -94,7 +94,7 @@ async fn run_jobs(session: &Session, interrupt: &CancellationToken) -> Result<()
         return Ok(());
     }
     let image = release::helper_image(engine, stack).await?;
-    let mut turn = Turn::take(engine, stack, &image, "quickstart").await?;
+    let mut turn = session.turn(&image, "quickstart", interrupt).await?;
     let done = jobs_in_turn(session, &mut turn, interrupt).await;
     let (outcome, reason) = outcome_of(&done);
     let ended = turn.end(outcome, reason).await;
@@ -117,8 +117,8 @@ async fn jobs_in_turn(
     let before = before(session, &observed).await?;
     let from = turn.state().newest().map(|manifest| manifest.id.clone());
     let record = Record::new(&turn.begin(&plan, &before, from, None).await?);
-    let token = while_held(turn, interrupt);
-    match run_plan(session, &plan, "", &token, &record).await {
+    let leave = while_held(turn, interrupt);
+    match run_plan(session, &plan, "", &leave, &record).await {
         Err(error) if !turn.is_held() => Err(lock_lost(error)),
         done => done,
     }

@@ -3,12 +3,14 @@
 use std::{collections::BTreeSet, time::Instant};
 
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Global,
     deploy::{before, undo, while_held},
     run::{Record, carry_out, explain, interrupt_token, outcome_of, progress, stands},
     running::Running,
+    turn::Wait,
     typed,
 };
 use crate::{
@@ -38,19 +40,21 @@ pub(super) struct Restart {
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 impl Restart {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
-        let running = Running::open(global, printer).await?;
+        let running = Running::waiting(global, printer, self.wait).await?;
         let services = self.services(&running)?;
         if self.dry_run {
             let plan = plan_of(&running, &services);
             printer.data(&plan, || plan.to_string());
             return Ok(Exit::Done);
         }
-        let plan = Box::pin(in_turn(running, &services)).await?;
+        let plan = Box::pin(self.in_turn(global, running)).await?;
         let restarted: Vec<&str> = plan
             .operations
             .iter()
@@ -94,6 +98,26 @@ impl Restart {
         }
         Ok(named)
     }
+
+    async fn in_turn(&self, global: &Global, mut running: Running) -> Result<Plan, Error> {
+        let interrupt = interrupt_token();
+        let (engine, stack) = (&running.session.engine, &running.session.stack);
+        let image = release::helper_image(engine, stack).await?;
+        let mut turn = running.session.turn(&image, &typed(), &interrupt).await?;
+        if let Some(run) = turn.interrupted() {
+            turn.leave().await?;
+            return Err(Error::usage(run.explain())
+                .with_hint("`sysndd-deploy up` finishes it, or undoes it when it cannot"));
+        }
+        running.refresh(global, &turn).await?;
+        let plan = plan_of(&running, &self.services(&running)?);
+        let done = Box::pin(carried_out(&running, &plan, &mut turn, &interrupt)).await;
+        let (outcome, reason) = outcome_of(&done);
+        let ended = turn.end(outcome, reason).await;
+        done?;
+        ended?;
+        Ok(plan)
+    }
 }
 
 fn plan_of(running: &Running, services: &BTreeSet<ServiceName>) -> Plan {
@@ -102,27 +126,12 @@ fn plan_of(running: &Running, services: &BTreeSet<ServiceName>) -> Plan {
     plan::restart(stack, &running.observed, template, services)
 }
 
-async fn in_turn(mut running: Running, services: &BTreeSet<ServiceName>) -> Result<Plan, Error> {
-    let (engine, stack) = (&running.session.engine, &running.session.stack);
-    let image = release::helper_image(engine, stack).await?;
-    let mut turn = Turn::take(engine, stack, &image, &typed()).await?;
-    if let Some(run) = turn.interrupted() {
-        turn.leave().await?;
-        return Err(Error::usage(run.explain())
-            .with_hint("`sysndd-deploy up` finishes it, or undoes it when it cannot"));
-    }
-    // What stands now, and not what stood before it was our turn.
-    running.observed = running.session.observe().await?;
-    let plan = plan_of(&running, services);
-    let done = Box::pin(carried_out(&running, &plan, &mut turn)).await;
-    let (outcome, reason) = outcome_of(&done);
-    let ended = turn.end(outcome, reason).await;
-    done?;
-    ended?;
-    Ok(plan)
-}
-
-async fn carried_out(running: &Running, plan: &Plan, turn: &mut Turn) -> Result<(), Error> {
+async fn carried_out(
+    running: &Running,
+    plan: &Plan,
+    turn: &mut Turn,
+    interrupt: &CancellationToken,
+) -> Result<(), Error> {
     let session = &running.session;
     for note in &plan.notes {
         session.printer.note(note);
@@ -130,9 +139,9 @@ async fn carried_out(running: &Running, plan: &Plan, turn: &mut Turn) -> Result<
     let before = before(session, &running.observed).await?;
     let from = Some(running.manifest.id.clone());
     let record = Record::new(&turn.begin(plan, &before, from, None).await?);
-    let token = while_held(turn, &interrupt_token());
+    let leave = while_held(turn, interrupt);
     let template = running.manifest.edge_template(&session.stack);
-    let Err(failure) = carry_out(session, plan, template, &token, &record).await else {
+    let Err(failure) = carry_out(session, plan, template, &leave, &record).await else {
         return Ok(());
     };
     let error = explain(plan, &failure);

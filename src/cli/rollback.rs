@@ -11,6 +11,7 @@ use super::{
     releases::find,
     run::interrupt_token,
     session::{self, Session},
+    turn::Wait,
     typed,
     up::UpReport,
 };
@@ -61,12 +62,16 @@ pub(super) struct Rollback {
     /// What is recorded with the release: why
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 impl Rollback {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
-        let now = Session::open(global, printer).await?;
+        let mut now = Session::open(global, printer).await?;
+        now.wait_until = self.wait.deadline();
+        now.wait_for_lock().await?;
         let state = release::read_state(&now.engine, &now.stack).await?;
         let chosen = self.choose(&now, &state).await;
         if let Err(error) = &chosen
@@ -96,7 +101,10 @@ impl Rollback {
         let wish = session.wish(&[], false, &self.allow_recreate)?;
         let order = Order {
             command: typed(),
-            images: ImageSource::Recorded(Box::new(target.clone())),
+            images: ImageSource::Recorded {
+                manifest: Box::new(target.clone()),
+                seen: state.last_run(),
+            },
             wish: Wish {
                 replicas: target.replicas(),
                 no_backup: self.no_backup,
@@ -167,17 +175,10 @@ impl Rollback {
         interrupted: Option<&InterruptedRun>,
     ) -> Result<&'a Manifest, Error> {
         if let Some(id) = &self.id {
-            return find(state, id);
+            return brought_up(state, &find(state, id)?.id);
         }
-        // A rollback that was cut off is finished; anything else that was, undone.
-        if let Some(run) = interrupted {
-            let target = match run.manifest.as_ref().map(|manifest| &manifest.why) {
-                Some(Why::Rollback { to }) => Some(to),
-                _ => run.from.as_ref(),
-            };
-            if let Some(manifest) = target.and_then(|target| state.releases.get(target)) {
-                return Ok(manifest);
-            }
+        if let Some(target) = interrupted.and_then(|run| release::way_back(state, run)) {
+            return Ok(target);
         }
         let running = running
             .cloned()
@@ -237,6 +238,14 @@ impl Rollback {
         ))
         .with_hint("roll forward with a new release; or --allow-schema-ahead, if you know better"))
     }
+}
+
+/// A release that was named: of one that was only tried nobody knows that it can run.
+fn brought_up<'a>(state: &'a State, id: &ReleaseId) -> Result<&'a Manifest, Error> {
+    state.releases.get(id).ok_or_else(|| {
+        refused(format!("{id} was never brought up to its end"))
+            .with_hint("`sysndd-deploy releases` says why, and which were; `sysndd-deploy up` at its revision tries it again")
+    })
 }
 
 /// The job that brings a backup back: the target's own, else the one that the file has now.

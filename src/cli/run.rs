@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::session::Session;
 use crate::{
     error::Error,
-    execute::{self, ExecuteError, Failure, JobReport, Progress},
+    execute::{self, ExecuteError, Failure, JobReport, Leave, Progress},
     exit::Exit,
     observe::Observed,
     output::{Board, seconds},
@@ -20,7 +20,8 @@ use crate::{
     release::{Journal, JournalEntry, Outcome, RestorePoint},
 };
 
-/// A token that Ctrl-C and SIGTERM cancel. A second one ends the process at once.
+/// A token that Ctrl-C, SIGTERM and the loss of the terminal cancel. A second one of the first two ends
+/// the process at once.
 pub(super) fn interrupt_token() -> CancellationToken {
     let token = CancellationToken::new();
     let cancel = token.clone();
@@ -31,12 +32,37 @@ pub(super) fn interrupt_token() -> CancellationToken {
         ) else {
             return;
         };
-        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+        let mut hang_up = if hang_up_is_ignored() {
+            None
+        } else {
+            signal(SignalKind::hangup()).ok()
+        };
+        let hung_up = async {
+            match &mut hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hung_up => {} }
         cancel.cancel();
+        // When a terminal goes the shell says so as well as the system: that is no second wish.
         tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
         std::process::exit(i32::from(Exit::Interrupted as u8));
     });
     token
+}
+
+/// Whether this process was started to outlive its terminal, as by `nohup`.
+fn hang_up_is_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    ignores(&status, SignalKind::hangup().as_raw_value())
+}
+
+/// Whether a process with this `/proc/‹pid›/status` ignores a signal.
+fn ignores(status: &str, signal: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// What is kept of a run while it is shown.
@@ -133,10 +159,10 @@ pub(super) async fn run_plan(
     session: &Session,
     plan: &Plan,
     edge_template: &str,
-    interrupt: &CancellationToken,
+    leave: &Leave,
     record: &Record,
 ) -> Result<(), Error> {
-    match carry_out(session, plan, edge_template, interrupt, record).await {
+    match carry_out(session, plan, edge_template, leave, record).await {
         Ok(()) => Ok(()),
         Err(failure) => {
             let stands = stands(session).await;
@@ -152,7 +178,7 @@ pub(super) async fn carry_out(
     session: &Session,
     plan: &Plan,
     edge_template: &str,
-    interrupt: &CancellationToken,
+    leave: &Leave,
     record: &Record,
 ) -> Result<(), Failure> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
@@ -163,7 +189,7 @@ pub(super) async fn carry_out(
         edge_template,
         plan,
         sender,
-        interrupt,
+        leave,
     );
     let mut show = Show {
         plan,
@@ -376,5 +402,19 @@ fn going_on(action: &Action) -> Option<&'static str> {
         Action::ReloadEdge { .. } | Action::RestoreUpstream { .. } => Some("reloading"),
         Action::DrainEdge { .. } => Some("draining"),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_was_started_with_nohup_outlives_the_terminal() {
+        let status = |mask: &str| format!("Name:\tx\nSigBlk:\t0000000000000001\nSigIgn:\t{mask}\n");
+        let hang_up = SignalKind::hangup().as_raw_value();
+        assert!(ignores(&status("0000000000001001"), hang_up));
+        assert!(!ignores(&status("0000000000001000"), hang_up));
+        assert!(!ignores("", hang_up));
     }
 }

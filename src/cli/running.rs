@@ -9,6 +9,7 @@ use super::{
     Global,
     images::edge_template,
     session::{self, Session},
+    turn::Wait,
 };
 use crate::{
     config::{ServiceName, Stack},
@@ -18,7 +19,7 @@ use crate::{
     observe::{Observed, Replica},
     output::Printer,
     plan::{Maintenance, Upstream},
-    release::{self, Manifest},
+    release::{self, LastRun, Manifest, Turn},
     watch::{self, Followed},
 };
 
@@ -30,11 +31,28 @@ pub(super) struct Running {
     pub(super) file: Stack,
     pub(super) manifest: Manifest,
     pub(super) observed: Observed,
+    /// How far the record had come.
+    pub(super) seen: Option<LastRun>,
 }
 
 impl Running {
     pub(super) async fn open(global: &Global, printer: Printer) -> Result<Self, Error> {
-        let now = Session::open(global, printer).await?;
+        Self::of(Session::open(global, printer).await?).await
+    }
+
+    /// For a command that changes it: what runs is what another's turn has left.
+    pub(super) async fn waiting(
+        global: &Global,
+        printer: Printer,
+        wait: Wait,
+    ) -> Result<Self, Error> {
+        let mut session = Session::open(global, printer).await?;
+        session.wait_until = wait.deadline();
+        session.wait_for_lock().await?;
+        Self::of(session).await
+    }
+
+    async fn of(now: Session) -> Result<Self, Error> {
         let observed = now.observe().await?;
         let project = &now.stack.project;
         let Some(seen) = observed.release() else {
@@ -43,6 +61,7 @@ impl Running {
         };
         let state = release::read_state(&now.engine, &now.stack).await?;
         let release = state.running(seen);
+        let seen = state.last_run();
         let Some(mut manifest) = state.releases.get(release).cloned() else {
             return Err(Error::new(
                 Exit::Usage,
@@ -71,7 +90,18 @@ impl Running {
             session,
             manifest,
             observed,
+            seen,
         })
+    }
+
+    /// What runs now that it is our turn: another command may have had its own since we looked.
+    pub(super) async fn refresh(&mut self, global: &Global, turn: &Turn) -> Result<(), Error> {
+        if turn.state().last_run() == self.seen {
+            self.observed = self.session.observe().await?;
+        } else {
+            *self = Self::open(global, self.session.printer).await?;
+        }
+        Ok(())
     }
 
     /// Replicas by service as they are, also where they were scaled since. The highest number

@@ -7,6 +7,7 @@ use super::{
     deploy::{ImageSource, Order, deploy, preview},
     run::interrupt_token,
     running::Running,
+    turn::Wait,
     typed,
     up::UpReport,
 };
@@ -29,18 +30,23 @@ pub(super) struct Scale {
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 impl Scale {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
-        let running = Running::open(global, printer).await?;
+        let running = Running::waiting(global, printer, self.wait).await?;
         let asked = running.session.replica_counts(&self.replicas)?;
         let mut replicas = running.counts();
         replicas.extend(asked.clone());
         let order = Order {
             command: typed(),
-            images: ImageSource::Recorded(Box::new(running.manifest.clone())),
+            images: ImageSource::Recorded {
+                manifest: Box::new(running.manifest.clone()),
+                seen: running.seen.clone(),
+            },
             wish: Wish {
                 replicas,
                 ..Wish::default()

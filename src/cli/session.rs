@@ -1,6 +1,6 @@
 //! What nearly every command begins with: the stack, the engine, a way to ask replicas.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, time::Instant};
 
 use super::{Global, ProbeWay, address::for_people};
 use crate::{
@@ -27,6 +27,8 @@ pub(super) struct Session {
     file: PathBuf,
     /// Whether packages that turn out to be missing may be installed on this machine.
     pub(super) may_install: bool,
+    /// Until when to wait for another's turn to end.
+    pub(super) wait_until: Option<Instant>,
 }
 
 /// Loads `sysndd.toml` without asking an engine.
@@ -117,6 +119,7 @@ impl Session {
             engine,
             prober,
             may_install: false,
+            wait_until: None,
         }
     }
 
@@ -153,6 +156,7 @@ impl Session {
             file: self.file.clone(),
             stack,
             may_install: self.may_install,
+            wait_until: self.wait_until,
         }
     }
 

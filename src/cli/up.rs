@@ -11,7 +11,9 @@ use super::{
     run::interrupt_token,
     session::Session,
     status::{self, StatusReport},
+    turn::Wait,
     typed,
+    verify::{verify_and_record, with_replicas},
 };
 use crate::{
     error::Error,
@@ -19,6 +21,7 @@ use crate::{
     host,
     output::{Printer, seconds},
     plan::{Plan, Wish},
+    verify::{Report, Selection, Verdict},
 };
 
 /// Less room than that is told before anything is made.
@@ -54,9 +57,14 @@ pub(super) struct Up {
     /// What is recorded with the release: why, or what is new
     #[arg(short, long, value_name = "TEXT")]
     message: Option<String>,
+    /// Prove it afterwards, as `verify` does: a later `rollback` goes to what was proven
+    #[arg(long, conflicts_with = "dry_run")]
+    verify: bool,
     /// Show the plan and change nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    wait: Wait,
 }
 
 /// What `up` did.
@@ -68,6 +76,9 @@ pub(super) struct UpReport {
     duration_ms: u128,
     #[serde(flatten)]
     status: StatusReport,
+    /// What `--verify` found.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify: Option<Report>,
     #[serde(skip)]
     took: Duration,
 }
@@ -75,7 +86,8 @@ pub(super) struct UpReport {
 impl Up {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
         let began = Instant::now();
-        let session = Session::open(global, printer).await?;
+        let mut session = Session::open(global, printer).await?;
+        session.wait_until = self.wait.deadline();
         let wish = Wish {
             no_backup: self.no_backup,
             ..session.wish(&self.replicas, self.force, &self.allow_recreate)?
@@ -99,7 +111,19 @@ impl Up {
         }
         warn_of_full_disk(&session).await;
         let done = deploy(&session, &order, &interrupt).await?;
-        UpReport::new(&session, &done, began).await?.print(printer);
+        let mut report = UpReport::new(&session, &done, began).await?;
+        if self.verify {
+            let stack = with_replicas(&session.stack, &order.wish.replicas);
+            let session = session.with_other_stack(stack);
+            report.verify = Some(verify_and_record(&session, &Selection::default()).await?);
+        }
+        report.print(printer);
+        if report.is_wrong() {
+            printer.hint(
+                "`sysndd-deploy rollback` goes back to the newest earlier release that was proven",
+            );
+            return Ok(Exit::CheckFailed);
+        }
         Ok(Exit::Done)
     }
 }
@@ -125,12 +149,18 @@ impl UpReport {
             operations: plan.operations.len(),
             duration_ms: began.elapsed().as_millis(),
             status: status::report(session, &observed),
+            verify: None,
             took: began.elapsed(),
         })
     }
 
     pub(super) fn print(&self, printer: Printer) {
         printer.data(self, || self.human());
+    }
+
+    fn is_wrong(&self) -> bool {
+        let verify = self.verify.as_ref();
+        verify.is_some_and(|report| report.verdict != Verdict::Pass)
     }
 
     fn human(&self) -> String {
@@ -144,12 +174,13 @@ impl UpReport {
         } else {
             "is up, nothing to do"
         };
-        let mut text = format!(
+        let mut text = self.verify.as_ref().map_or_else(String::new, Report::human);
+        text.push_str(&format!(
             "{} {release} {what}: {} in {}\n",
             self.status.project,
             self.status.summary(),
             seconds(self.took)
-        );
+        ));
         if let Some(url) = &self.status.public_url {
             text.push_str(&format!("{url}\n"));
         }

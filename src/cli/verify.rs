@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sysndd_protocol::ReleaseId;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Global,
@@ -12,9 +13,10 @@ use super::{
     session::{Session, unique_project},
 };
 use crate::{
-    config::Stack,
+    config::{ServiceName, Stack},
     docker::labels,
     error::Error,
+    execute::Leave,
     exit::Exit,
     observe::observe,
     output::Printer,
@@ -83,14 +85,20 @@ impl Verify {
 
     /// The stack with the number of replicas that was asked for.
     fn expected_stack(&self, session: &Session) -> Result<Stack, Error> {
-        let mut stack = session.stack.clone();
-        for (service, count) in session.replica_counts(&self.replicas)? {
-            if let Some(service) = stack.services.get_mut(&service) {
-                service.replicas = count;
-            }
-        }
-        Ok(stack)
+        let counts = session.replica_counts(&self.replicas)?;
+        Ok(with_replicas(&session.stack, &counts))
     }
+}
+
+/// The stack as it is to be when so many were asked for.
+pub(super) fn with_replicas(stack: &Stack, counts: &BTreeMap<ServiceName, u32>) -> Stack {
+    let mut stack = stack.clone();
+    for (service, count) in counts {
+        if let Some(service) = stack.services.get_mut(service) {
+            service.replicas = *count;
+        }
+    }
+    stack
 }
 
 /// A whole verification becomes part of the release's record; one of some checks does not.
@@ -199,8 +207,11 @@ async fn remove(copy: &Session) -> Result<(), Error> {
         service.stop_grace_period = std::time::Duration::ZERO;
     }
     let plan = plan::down(&stack, &observed, DownIntent { volumes: true });
-    let token = tokio_util::sync::CancellationToken::new();
-    run_plan(copy, &plan, "", &token, &Record::none()).await?;
+    let leave = Leave {
+        interrupt: CancellationToken::new(),
+        held: None,
+    };
+    run_plan(copy, &plan, "", &leave, &Record::none()).await?;
     Ok(release::erase(&copy.engine, &copy.stack.project).await?)
 }
 

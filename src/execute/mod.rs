@@ -11,12 +11,33 @@ use std::{collections::BTreeSet, time::Duration};
 
 use sysndd_protocol::{ReplicaName, StartupEvent};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use await_ready::ReplicaFailure;
 pub(crate) use job::JobReport;
 pub(crate) use run::execute;
 
-use crate::{config::JobName, docker::EngineError, edge::EdgeError, plan::OpId, tls::IssueError};
+use crate::{
+    config::JobName, docker::EngineError, edge::EdgeError, plan::OpId, release::Held,
+    tls::IssueError,
+};
+
+/// For how long a run may go on.
+#[derive(Clone)]
+pub(crate) struct Leave {
+    /// Ends waits, and lets nothing more begin.
+    pub(crate) interrupt: CancellationToken,
+    /// The deploy lock; absent where there is none to hold.
+    pub(crate) held: Option<Held>,
+}
+
+impl Leave {
+    /// Whether another operation may begin. The lock is asked itself: after a machine has slept, who
+    /// would tell of its loss may be the last to wake.
+    fn goes_on(&self) -> bool {
+        !self.interrupt.is_cancelled() && self.held.as_ref().is_none_or(Held::is_held)
+    }
+}
 
 /// What happens while a plan runs.
 #[derive(Debug, Clone)]
@@ -65,4 +86,22 @@ pub(crate) struct Failure {
     pub(crate) error: ExecuteError,
     /// Operations that succeeded.
     pub(crate) done: BTreeSet<OpId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_begins_on_a_lock_that_is_lost_though_nobody_has_told_of_it_yet() {
+        let leave = |held| Leave {
+            interrupt: CancellationToken::new(),
+            held,
+        };
+        assert!(leave(None).goes_on());
+        assert!(!leave(Some(Held::untold())).goes_on());
+        let interrupted = leave(None);
+        interrupted.interrupt.cancel();
+        assert!(!interrupted.goes_on());
+    }
 }

@@ -17,7 +17,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ExecuteError, Failure, Progress,
+    ExecuteError, Failure, Leave, Progress,
     await_ready::{self, Awaited, Watcher},
     job, startup, volumes,
 };
@@ -52,7 +52,7 @@ pub(crate) async fn execute(
     edge_template: &str,
     plan: &Plan,
     progress: UnboundedSender<Progress>,
-    interrupt: &CancellationToken,
+    leave: &Leave,
 ) -> Result<(), Failure> {
     let workshop = Arc::new(Workshop {
         engine: engine.clone(),
@@ -62,7 +62,7 @@ pub(crate) async fn execute(
         watcher: Watcher::new(engine, plan.project.as_str()),
         old_workers: Mutex::default(),
         progress,
-        halt: interrupt.child_token(),
+        halt: leave.interrupt.child_token(),
     });
 
     let mut waiting: BTreeMap<OpId, usize> = plan
@@ -89,8 +89,11 @@ pub(crate) async fn execute(
             workshop.proven().await;
             is_recorded = true;
         }
-        if !workshop.halt.is_cancelled() {
-            for id in free.extract_if(.., |id| is_proven || !plan.retires(*id)) {
+        for id in free.extract_if(.., |id| is_proven || !plan.retires(*id)) {
+            if !leave.goes_on() {
+                workshop.halt.cancel();
+            }
+            if !workshop.halt.is_cancelled() {
                 let operation = plan.operations[id.0].clone();
                 running.spawn(workshop.clone().run(operation, total));
             }

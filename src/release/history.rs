@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use serde::Serialize;
 use sysndd_protocol::{Event, ReleaseId};
 
 use super::{
     journal::{Begin, JournalEntry, Outcome, Phase, PlannedOperation},
-    manifest::{Manifest, RestorePoint, ServiceRecord},
+    manifest::{Manifest, RestorePoint, ServiceRecord, Why},
     state::{Run, RunId, State},
     who::Who,
 };
@@ -76,20 +76,32 @@ pub(crate) fn releases(state: &State, up: bool) -> Vec<Entry<'_>> {
         cause: None,
     });
     let mut entries: Vec<Entry> = complete.collect();
+    // What stood and was dropped since did not fail, and there is nothing to go back to.
+    let stood: BTreeSet<&ReleaseId> = state
+        .runs
+        .values()
+        .filter(|run| {
+            run.end()
+                .is_some_and(|end| matches!(end.outcome, Outcome::Done | Outcome::FinishedBy(_)))
+        })
+        .filter_map(|run| run.begin()?.to.as_ref())
+        .collect();
     for run in state.runs.values().rev() {
         let Some(manifest) = run.begin().and_then(|begin| begin.manifest.as_ref()) else {
             continue;
         };
-        if entries.iter().any(|entry| entry.manifest.id == manifest.id) {
+        let is_known = |entry: &Entry| entry.manifest.id == manifest.id;
+        if stood.contains(&manifest.id) || entries.iter().any(is_known) {
             continue;
         }
+        let status = match run.end().map(|end| &end.outcome) {
+            None => Status::Unfinished,
+            Some(Outcome::Undone | Outcome::UndoneBy(_)) => Status::Undone,
+            Some(_) => Status::Failed,
+        };
         entries.push(Entry {
             manifest,
-            status: match run.end().map(|end| &end.outcome) {
-                None => Status::Unfinished,
-                Some(Outcome::Undone | Outcome::UndoneBy(_)) => Status::Undone,
-                Some(_) => Status::Failed,
-            },
+            status,
             verified: None,
             cause: run.end().and_then(|end| end.message.as_deref()),
         });
@@ -109,6 +121,17 @@ pub(crate) fn rollback_target<'a>(state: &'a State, running: &ReleaseId) -> Opti
                 .is_some_and(|verdict| verdict.pass)
             && current.is_none_or(|current| !candidate.is_same_as(current))
     })
+}
+
+/// What a rollback goes to after a run that was cut off: a rollback is finished, any other deployment
+/// undone. A run that was to make no release has changed none.
+pub(crate) fn way_back<'a>(state: &'a State, run: &InterruptedRun) -> Option<&'a Manifest> {
+    let made = run.manifest.as_ref().filter(|_| run.to.is_some());
+    let target = match &made?.why {
+        Why::Rollback { to } => Some(to),
+        Why::Deploy | Why::Adopted => run.from.as_ref(),
+    };
+    state.releases.get(target?)
 }
 
 /// What became of the jobs of a release, the oldest first; a job may have run in several runs.
@@ -205,7 +228,7 @@ fn migrates(entry: &JournalEntry) -> bool {
 pub(crate) struct Retention {
     pub(crate) releases: Vec<ReleaseId>,
     pub(crate) runs: Vec<RunId>,
-    /// IDs of images that only dropped releases used.
+    /// IDs of images that only they used.
     pub(crate) images: BTreeSet<String>,
 }
 
@@ -227,6 +250,22 @@ impl Retention {
     }
 }
 
+/// IDs of the images that somebody may come back to, when the releases in `dropped` are gone: those of
+/// the others, and of what was tried since the newest, or cut off and is to be dealt with.
+pub(crate) fn images_needed(state: &State, dropped: &[ReleaseId]) -> BTreeSet<String> {
+    let newest = state.newest().map(|manifest| &manifest.id);
+    let kept = state.releases.values();
+    let kept = kept.filter(|manifest| !dropped.contains(&manifest.id));
+    let tried = state.runs.values().filter_map(|run| {
+        let manifest = run.begin()?.manifest.as_ref()?;
+        let is_open = run.end().is_none();
+        (is_open || Some(&manifest.id) > newest).then_some(manifest)
+    });
+    kept.chain(tried)
+        .flat_map(|manifest| manifest.images().into_values())
+        .collect()
+}
+
 /// What is beyond the newest `keep` releases: never the newest, which runs, nor what a rollback
 /// would go to. The audit is kept for ever.
 pub(crate) fn retention(state: &State, keep: usize) -> Retention {
@@ -236,10 +275,11 @@ pub(crate) fn retention(state: &State, keep: usize) -> Retention {
     let target = rollback_target(state, running).map(|manifest| &manifest.id);
     let mut kept: BTreeSet<&ReleaseId> = state.releases.keys().rev().take(keep.max(1)).collect();
     kept.extend(target);
-    let (stay, go): (Vec<&Manifest>, Vec<&Manifest>) = state
+    let go: Vec<&Manifest> = state
         .releases
         .values()
-        .partition(|manifest| kept.contains(&manifest.id));
+        .filter(|manifest| !kept.contains(&manifest.id))
+        .collect();
     let newest: BTreeSet<&RunId> = state.runs.keys().rev().take(KEPT_RUNS).collect();
     let is_of_kept = |run: &Run| {
         run.begin()
@@ -256,36 +296,48 @@ pub(crate) fn retention(state: &State, keep: usize) -> Retention {
     let backups: BTreeSet<&RunId> = backups.map(|(id, _)| id).collect();
     let is_kept =
         |id: &RunId, run: &Run| newest.contains(id) || backups.contains(id) || is_of_kept(run);
-    let runs: Vec<&RunId> = state
+    let runs: Vec<RunId> = state
         .runs
         .iter()
         .filter(|(id, run)| !is_kept(id, run) && run.end().is_some())
-        .map(|(id, _)| id)
+        .map(|(id, _)| id.clone())
         .collect();
-    // A failed release has its images from its run's first record.
-    let attempted = |of_dropped: bool| {
-        state
-            .runs
-            .iter()
-            .filter(move |(id, _)| newest.contains(id) != of_dropped)
-            .filter_map(|(_, run)| run.begin()?.manifest.as_ref())
-    };
-    let used: BTreeSet<String> = stay
+    let dropped: Vec<ReleaseId> = go.iter().map(|manifest| manifest.id.clone()).collect();
+    let needed = images_needed(state, &dropped);
+    // Of what was only tried the run is the record.
+    let tried = runs
         .iter()
-        .copied()
-        .chain(attempted(false))
-        .flat_map(|manifest| manifest.images().into_values())
-        .collect();
+        .filter_map(|id| state.runs[id].begin()?.manifest.as_ref());
     let images = go
         .iter()
+        .copied()
+        .chain(tried)
         .flat_map(|manifest| manifest.images().into_values())
-        .filter(|image| !used.contains(image))
+        .filter(|image| !needed.contains(image))
         .collect();
     Retention {
-        releases: go.iter().map(|manifest| manifest.id.clone()).collect(),
-        runs: runs.into_iter().cloned().collect(),
+        releases: dropped,
+        runs,
         images,
     }
+}
+
+/// The time that the next release is named after: `now`, and later than that of all that are known, so
+/// that names sort as they came about, whatever a clock said.
+pub(crate) fn next_release(state: &State, now: DateTime<Utc>) -> DateTime<Utc> {
+    let tried = state
+        .runs
+        .values()
+        .filter_map(|run| run.begin()?.to.as_ref());
+    let newest = state.releases.keys().chain(tried).filter_map(time_of).max();
+    newest.map_or(now, |newest| now.max(newest + Duration::seconds(1)))
+}
+
+/// By its name.
+fn time_of(release: &ReleaseId) -> Option<DateTime<Utc>> {
+    let time = release.as_str().strip_prefix('r')?.get(..15)?;
+    let time = NaiveDateTime::parse_from_str(time, "%Y%m%d-%H%M%S").ok()?;
+    Some(time.and_utc())
 }
 
 /// A run that was cut off: it began, has no end, and nobody holds the lock for it.

@@ -24,13 +24,13 @@ mod tests;
 pub(crate) use audit::{AuditRecord, AuditResult};
 pub(crate) use diff::{Said, SaidOfService, compare, diff};
 pub(crate) use history::{
-    Entry, InterruptedRun, Retention, Status, backup_of, history, interrupted, jobs_of, releases,
-    restore_point, retention, rollback_target,
+    Entry, InterruptedRun, Retention, Status, backup_of, history, images_needed, interrupted,
+    jobs_of, releases, restore_point, retention, rollback_target, way_back,
 };
 pub(crate) use journal::{Journal, JournalEntry, Outcome};
-pub(crate) use lock::{Holder, LockError, LockStatus, lock_status, release_by_force};
+pub(crate) use lock::{Held, Holder, LockError, LockStatus, lock_status, release_by_force};
 pub(crate) use manifest::{ImageRecord, Manifest, NewManifest, RestorePoint, ServiceRecord, Why};
-pub(crate) use state::{Damaged, StartCall, State, Verdict};
+pub(crate) use state::{Damaged, LastRun, StartCall, State, Verdict};
 pub(crate) use store::{StoreError, add_to_audit, erase, helper_image, read_state, volume_name};
 pub(crate) use turn::{Turn, TurnError};
 pub(crate) use who::{Revision, Who};

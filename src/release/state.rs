@@ -107,6 +107,14 @@ impl Run {
     }
 }
 
+/// How far the record had come when somebody looked: as long as it is the same, nothing was changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LastRun {
+    pub(crate) id: RunId,
+    /// Whether it has an end.
+    is_over: bool,
+}
+
 /// A call of the engine, by the clock of who made it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StartCall {
@@ -237,6 +245,15 @@ impl State {
     /// The newest release that was brought up to the end.
     pub(crate) fn newest(&self) -> Option<&Manifest> {
         self.releases.values().next_back()
+    }
+
+    /// The last run that changed something, or tried to.
+    pub(crate) fn last_run(&self) -> Option<LastRun> {
+        let (id, run) = self.runs.last_key_value()?;
+        Some(LastRun {
+            id: id.clone(),
+            is_over: run.end().is_some(),
+        })
     }
 
     /// The release that runs, where `seen` is the newest that has a container: when that was brought up

@@ -12,6 +12,7 @@ use futures::FutureExt as _;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, UnixStream},
+    sync::mpsc,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +26,9 @@ use super::{
 use crate::{
     config::{self, Caller, Environment, ProjectName, Stack},
     docker::{Engine, EngineChoice, HelperSpec, labels},
-    plan::{Before, Plan},
+    execute::{ExecuteError, Leave, execute},
+    plan::{Action, Before, OpId, Operation, Plan},
+    probe::{Prober, Way},
 };
 
 /// For those who run it by hand.
@@ -321,6 +324,35 @@ async fn a_lock_that_is_taken_away_is_noticed_by_its_holder() {
             lock.release().await.unwrap();
             assert!(next.held().is_held());
             next.release().await.unwrap();
+        })
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a Docker engine"]
+async fn no_operation_begins_when_the_lock_is_not_certain_any_more() {
+    Sandbox::new()
+        .await
+        .run(async |sandbox| {
+            let (engine, stack) = (&sandbox.engine, &sandbox.stack);
+            let name = format!("{}-net", sandbox.project());
+            let mut plan = sandbox.plan();
+            plan.operations.push(Operation {
+                id: OpId(0),
+                after: Vec::new(),
+                action: Action::CreateNetwork { name },
+                cause: "missing".to_owned(),
+            });
+            let leave = Leave {
+                interrupt: CancellationToken::new(),
+                held: Some(Held::untold()),
+            };
+            let prober = Prober::new(engine.clone(), Way::Undecided);
+            let (progress, mut told) = mpsc::unbounded_channel();
+            let done = execute(engine, &prober, stack, "", &plan, progress, &leave).await;
+            let failure = done.unwrap_err();
+            assert!(matches!(failure.error, ExecuteError::Interrupted));
+            assert!(told.try_recv().is_err(), "it was begun");
         })
         .await;
 }

@@ -5,7 +5,7 @@
 //! execute, noting in the journal, asking [`Turn::held`] before each operation → [`Turn::complete`]
 //! when a release stands → [`Turn::end`].
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 use sysndd_protocol::ReleaseId;
 
@@ -46,6 +46,8 @@ pub(crate) struct Turn {
     store: Store,
     state: State,
     run: RunId,
+    /// By the engine's clock.
+    began: DateTime<Utc>,
     command: String,
     journal: Option<Journal>,
     /// The release that the command is about.
@@ -64,7 +66,9 @@ impl Turn {
         image: &str,
         command: &str,
     ) -> Result<Self, TurnError> {
-        let run = RunId::at(Utc::now());
+        // Operators' clocks differ; the engine has one.
+        let began = engine.time().await.map_err(StoreError::from)?;
+        let run = RunId::at(began);
         let project = &stack.project;
         point("before the lock");
         let lock = Lock::take(engine, project, image, command, &run).await?;
@@ -85,6 +89,7 @@ impl Turn {
                 store,
                 state,
                 run,
+                began,
                 command: command.to_owned(),
                 journal: None,
                 release: None,
@@ -104,6 +109,11 @@ impl Turn {
     /// This run: the label of the containers that it creates.
     pub(crate) fn run(&self) -> &RunId {
         &self.run
+    }
+
+    /// The time that a release of this run is named after.
+    pub(crate) fn release_time(&self) -> DateTime<Utc> {
+        history::next_release(&self.state, self.began)
     }
 
     /// The release that the command is about, where it is known.

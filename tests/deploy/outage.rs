@@ -66,6 +66,14 @@ async fn the_page_is_back_by_itself_when_the_engine_or_the_host_restarts() {
         is_back(&engine, "first", "the page after a power cut").await;
     }
     is_right(&engine, "first").await;
+
+    // Here it is nobody else's.
+    let pruned = engine
+        .call("first", &["prune", "--build-cache"])
+        .json()
+        .await;
+    assert!(pruned["build_cache_bytes"].is_u64(), "{pruned:#}");
+    is_right(&engine, "first").await;
 }
 
 #[tokio::test]

@@ -160,7 +160,7 @@ async fn side_by_side(stack: &Deployment) {
 async fn a_second_operator_is_told_who_deploys_and_changes_nothing() {
     let stack = Deployment::shipped();
     stack.call(&["up"]).ends_with(0).await;
-    let changed = with_wait("601s").with("deploy.soak", "30s");
+    let changed = with_wait("601s").with("deploy.soak", "60s");
     let running = stack.call_by(&changed.path(), &["up"]).start();
     side_by_side(&stack).await;
     let second = stack
@@ -168,10 +168,15 @@ async fn a_second_operator_is_told_who_deploys_and_changes_nothing() {
         .ends_with(5)
         .await;
     second.says(&["up", "hint: "]);
+    let opening = ["maintenance", "off", "--wait", "5m"];
+    let mut opening = stack.call(&opening).start();
+    opening.hears("waiting for it").await;
     let held = stack.call(&["lock", "status"]).json().await;
     assert_eq!(held["held"], true);
     running.signal(Signal::TERM);
     assert_eq!(running.end().await.code, Some(130));
+    let opened = opening.end().await;
+    assert_eq!(opened.code, Some(0), "{opened}");
     let free = stack.call(&["lock", "status"]).json().await;
     assert_eq!(free["held"], false);
 }

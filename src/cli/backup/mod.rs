@@ -15,6 +15,7 @@ use super::{
     releases::time,
     run::{interrupt_token, outcome_of},
     running::Running,
+    turn::Wait,
 };
 use crate::{
     backups::Backup,
@@ -22,7 +23,7 @@ use crate::{
     error::Error,
     exit::Exit,
     output::{Printer, Table, human_size},
-    release::{self, Turn},
+    release,
 };
 
 const EXAMPLES: &str = "\
@@ -65,6 +66,8 @@ enum Subcommands {
         /// The word RESTORE: what was written since is gone
         #[arg(long, value_name = "RESTORE")]
         confirm: String,
+        #[command(flatten)]
+        wait: Wait,
     },
     /// Copy one to this machine, and check that it came whole
     Download {
@@ -98,7 +101,9 @@ struct List<'a> {
 
 impl BackupCommand {
     pub(super) async fn run(self, global: &Global, printer: Printer) -> Result<Exit, Error> {
-        if let Subcommands::Restore { filename, confirm } = &self.command
+        if let Subcommands::Restore {
+            filename, confirm, ..
+        } = &self.command
             && confirm != "RESTORE"
         {
             return Err(Error::usage(format!(
@@ -106,7 +111,11 @@ impl BackupCommand {
             ))
             .with_hint("`--confirm RESTORE` says that this is meant"));
         }
-        let running = Running::open(global, printer).await?;
+        let running = if let Subcommands::Restore { wait, .. } = self.command {
+            Running::waiting(global, printer, wait).await?
+        } else {
+            Running::open(global, printer).await?
+        };
         let backups = backups(&running)?;
         let program = Program {
             running: &running,
@@ -183,7 +192,7 @@ async fn restore(program: &Program<'_>, filename: &str) -> Result<(), Error> {
     let session = &program.running.session;
     let (engine, stack) = (&session.engine, &session.stack);
     let image = release::helper_image(engine, stack).await?;
-    let turn = Turn::take(engine, stack, &image, &typed()).await?;
+    let turn = session.turn(&image, &typed(), &program.interrupt).await?;
     let words = ["restore", filename, "--confirm", "RESTORE"];
     let restored = program.ask::<serde_json::Value>(&words).await;
     let (outcome, reason) = outcome_of(&restored);

@@ -2,6 +2,7 @@
 //! When it fails, back to what served before.
 
 mod changes;
+mod look;
 mod record;
 mod refuse;
 mod take_back;
@@ -22,19 +23,18 @@ use super::{
 };
 use crate::{
     error::Error,
+    execute::Leave,
     exit::Exit,
     notify::{self, Ended, Notice},
     observe::Observed,
-    plan::{
-        self, Action, History, Images, OldEdge, OpId, Operation, Plan, ResolvedImage, UpIntent,
-        Wish,
-    },
-    release::{self, Manifest, Outcome, State, Turn, Why},
+    plan::{self, Action, History, Images, OldEdge, OpId, Operation, Plan, UpIntent, Wish},
+    release::{self, LastRun, Manifest, Outcome, State, Turn, Why},
     tls::TlsRecord,
 };
 use changes::describe;
+use look::{images_that_are_there, look};
 use record::{forget_old, manifest};
-use refuse::{refuse_lost_data, refuse_unwritable_mounts};
+use refuse::{refuse_another_choice, refuse_lost_data, refuse_unwritable_mounts};
 use take_back::{as_it_ran, take_back};
 
 /// A deployment that was asked for.
@@ -55,7 +55,11 @@ pub(super) enum ImageSource {
     /// The sources that are here.
     Here(BuildMode),
     /// A release that is recorded.
-    Recorded(Box<Manifest>),
+    Recorded {
+        manifest: Box<Manifest>,
+        /// How far the record had come when it was chosen.
+        seen: Option<LastRun>,
+    },
 }
 
 impl Order {
@@ -82,9 +86,20 @@ impl<E: Into<Error>> From<E> for Unfinished {
         let error = error.into();
         let outcome = match error.exit {
             Exit::RollbackRefused => Outcome::Refused,
+            Exit::Interrupted => Outcome::Interrupted,
             _ => Outcome::Failed,
         };
         Self { outcome, error }
+    }
+}
+
+impl Unfinished {
+    /// Nothing was begun.
+    fn refused(error: Error) -> Self {
+        Self {
+            outcome: Outcome::Refused,
+            error,
+        }
     }
 }
 
@@ -95,17 +110,21 @@ pub(super) async fn deploy(
     interrupt: &CancellationToken,
 ) -> Result<Plan, Error> {
     session.refuse_compose().await?;
-    // What is as it should be needs no turn, and is told in no time.
-    let observed = session.observe().await?;
-    if let Some(plan) = nothing_to_do(session, order, &observed).await? {
-        return Ok(plan);
+    if let ImageSource::Here(mode) = order.images {
+        // What is as it should be needs no turn, and is told in no time.
+        let observed = session.observe().await?;
+        if mode != BuildMode::Always
+            && let Some(plan) = nothing_to_do(session, order, &observed).await?
+        {
+            return Ok(plan);
+        }
+        // Refused before a build has taken its minutes.
+        refuse_unwritable_mounts(session, &observed)?;
     }
-    // Refused before anything is made, and before a build has taken its minutes.
-    refuse_unwritable_mounts(session, &observed)?;
     let image = image_for_lock(session).await?;
-    let (engine, stack) = (&session.engine, &session.stack);
+    let stack = &session.stack;
     let began_at = Utc::now();
-    let mut turn = Turn::take(engine, stack, &image, &order.command).await?;
+    let mut turn = session.turn(&image, &order.command, interrupt).await?;
     let done = Box::pin(in_turn(session, order, &mut turn, interrupt)).await;
     let (outcome, reason) = match &done {
         Ok(_) => (Outcome::Done, None),
@@ -156,9 +175,6 @@ async fn nothing_to_do(
     order: &Order,
     observed: &Observed,
 ) -> Result<Option<Plan>, Error> {
-    let ImageSource::Here(BuildMode::Changed | BuildMode::Never) = order.images else {
-        return Ok(None);
-    };
     let images = images_that_are_there(session, order);
     let state = async { Ok(release::read_state(&session.engine, &session.stack).await?) };
     let (images, state) = match tokio::try_join!(images, state) {
@@ -212,13 +228,6 @@ pub(super) async fn preview(session: &Session, order: &Order) -> Result<Plan, Er
     Ok(plan)
 }
 
-async fn images_that_are_there(session: &Session, order: &Order) -> Result<Images, Error> {
-    match &order.images {
-        ImageSource::Here(_) => images::present(session).await,
-        ImageSource::Recorded(manifest) => recorded_images(session, manifest).await,
-    }
-}
-
 /// What the record says of earlier runs.
 struct Known {
     history: History,
@@ -258,7 +267,9 @@ fn shown_plan(
 fn edge_template(session: &Session, order: &Order) -> Result<String, Error> {
     match &order.images {
         ImageSource::Here(_) => images::edge_template(&session.stack),
-        ImageSource::Recorded(manifest) => Ok(manifest.edge_template(&session.stack).to_owned()),
+        ImageSource::Recorded { manifest, .. } => {
+            Ok(manifest.edge_template(&session.stack).to_owned())
+        }
     }
 }
 
@@ -282,12 +293,15 @@ async fn in_turn(
     if let Some(run) = &interrupted {
         session.printer.note(run.explain());
     }
-    let (images, observed) =
-        tokio::try_join!(find_images(session, order, interrupt), session.observe())?;
+    if let ImageSource::Recorded { seen, .. } = &order.images {
+        refuse_another_choice(seen.as_ref(), turn.state()).map_err(Unfinished::refused)?;
+    }
+    let (images, observed) = look(session, order, interrupt).await?;
+    refuse_unwritable_mounts(session, &observed).map_err(Unfinished::refused)?;
     let edge_template = edge_template(session, order)?;
     turn.keep_authority(&session.stack).await?;
     let intent = UpIntent {
-        now: Utc::now(),
+        now: turn.release_time(),
         run: turn.run().to_string(),
         wish: order.wish.clone(),
         edge_template: edge_template.clone(),
@@ -296,10 +310,7 @@ async fn in_turn(
         history: release::history(turn.state()),
     };
     let plan = plan::up(&session.stack, &images, &observed, &intent);
-    refuse_lost_data(&plan).map_err(|error| Unfinished {
-        outcome: Outcome::Refused,
-        error,
-    })?;
+    refuse_lost_data(&plan).map_err(Unfinished::refused)?;
     for note in &plan.notes {
         session.printer.note(note);
     }
@@ -320,8 +331,8 @@ async fn in_turn(
     };
     let journal = turn.begin(&plan, &before, from, manifest.as_ref()).await?;
     let record = Record::new(&journal);
-    let token = while_held(turn, interrupt);
-    let done = carry_out(session, &plan, &edge_template, &token, &record).await;
+    let leave = while_held(turn, interrupt);
+    let done = carry_out(session, &plan, &edge_template, &leave, &record).await;
     let provided = provided(&plan, done.as_ref().err().map(|failure| &failure.done));
     let provided = if turn.is_held() {
         turn.record_tls(provided).await
@@ -367,7 +378,9 @@ async fn in_turn(
                     .error
                     .with_more(format!("a backup was made before: {backup}"));
             }
+            // One that had proven all that it made is what was gone back to: the next `up` finishes it.
             if let (Some(run), Outcome::Undone) = (&interrupted, &unfinished.outcome)
+                && !run.proven
                 && let Err(cause) = turn.close_interrupted(run, false).await
             {
                 let told = format!("that `{}` is undone is not recorded: {cause}", run.command);
@@ -398,40 +411,31 @@ fn provided(plan: &Plan, done: Option<&BTreeSet<OpId>>) -> Vec<TlsRecord> {
         .collect()
 }
 
-async fn find_images(
-    session: &Session,
-    order: &Order,
-    interrupt: &CancellationToken,
-) -> Result<Images, Error> {
-    match &order.images {
-        ImageSource::Here(mode) => images::resolve(session, *mode, interrupt).await,
-        ImageSource::Recorded(manifest) => recorded_images(session, manifest).await,
-    }
-}
-
-async fn recorded_images(session: &Session, manifest: &Manifest) -> Result<Images, Error> {
-    let mut found = Images::new();
-    for (service, image) in manifest.images() {
-        if session.engine.find_image(&image).await?.is_none() {
-            return Err(Error::new(
-                Exit::RollbackRefused,
-                format!("the image of {service} in {} is gone: {image}", manifest.id),
-            )
-            .with_hint("`sysndd-deploy releases` lists the others; or check out its revision and run `sysndd-deploy up`"));
-        }
-        found.insert(service, ResolvedImage::Present(image));
-    }
-    Ok(found)
-}
-
-/// A token that ends with the operator's, or when the turn is lost.
-pub(super) fn while_held(turn: &Turn, interrupt: &CancellationToken) -> CancellationToken {
+/// To go on until the operator interrupts it, or the turn is lost.
+pub(super) fn while_held(turn: &Turn, interrupt: &CancellationToken) -> Leave {
     let token = interrupt.child_token();
     let cancel = token.clone();
-    let mut held = turn.held();
+    let held = turn.held();
+    let mut lost = held.clone();
     tokio::spawn(async move {
-        held.lost().await;
+        lost.lost().await;
         cancel.cancel();
     });
-    token
+    Leave {
+        interrupt: token,
+        held: Some(held),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_interrupts_a_build_has_not_made_it_fail() {
+        let ended = |exit| Unfinished::from(Error::new(exit, "")).outcome;
+        assert_eq!(ended(Exit::Interrupted), Outcome::Interrupted);
+        assert_eq!(ended(Exit::RollbackRefused), Outcome::Refused);
+        assert_eq!(ended(Exit::DeployFailed), Outcome::Failed);
+    }
 }

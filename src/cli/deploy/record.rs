@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::Utc;
 use sysndd_protocol::ReleaseId;
 
-use super::Order;
+use super::{ImageSource, Order};
 use crate::{
     cli::{prune::recorded_elsewhere, session::Session},
     docker::labels,
@@ -53,7 +53,11 @@ pub(super) async fn manifest(
         by: Who::of_process(),
         why: order.why.clone(),
         message: order.message.clone(),
-        revision: Revision::of(&stack.root),
+        revision: match &order.images {
+            ImageSource::Here(_) => Revision::of(&stack.root),
+            // Whatever is checked out now.
+            ImageSource::Recorded { manifest, .. } => manifest.revision.clone(),
+        },
         services,
         migration_head: None,
         restore_point: None,

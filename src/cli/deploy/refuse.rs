@@ -1,12 +1,33 @@
-//! What a deployment does not do without being told: lose data, or start what cannot write.
+//! What a deployment does not do without being told: lose data, start what cannot write, or go by what
+//! is not so any more.
 
 use crate::{
     cli::session::Session,
     config::ServiceName,
     error::Error,
+    exit::Exit,
     observe::{Directory, Observed},
     plan::{self, Plan},
+    release::{LastRun, State},
 };
+
+/// A release is chosen, and the schema looked at, before it is our turn: another command may have been
+/// there in between.
+pub(super) fn refuse_another_choice(seen: Option<&LastRun>, state: &State) -> Result<(), Error> {
+    let last = state.last_run();
+    if last.as_ref() == seen {
+        return Ok(());
+    }
+    let other = last.and_then(|last| state.runs[&last.id].begin());
+    let other = other.map_or("another command".to_owned(), |begin| {
+        format!("`{}` of {}", begin.command, begin.by)
+    });
+    Err(Error::new(
+        Exit::LockHeld,
+        format!("{other} came between: what this one was to go by is not so any more, and nothing was touched"),
+    )
+    .with_hint("look at `sysndd-deploy releases`, and say it again if it is still meant"))
+}
 
 /// A database is never recreated in passing.
 pub(super) fn refuse_lost_data(plan: &Plan) -> Result<(), Error> {

@@ -159,9 +159,9 @@ pub(in crate::cli) async fn undo(
     for note in &plan.notes {
         session.printer.note(note);
     }
-    let token = while_held(turn, &CancellationToken::new());
+    let leave = while_held(turn, &CancellationToken::new());
     // All that it waits for and tells is old.
-    match carry_out(&ran, &plan, "", &token, &Record::none()).await {
+    match carry_out(&ran, &plan, "", &leave, &Record::none()).await {
         Ok(()) => Ok("undone: everything is as it was before".to_owned()),
         Err(failure) if turn.is_held() => Err(explain(&plan, &failure)),
         Err(failure) => Err(lock_lost(explain(&plan, &failure))),

@@ -63,6 +63,43 @@ fn a_rollback_goes_to_the_newest_earlier_release_that_passed() {
 }
 
 #[test]
+fn after_a_deployment_that_was_cut_off_a_rollback_undoes_it_and_after_a_restart_it_does_not() {
+    let mut state = state([("r1", None), ("r2", None)]);
+    let cut_off = |state: &mut State, second: i64, to: Option<&str>, why: Why| {
+        let mut run = begin(second, to);
+        run.from = Some(ReleaseId::new("r2"));
+        if let Some(manifest) = &mut run.manifest {
+            manifest.why = why;
+        }
+        add(state, run, vec![]);
+        let run = interrupted(state, None).unwrap();
+        way_back(state, &run).map(|manifest| manifest.id.to_string())
+    };
+    let target = cut_off(&mut state, 1, Some("r3"), Why::Deploy);
+    assert_eq!(target.as_deref(), Some("r2"));
+    let to = ReleaseId::new("r1");
+    let target = cut_off(&mut state, 2, Some("r4"), Why::Rollback { to });
+    assert_eq!(target.as_deref(), Some("r1"));
+    // What it ran on runs already.
+    assert_eq!(cut_off(&mut state, 3, None, Why::Deploy), None);
+}
+
+#[test]
+fn a_release_is_named_after_those_that_are_known_also_by_a_clock_that_is_behind() {
+    let mut state = state([("r20261120-100000-abcdef", None), ("r1", None)]);
+    let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+    let now = at("2026-11-20T09:30:00Z");
+    assert_eq!(next_release(&State::default(), now), now);
+    assert_eq!(next_release(&state, now), at("2026-11-20T10:00:01Z"));
+    // One that failed has its name too.
+    let tried = begin(1, Some("r20261120-100007-abcdef"));
+    add(&mut state, tried, vec![end(Outcome::Undone)]);
+    assert_eq!(next_release(&state, now), at("2026-11-20T10:00:08Z"));
+    let later = at("2026-11-20T10:30:00Z");
+    assert_eq!(next_release(&state, later), later);
+}
+
+#[test]
 fn a_rollback_does_not_go_to_what_runs_already() {
     let mut state = state([("r1", Some(true)), ("r2", Some(false)), ("r3", Some(true))]);
     // The third is the first again.
@@ -82,15 +119,21 @@ fn the_last_verdict_counts() {
 
 #[test]
 fn what_is_dropped_takes_its_images_with_it() {
-    let state = state([("r1", None), ("r2", None), ("r3", None), ("r4", None)]);
-    let retention = retention(&state, 2);
+    let mut state = state([("r1", None), ("r2", None), ("r3", None), ("r4", None)]);
+    // Journals of the newest runs stay, and keep no image of what is dropped.
+    for (second, id) in [(1, "r1"), (2, "r2"), (3, "r3"), (4, "r4")] {
+        let run = begin(second, Some(id));
+        add(&mut state, run, vec![end(Outcome::Done)]);
+    }
+    let dropped = retention(&state, 2);
     assert_eq!(
-        retention.releases,
+        dropped.releases,
         [ReleaseId::new("r1"), ReleaseId::new("r2")]
     );
-    assert_eq!(retention.images, [image("r1"), image("r2")].into());
+    assert_eq!(dropped.runs, []);
+    assert_eq!(dropped.images, [image("r1"), image("r2")].into());
     assert_eq!(
-        retention.paths(),
+        dropped.paths(),
         [
             "releases/r1.json",
             "reports/r1",
@@ -98,6 +141,42 @@ fn what_is_dropped_takes_its_images_with_it() {
             "reports/r2"
         ]
     );
+    for id in &dropped.releases {
+        state.releases.remove(id);
+    }
+    let known = releases(&state, true);
+    assert_eq!(
+        ids(&known),
+        [("r4", Status::Running), ("r3", Status::Previous)],
+        "what was dropped did not fail"
+    );
+}
+
+#[test]
+fn what_was_tried_needs_its_images_until_a_newer_release_stands() {
+    let mut state = state([("r1", None), ("r3", None)]);
+    add(&mut state, begin(2, Some("r2")), vec![end(Outcome::Undone)]);
+    add(&mut state, begin(4, Some("r4")), vec![end(Outcome::Failed)]);
+    let needed = |state: &State| images_needed(state, &[]);
+    assert_eq!(
+        needed(&state),
+        [image("r1"), image("r3"), image("r4")].into()
+    );
+    // One that was cut off may be finished yet, whenever that was.
+    add(&mut state, begin(5, Some("r0")), vec![]);
+    assert!(needed(&state).contains(&image("r0")));
+    let state = fixture::state([]);
+    assert!(needed(&state).is_empty());
+}
+
+#[test]
+fn the_images_of_what_was_tried_go_with_its_journal() {
+    let mut state = state([("r9", None)]);
+    add(&mut state, begin(0, Some("r2")), vec![end(Outcome::Undone)]);
+    for second in 100..120 {
+        add(&mut state, begin(second, None), vec![end(Outcome::Done)]);
+    }
+    assert_eq!(retention(&state, 5).images, [image("r2")].into());
 }
 
 #[test]
@@ -184,6 +263,19 @@ fn a_run_is_proven_when_all_is_done_that_comes_before_the_end_of_the_old() {
     assert!(!interrupted(&state, None).unwrap().proven);
     add(&mut state, begin(2, None), vec![done(1), done(0)]);
     assert!(interrupted(&state, None).unwrap().proven);
+}
+
+#[test]
+fn whoever_looked_while_a_run_went_on_can_tell_that_it_has_ended() {
+    let mut state = state([]);
+    assert_eq!(state.last_run(), None);
+    let run = add(&mut state, begin(1, None), vec![]);
+    let seen = state.last_run();
+    assert!(seen.is_some());
+    assert_eq!(state.last_run(), seen);
+    let entries = &mut state.runs.get_mut(&run).unwrap().entries;
+    entries.push(end(Outcome::Done));
+    assert_ne!(state.last_run(), seen);
 }
 
 #[test]

@@ -58,6 +58,12 @@ impl Held {
         self.0.borrow().is_some_and(|until| !until.has_come())
     }
 
+    /// One whose time is up, and nobody has told of it yet.
+    #[cfg(test)]
+    pub(crate) fn untold() -> Self {
+        Self(watch::channel(Some(Moment::now())).1)
+    }
+
     /// Returns when the lock is lost, or let go.
     pub(crate) async fn lost(&mut self) {
         // The keeper tells when time is up; without a keeper there is no lock.

@@ -179,6 +179,24 @@ impl Running {
         self.child.stdout = Some(lines.into_inner().into_inner());
     }
 
+    /// Waits for a line on stderr that has this in it.
+    pub(crate) async fn hears(&mut self, part: &str) {
+        let stderr = self.child.stderr.take().expect("nobody took it before");
+        let mut lines = BufReader::new(stderr).lines();
+        let hear = async {
+            while let Some(line) = lines.next_line().await.expect("text") {
+                if line.contains(part) {
+                    return;
+                }
+            }
+            panic!("{} ended without `{part}`", self.command);
+        };
+        tokio::time::timeout(DEADLINE, hear)
+            .await
+            .unwrap_or_else(|_| panic!("no `{part}` within {DEADLINE:?}"));
+        self.child.stderr = Some(lines.into_inner().into_inner());
+    }
+
     pub(crate) async fn end(self) -> Answer {
         let output = tokio::time::timeout(LIMIT, self.child.wait_with_output())
             .await

@@ -289,6 +289,10 @@ impl Engine {
             .unwrap_or_else(|| panic!("no image has the label {label}"))
     }
 
+    pub(crate) async fn has_image(&self, id: &str) -> bool {
+        self.0.inspect_image(id).await.is_ok()
+    }
+
     /// Removes the images that bear this project's name.
     pub(crate) async fn remove_images(&self, project: &str) {
         let filters = HashMap::from([("label".to_owned(), vec![format!("{PROJECT}={project}")])]);
