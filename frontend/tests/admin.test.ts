@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 
-import { downloadPath, FIELDS, fromSorting, pageSummary, stateOf, toSorting } from '@/admin/backups'
+import { downloadPath, FIELDS, followable, fromSorting, pageSummary, stateOf, toSorting } from '@/admin/backups'
 import { latestFirst, migrationFacts, toneOfState } from '@/admin/migrations'
 import { badgeOf, isLocked } from '@/admin/users'
 import type { AdminJob, Migrations } from '@/api/types'
@@ -17,6 +17,14 @@ const JOB: AdminJob = {
   created_at: '2026-11-20T19:03:00Z',
   run_after: '2026-11-20T19:03:00Z',
 }
+
+describe('what is at work', () => {
+  it('is followed on the page of backups when it makes or restores one', () => {
+    const jobs = [{ job_id: 1, kind: 'mail.send' }, { job_id: 2, kind: 'backup.mirror' }, { job_id: 3, kind: 'backup.restore' }]
+    expect(followable(jobs)).toEqual({ id: 3, label: 'Restore' })
+    expect(followable(jobs.slice(0, 2))).toBeNull()
+  })
+})
 
 describe('a job', () => {
   it('says what it does, and how far it is', () => {

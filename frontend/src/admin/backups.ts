@@ -1,5 +1,5 @@
 /** Backups in words, and how their table stands in the address. Pure. */
-import type { Backup, BackupSort } from '@/api/types'
+import type { AdminJob, Backup, BackupSort } from '@/api/types'
 import type { Tone } from '@/jobs/words'
 import type { Sorting } from '@/tables/columns'
 import { numberOf, oneOf, pageNumber, type Fields } from '@/tables/urlState'
@@ -36,6 +36,22 @@ export function toSorting(sort: BackupSort): Sorting {
 export function fromSorting({ by, order }: Sorting): BackupSort {
   const sort = order === 'desc' ? `-${by}` : by
   return SORTS.find((known) => known === sort) ?? '-created_at'
+}
+
+/** What jobs that make or restore backups are called while they are followed. */
+const LABELS: Readonly<Record<string, string>> = {
+  'backup.create': 'Backup',
+  'backup.scheduled': 'Scheduled backup',
+  'backup.restore': 'Restore',
+}
+
+/** The first of these jobs that the page of backups follows: those that come first run. */
+export function followable(jobs: readonly Pick<AdminJob, 'job_id' | 'kind'>[]): { id: number; label: string } | null {
+  for (const { job_id: id, kind } of jobs) {
+    const label = LABELS[kind]
+    if (label !== undefined) return { id, label }
+  }
+  return null
 }
 
 /** What is known of the file being what was made. */
