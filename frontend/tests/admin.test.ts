@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { downloadPath, FIELDS, followable, fromSorting, pageSummary, stateOf, toSorting } from '@/admin/backups'
 import { latestFirst, migrationFacts, toneOfState } from '@/admin/migrations'
 import { badgeOf, isLocked } from '@/admin/users'
-import type { AdminJob, Migrations } from '@/api/types'
+import type { AdminJob, Backup, Migrations } from '@/api/types'
+import { formatBytes } from '@/format'
 import { canBeCancelled, canBeRetried, describe as inWords, fractionOf, isOver } from '@/jobs/words'
 import { readQuery } from '@/tables/urlState'
 
@@ -73,9 +74,18 @@ describe('a list of backups', () => {
   })
 
   it('says where in it a page is', () => {
-    expect(pageSummary(2, 25, 25, 61)).toBe('26–50 of 61')
-    expect(pageSummary(9, 25, 0, 61)).toBe('nothing on page 9')
-    expect(pageSummary(1, 25, 0, 0)).toBe('')
+    const backup = { filename: 'x' } as Backup
+    const page = (number: number, shown: number, total: number): string =>
+      pageSummary({
+        page: number,
+        page_size: 25,
+        total,
+        total_bytes: 2_000_000,
+        backups: Array.from({ length: shown }, () => backup),
+      })
+    expect(page(2, 25, 61)).toBe(`26–50 of 61, ${formatBytes(2_000_000)} in all`)
+    expect(page(9, 0, 61)).toContain('nothing on page 9')
+    expect(page(1, 0, 0)).toBe('')
   })
 
   it('says what is known of each file', () => {

@@ -1,5 +1,6 @@
 /** Backups in words, and how their table stands in the address. Pure. */
-import type { AdminJob, Backup, BackupSort } from '@/api/types'
+import type { AdminJob, Backup, BackupPage, BackupSort } from '@/api/types'
+import { formatBytes } from '@/format'
 import type { Tone } from '@/jobs/words'
 import type { Sorting } from '@/tables/columns'
 import { numberOf, oneOf, pageNumber, type Fields } from '@/tables/urlState'
@@ -61,11 +62,14 @@ export function stateOf(backup: Pick<Backup, 'checksum' | 'fault'>): { text: str
   return { text: 'not read yet', tone: 'plain' }
 }
 
-/** `26–50 of 61`. */
-export function pageSummary(page: number, size: number, shown: number, total: number): string {
+/** `26–50 of 61, 1.2 GB in all`. */
+export function pageSummary(list: BackupPage): string {
+  const { page, page_size: size, total } = list
+  const shown = list.backups.length
   if (total === 0) return ''
   const first = (page - 1) * size + 1
-  return shown === 0 ? `nothing on page ${page}` : `${first}–${first + shown - 1} of ${total.toLocaleString('en')}`
+  const rows = shown === 0 ? `nothing on page ${page}` : `${first}–${first + shown - 1} of ${total.toLocaleString('en')}`
+  return `${rows}, ${formatBytes(list.total_bytes)} in all`
 }
 
 /** Where the file is fetched from; the browser's own download carries on by itself. */

@@ -1,7 +1,7 @@
 /** Each page at two widths in both themes: nothing broken, nothing hidden from anybody. */
 import { expect, test, type ConsoleMessage, type Page } from '@playwright/test'
 
-import { expectNoBarrier, settled } from './looks'
+import { expectNoBarrier, expectStill, settled, watchShifts } from './looks'
 import { picture, signIn } from './stack'
 
 const PUBLIC = ['/', '/entities', '/entities?category=Definitive&sort=disease', '/entities?q=zzzz', '/genes/MECP2', '/genes/NONE', '/login', '/register', '/confirm', '/forgot-password', '/reset-password', '/status', '/nowhere']
@@ -38,6 +38,7 @@ async function look(page: Page, path: string, name: string): Promise<void> {
   await page.goto(path)
   await settled(page)
   await expect(page.locator('.problem-panel')).toHaveCount(0)
+  await expectStill(page, path)
   await picture(page, `${path.replaceAll(/\W+/g, '-').replaceAll(/^-|-$/g, '') || 'home'}-${name}`)
   await expectNoBarrier(page, path)
 }
@@ -48,6 +49,7 @@ for (const { size, scheme } of LOOKS) {
 
     test('public pages', async ({ page }) => {
       const heard = complaints(page)
+      await watchShifts(page)
       for (const path of PUBLIC) await look(page, path, `${size}-${scheme}`)
       expect(heard).toEqual([])
     })
@@ -55,6 +57,7 @@ for (const { size, scheme } of LOOKS) {
     test('pages of the signed-in', async ({ page }) => {
       await signIn(page)
       const heard = complaints(page)
+      await watchShifts(page)
       for (const path of ADMIN) await look(page, path, `${size}-${scheme}`)
       expect(heard).toEqual([])
     })
