@@ -19,6 +19,17 @@ export async function expectNoBarrier(page: Page, what: string): Promise<void> {
   expect(words).toEqual([])
 }
 
+/** The same for what is there as it is, without a new load: also as a phone in the dark has it. */
+export async function expectNoBarrierAnyhow(page: Page, what: string): Promise<void> {
+  await expectNoBarrier(page, what)
+  const size = page.viewportSize()
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await expectNoBarrier(page, `${what}, on a phone in the dark`)
+  await page.emulateMedia({ colorScheme: null })
+  if (size) await page.setViewportSize(size)
+}
+
 interface Shift {
   value: number
   /** What moved. */
@@ -30,11 +41,10 @@ export async function watchShifts(page: Page): Promise<void> {
   await page.addInitScript(() => {
     const shifts: Shift[] = []
     Object.assign(window, { shifts })
-    const name = (node: Node | null): string =>
-      node instanceof Element ? `${node.localName}.${[...node.classList].join('.')}` : (node?.nodeName ?? 'nothing')
     new PerformanceObserver((list) => {
       for (const entry of list.getEntries() as unknown as { value: number; hadRecentInput: boolean; sources: { node: Node | null }[] }[]) {
-        if (!entry.hadRecentInput) shifts.push({ value: entry.value, moved: entry.sources.map(({ node }) => name(node)) })
+        const moved = entry.sources.map(({ node }) => (node instanceof Element ? node.outerHTML.slice(0, 80) : String(node)))
+        if (!entry.hadRecentInput) shifts.push({ value: entry.value, moved })
       }
     }).observe({ type: 'layout-shift', buffered: true })
   })
