@@ -8,10 +8,13 @@ import { makeQueryClient } from './api/queries'
 import App from './App.vue'
 import { router } from './router'
 import { watchForTheEnd } from './session/session'
+import { watchForFaults } from './ui/faults'
 import { watchForLostCode } from './ui/lostCode'
 
 const queryClient = makeQueryClient()
 watchForTheEnd(queryClient)
 watchForLostCode(router)
 
-createApp(App).use(router).use(VueQueryPlugin, { queryClient }).mount('#app')
+const app = createApp(App).use(router).use(VueQueryPlugin, { queryClient })
+watchForFaults(app)
+app.mount('#app')

@@ -103,10 +103,10 @@ export const router = createRouter({
 })
 
 router.afterEach((to, from, failure) => {
-  if (failure) return
+  const isFirst = from.matched.length === 0
+  // A change of filters or of the place on it: the page has its title, perhaps one of its own.
+  if (failure || (!isFirst && to.path === from.path)) return
   document.title = `${to.meta.title} · SysNDD`
   // Whoever cannot see that the page changed is led to its begin. Not at the first load.
-  if (from.matched.length > 0 && to.path !== from.path) {
-    document.getElementById('main')?.focus({ preventScroll: true })
-  }
+  if (!isFirst) document.getElementById('main')?.focus({ preventScroll: true })
 })

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest'
 
-import { downloadPath, FIELDS, fromSorting, pageSummary, stateOf, toSorting } from '@/admin/backups'
+import { downloadPath, FIELDS, followable, fromSorting, pageSummary, stateOf, toSorting } from '@/admin/backups'
 import { latestFirst, migrationFacts, toneOfState } from '@/admin/migrations'
 import { badgeOf, isLocked } from '@/admin/users'
-import type { AdminJob, Migrations } from '@/api/types'
+import type { AdminJob, Backup, Migrations } from '@/api/types'
+import { formatBytes } from '@/format'
 import { canBeCancelled, canBeRetried, describe as inWords, fractionOf, isOver } from '@/jobs/words'
 import { readQuery } from '@/tables/urlState'
 
@@ -17,6 +18,14 @@ const JOB: AdminJob = {
   created_at: '2026-11-20T19:03:00Z',
   run_after: '2026-11-20T19:03:00Z',
 }
+
+describe('what is at work', () => {
+  it('is followed on the page of backups when it makes or restores one', () => {
+    const jobs = [{ job_id: 1, kind: 'mail.send' }, { job_id: 2, kind: 'backup.mirror' }, { job_id: 3, kind: 'backup.restore' }]
+    expect(followable(jobs)).toEqual({ id: 3, label: 'Restore' })
+    expect(followable(jobs.slice(0, 2))).toBeNull()
+  })
+})
 
 describe('a job', () => {
   it('says what it does, and how far it is', () => {
@@ -65,9 +74,18 @@ describe('a list of backups', () => {
   })
 
   it('says where in it a page is', () => {
-    expect(pageSummary(2, 25, 25, 61)).toBe('26–50 of 61')
-    expect(pageSummary(9, 25, 0, 61)).toBe('nothing on page 9')
-    expect(pageSummary(1, 25, 0, 0)).toBe('')
+    const backup = { filename: 'x' } as Backup
+    const page = (number: number, shown: number, total: number): string =>
+      pageSummary({
+        page: number,
+        page_size: 25,
+        total,
+        total_bytes: 2_000_000,
+        backups: Array.from({ length: shown }, () => backup),
+      })
+    expect(page(2, 25, 61)).toBe(`26–50 of 61, ${formatBytes(2_000_000)} in all`)
+    expect(page(9, 0, 61)).toContain('nothing on page 9')
+    expect(page(1, 0, 0)).toBe('')
   })
 
   it('says what is known of each file', () => {

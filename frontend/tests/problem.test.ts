@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import { ApiProblem, asProblem, readProblem, unreachable } from '@/api/problem'
-import { outcomeOf } from '@/ui/problemWords'
+import { adviceFor, outcomeOf } from '@/ui/problemWords'
 
 describe('an answer that refuses', () => {
   it('is a problem in its own words', () => {
@@ -67,4 +67,11 @@ describe('what became of something that was sent', () => {
   it.each([true, false])('may be done where nobody answered (in time: %s)', (timedOut) => {
     expect(outcomeOf(unreachable(timedOut))).toContain('may have been carried out')
   })
+})
+
+it('only what is asked for again by itself is said to be', () => {
+  const away = readProblem(503, null, null)
+  expect(adviceFor(away, true)).toContain('by itself')
+  expect(adviceFor(away, false)).not.toContain('by itself')
+  expect(adviceFor(readProblem(404, null, null), true)).toContain('misspelt')
 })

@@ -135,6 +135,26 @@ describe('who is signed in', () => {
     expect(session.over.value).toBe(false)
   })
 
+  it('stays on the page as well when it is the account itself that is asked for', async () => {
+    const answers: Answers = {
+      '/api/auth/login': json(200, { expires_at: '2030-01-01T00:00:00Z' }),
+      '/api/account': json(200, MARIE),
+    }
+    server(answers)
+    start()
+    watchForTheEnd(client)
+    await session.signIn('marie', 'correct horse battery')
+    answers['/api/account'] = json(401, { title: 'Unauthorized', detail: 'the session is over; sign in again' })
+    await client.refetchQueries({ queryKey: ACCOUNT_KEY })
+    expect(session.over.value).toBe(true)
+    expect(session.account.value).toEqual(MARIE)
+    expect(readHint()).not.toBeNull()
+    // Whoever does not want to sign in again is nobody.
+    session.forget()
+    expect(session.account.value).toBeNull()
+    expect(readHint()).toBeNull()
+  })
+
   it('is nobody after a reload with a session that is over', async () => {
     localStorage.setItem('sysndd.session', '1900000000000')
     server({ '/api/account': json(401, { title: 'Unauthorized', detail: 'x' }) })

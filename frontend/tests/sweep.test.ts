@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 
 import type { Answer, Probe } from '@/health/probe'
-import { MAX_REQUESTS, sweep } from '@/health/sweep'
+import { MAX_REQUESTS, PATIENCE, sweep } from '@/health/sweep'
 import { answerOf } from './fixtures'
 
 const NEVER = new AbortController().signal
@@ -31,6 +31,32 @@ describe('a sweep', () => {
     const found = await sweep(roundRobin(replicas(8)), 8, NEVER)
     expect(found.reports.size).toBe(8)
     expect(found.requests).toBeLessThanOrEqual(17)
+  })
+
+  it.each([2, 3, 4, 5])('meets each of %i replicas while others take turns, too', async (amount) => {
+    // A browser that loads pages: after each of our turns it takes some, always in the same uneven way.
+    let state = 1
+    const turns = (): number => {
+      state = (state * 16807) % 2_147_483_647
+      return state % 4
+    }
+    const answers = replicas(amount)
+    let turn = 0
+    const edge: Probe = () => {
+      turn += 1 + turns()
+      const answer = answers[turn % amount]
+      return answer ? Promise.resolve(answer) : Promise.reject(new Error('no answers to give'))
+    }
+    for (let round = 0; round < 200; round += 1) {
+      const found = await sweep(edge, amount, NEVER)
+      expect([round, found.reports.size]).toEqual([round, amount])
+    }
+  })
+
+  it('gives up looking for a replica that is gone', async () => {
+    const found = await sweep(roundRobin(replicas(3)), 4, NEVER)
+    expect(found.reports.size).toBe(3)
+    expect(found.requests).toBeLessThanOrEqual(1 + 4 * (PATIENCE + 1))
   })
 
   it('ends after one question when no replica answers', async () => {

@@ -17,9 +17,11 @@ const ADMIN: (&str, &str) = ("marie", "a-password-of-the-browser-tests");
 
 /// The tests ask whether the pages are right, not whether the machine is quick: a request that waits for
 /// its turn is no fault.
-const PATIENCE: [(&str, &str); 2] = [
+const PATIENCE: [(&str, &str); 3] = [
     ("SYSNDD_REQUEST_TIMEOUT", "15s"),
     ("SYSNDD_DB_ACQUIRE_TIMEOUT", "10s"),
+    // Less than is shipped: a test waits until the job of a replica that it killed is given to another.
+    ("SYSNDD_JOB_LEASE", "10s"),
 ];
 
 /// Brings the stack up, lets Playwright at it, takes it down.

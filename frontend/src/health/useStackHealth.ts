@@ -35,7 +35,7 @@ export function useStackHealth(): StackHealth {
     queryKey: QUERY_KEY,
     queryFn: async ({ signal }): Promise<Roster> => {
       const previous = client.getQueryData<Roster>(QUERY_KEY)
-      const known = previous?.replicas.length ?? 0
+      const known = previous?.replicas.filter(({ answering }) => answering).length ?? 0
       return foldSweep(previous, await sweep(probe, known, signal), Date.now())
     },
     // A computed option, so that pausing and resuming take effect at once.

@@ -8,7 +8,8 @@ import { useQuery, useQueryClient, type QueryClient } from '@tanstack/vue-query'
 import { computed, ref, type ComputedRef, type Ref } from 'vue'
 
 import { api, call, onProblem } from '@/api/client'
-import { ApiProblem, asProblem } from '@/api/problem'
+import { problemOf } from '@/api/loaded'
+import { ApiProblem } from '@/api/problem'
 import type { Account } from '@/api/types'
 import { clearHint, readHint, writeHint } from './hint'
 
@@ -36,8 +37,9 @@ export interface Session {
 
 export function useSession(): Session {
   const client = useQueryClient()
-  const query = useQuery({ queryKey: ACCOUNT_KEY, queryFn: ({ signal }) => whoAmI(signal), staleTime: 60_000 })
+  const query = useQuery({ queryKey: ACCOUNT_KEY, queryFn: ({ signal }) => whoAmI(client, signal), staleTime: 60_000 })
 
+  const problem = problemOf(query)
   const forget = (): void => {
     clearHint()
     over.value = false
@@ -48,7 +50,7 @@ export function useSession(): Session {
   return {
     account: computed(() => query.data.value),
     isAdministrator: computed(() => query.data.value?.role === 'Administrator'),
-    problem: computed(() => (query.error.value && !query.data.value ? asProblem(query.error.value) : null)),
+    problem: computed(() => (query.data.value ? null : problem.value)),
     over,
     signIn: (userName, password) => signIn(client, userName, password),
     signOut: async () => {
@@ -61,12 +63,15 @@ export function useSession(): Session {
 }
 
 /** `null` when nobody is signed in; asks nobody where there cannot be a session. */
-async function whoAmI(signal: AbortSignal): Promise<Account | null> {
+async function whoAmI(client: QueryClient, signal: AbortSignal): Promise<Account | null> {
   if (readHint() === null) return null
   try {
     return await call(api.GET('/api/account', { signal }))
   } catch (error) {
     if (!(error instanceof ApiProblem) || error.kind !== 'signed_out') throw error
+    // In mid-use the dialog asks for the password; whoever it was stays where they are until they answer it.
+    const known = client.getQueryData<Account | null>(ACCOUNT_KEY)
+    if (known) return known
     clearHint()
     return null
   }

@@ -14,8 +14,8 @@ const HEADLINES: Record<ProblemKind, string> = {
 }
 
 const ADVICE: Record<ProblemKind, string> = {
-  unreachable: 'Check your network first. This page tries again by itself every few seconds.',
-  unavailable: 'There is nothing you need to do: this page tries again by itself every few seconds.',
+  unreachable: 'Check your network, then try again.',
+  unavailable: 'Try again in a moment.',
   signed_out: 'Sign in again, and go on where you were.',
   forbidden: 'If it should be, ask an administrator.',
   not_found: 'It may have been removed, or the address is misspelt.',
@@ -42,6 +42,12 @@ export function outcomeOf({ kind, message }: ApiProblem): string {
     : sentence
 }
 
-export function adviceFor(problem: ApiProblem): string {
-  return ADVICE[problem.kind]
+/** What comes next where the page asks again by itself. */
+const BY_ITSELF: Partial<Record<ProblemKind, string>> = {
+  unreachable: 'Check your network first. This page tries again by itself every few seconds.',
+  unavailable: 'There is nothing you need to do: this page tries again by itself every few seconds.',
+}
+
+export function adviceFor({ kind }: ApiProblem, byItself: boolean): string {
+  return (byItself ? BY_ITSELF[kind] : undefined) ?? ADVICE[kind]
 }

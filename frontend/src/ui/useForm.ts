@@ -15,6 +15,8 @@ export interface Form {
   /** Whether it was served. */
   done: Ref<boolean>
   submit: (event: Event) => Promise<void>
+  /** Forgets what became of it. */
+  reset: () => void
 }
 
 export function useForm(
@@ -54,7 +56,13 @@ export function useForm(
     if (wrong.value.size > 0) await focusFirstWrong(form)
   }
 
-  return { busy, wrong, problem, done, submit }
+  function reset(): void {
+    done.value = false
+    tried.value = false
+    refused.value = null
+  }
+
+  return { busy, wrong, problem, done, submit, reset }
 }
 
 async function focusFirstWrong(form: HTMLFormElement): Promise<void> {

@@ -39,6 +39,15 @@ test('an account is opened by the link in a letter, and not before', async ({ pa
   await page.goto(link)
   await expect(page).toHaveURL(/\/confirm$/)
   await picture(page, 'confirm')
+  // Whoever sits down at this browser later finds the link nowhere.
+  await page.getByRole('link', { name: 'Entities' }).click()
+  await expect(page).toHaveURL(/\/entities$/)
+  await page.goBack()
+  await expect(page.getByRole('alert')).toContainText('Open the whole link')
+  await expect(page).toHaveURL(/\/confirm$/)
+  // The link is opened on the page that is open.
+  await page.goto(link)
+  await expect(page).toHaveURL(/\/confirm$/)
   await page.getByRole('button', { name: 'Confirm the address' }).click()
   await expect(page.getByRole('heading', { name: 'Your address is confirmed' })).toBeVisible()
   await signIn(page, NAME, PASSWORD)

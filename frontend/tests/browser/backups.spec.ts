@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 
 import { expect, test, type Page } from '@playwright/test'
 
+import { expectNoBarrierAnyhow } from './looks'
 import { picture, signIn, visit } from './stack'
 
 test.describe.configure({ mode: 'serial' })
@@ -69,6 +70,7 @@ test('only RESTORE restores, and what was entered since is gone', async ({ page 
   await word.fill('RESTORE')
   await expect(button).toBeEnabled()
   await picture(page, 'restore-dialog')
+  await expectNoBarrierAnyhow(page, 'the question before a restore')
   await button.click()
   await finished(page, 'Restore')
   await picture(page, 'restore-done')

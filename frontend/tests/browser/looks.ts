@@ -18,3 +18,43 @@ export async function expectNoBarrier(page: Page, what: string): Promise<void> {
   const words = bad.map(({ id, nodes }) => `${what}: ${id} at ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)
   expect(words).toEqual([])
 }
+
+/** The same for what is there as it is, without a new load: also as a phone in the dark has it. */
+export async function expectNoBarrierAnyhow(page: Page, what: string): Promise<void> {
+  await expectNoBarrier(page, what)
+  const size = page.viewportSize()
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.emulateMedia({ colorScheme: 'dark' })
+  await expectNoBarrier(page, `${what}, on a phone in the dark`)
+  await page.emulateMedia({ colorScheme: null })
+  if (size) await page.setViewportSize(size)
+}
+
+interface Shift {
+  value: number
+  /** What moved. */
+  moved: string[]
+}
+
+/** Listens, in each document that is loaded from now on, for what jumps without anybody having done anything. */
+export async function watchShifts(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const shifts: Shift[] = []
+    Object.assign(window, { shifts })
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries() as unknown as { value: number; hadRecentInput: boolean; sources: { node: Node | null }[] }[]) {
+        const moved = entry.sources.map(({ node }) => (node instanceof Element ? node.outerHTML.slice(0, 80) : String(node)))
+        if (!entry.hadRecentInput) shifts.push({ value: entry.value, moved })
+      }
+    }).observe({ type: 'layout-shift', buffered: true })
+  })
+}
+
+/** What Google calls good is 0.1. */
+const STILL = 0.05
+
+export async function expectStill(page: Page, what: string): Promise<void> {
+  const shifts = await page.evaluate(() => (window as unknown as { shifts: Shift[] }).shifts)
+  const total = shifts.reduce((sum, { value }) => sum + value, 0)
+  expect(total, `${what} jumps: ${JSON.stringify(shifts)}`).toBeLessThan(STILL)
+}

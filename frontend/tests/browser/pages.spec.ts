@@ -1,8 +1,8 @@
 /** Each page at two widths in both themes: nothing broken, nothing hidden from anybody. */
 import { expect, test, type ConsoleMessage, type Page } from '@playwright/test'
 
-import { expectNoBarrier, settled } from './looks'
-import { picture, signIn } from './stack'
+import { expectNoBarrier, expectNoBarrierAnyhow, expectStill, settled, watchShifts } from './looks'
+import { picture, signIn, SITE } from './stack'
 
 const PUBLIC = ['/', '/entities', '/entities?category=Definitive&sort=disease', '/entities?q=zzzz', '/genes/MECP2', '/genes/NONE', '/login', '/register', '/confirm', '/forgot-password', '/reset-password', '/status', '/nowhere']
 const ADMIN = ['/account', '/account/tokens', '/admin/system', '/admin/migrations', '/admin/backups', '/admin/jobs', '/admin/mail', '/admin/users']
@@ -38,6 +38,7 @@ async function look(page: Page, path: string, name: string): Promise<void> {
   await page.goto(path)
   await settled(page)
   await expect(page.locator('.problem-panel')).toHaveCount(0)
+  await expectStill(page, path)
   await picture(page, `${path.replaceAll(/\W+/g, '-').replaceAll(/^-|-$/g, '') || 'home'}-${name}`)
   await expectNoBarrier(page, path)
 }
@@ -48,6 +49,7 @@ for (const { size, scheme } of LOOKS) {
 
     test('public pages', async ({ page }) => {
       const heard = complaints(page)
+      await watchShifts(page)
       for (const path of PUBLIC) await look(page, path, `${size}-${scheme}`)
       expect(heard).toEqual([])
     })
@@ -55,6 +57,7 @@ for (const { size, scheme } of LOOKS) {
     test('pages of the signed-in', async ({ page }) => {
       await signIn(page)
       const heard = complaints(page)
+      await watchShifts(page)
       for (const path of ADMIN) await look(page, path, `${size}-${scheme}`)
       expect(heard).toEqual([])
     })
@@ -91,6 +94,27 @@ test('the table of entities is filtered, sorted and turned by its address', asyn
   await expect(page.locator('tbody tr').first()).toBeVisible()
 })
 
+test('a phone sorts tables as well, and they are tables for whoever hears them', async ({ page }) => {
+  await page.setViewportSize(SIZES.phone)
+  await page.goto('/entities')
+  await settled(page)
+  const first = await page.locator('tbody tr').first().innerText()
+  await page.getByLabel('Sort by').selectOption('Disease')
+  await expect(page).toHaveURL(/sort=disease/)
+  await page.getByLabel('Order').selectOption('Descending')
+  await expect(page).toHaveURL(/order=desc/)
+  await settled(page)
+  await expect(page.locator('tbody tr').first()).not.toHaveText(first)
+  const row = page.getByRole('table', { name: 'Entities' }).getByRole('row').first()
+  await expect(row.getByRole('cell').nth(1)).toContainText('Disease')
+  // Nothing takes the focus and shows it nowhere.
+  await page.getByLabel('Order').focus()
+  await page.keyboard.press('Tab')
+  await expect(page.locator('tbody a').first()).toBeFocused()
+  await page.goBack()
+  await expect(page.getByLabel('Order')).toHaveValue('asc')
+})
+
 test('everything is within reach of the keyboard', async ({ page }) => {
   await page.goto('/')
   await settled(page)
@@ -121,7 +145,7 @@ test('an administrator tests the mail, and sees the letter leave', async ({ page
   await expect(page.getByRole('row').filter({ hasText: 'mail.send' }).first()).toContainText('succeeded')
 })
 
-test('an administrator changes what others may do, and nothing about themselves', async ({ page }) => {
+test('an administrator changes what others may do, and nothing about themselves', async ({ page, request }) => {
   await signIn(page)
   const name = `reader.${Date.now().toString(36)}`.slice(0, 20)
   await page.request.post('/api/auth/signup', {
@@ -135,10 +159,29 @@ test('an administrator changes what others may do, and nothing about themselves'
   await dialog.getByLabel('Role').selectOption('Curator')
   await dialog.getByLabel('May sign in').check()
   await picture(page, 'user-dialog')
+  await expectNoBarrierAnyhow(page, 'the dialog of a user')
   await dialog.getByRole('button', { name: 'Save' }).click()
   const row = page.getByRole('row').filter({ hasText: name })
   await expect(row).toContainText('Curator')
   await expect(row).toContainText('active')
+
+  // Somebody guesses, and the account rests until an administrator says otherwise.
+  const tryToSignIn = async (password: string): Promise<number> => {
+    const data = { user_name: name, password }
+    return (await request.post('/api/auth/login', { headers: { origin: SITE }, data })).status()
+  }
+  for (let guess = 0; guess < 6; guess += 1) await tryToSignIn('a guess that is wrong')
+  await page.reload()
+  await expect(row).toContainText('locked')
+  await page.getByRole('button', { name: `Unlock ${name}` }).click()
+  await expect(row).toContainText('active')
+  expect(await tryToSignIn('correct horse battery')).toBe(200)
+  await page.getByRole('button', { name: `Manage ${name}` }).click()
+  await dialog.getByLabel('May sign in').uncheck()
+  await dialog.getByRole('button', { name: 'Save' }).click()
+  await expect(row).toContainText('disabled')
+  expect(await tryToSignIn('correct horse battery')).toBeGreaterThanOrEqual(400)
+
   await page.goto('/admin/users?role=Administrator')
   await page.getByRole('button', { name: /^Manage/ }).first().click()
   await expect(page.getByRole('dialog')).toContainText('your own account')

@@ -1,5 +1,6 @@
 /** The stack that the tests run against, from the outside. */
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 
 import { expect, type Page } from '@playwright/test'
@@ -89,10 +90,26 @@ async function json(path: string): Promise<any> {
 
 /** The containers of the API's replicas. */
 export function replicas(): string[] {
-  const labels = [`label=dev.sysndd.project=${PROJECT}`, 'label=dev.sysndd.service=api']
+  return containers('api')
+}
+
+export function containers(service: string): string[] {
+  const labels = [`label=dev.sysndd.project=${PROJECT}`, `label=dev.sysndd.service=${service}`]
   return docker('ps', '--all', '--quiet', ...labels.flatMap((label) => ['--filter', label])).split('\n')
 }
 
 export function docker(...parameters: string[]): string {
   return execFileSync('docker', parameters, { encoding: 'utf8' }).trim()
+}
+
+/** Lets nobody read this table until what is answered is called: whoever dumps it waits. */
+export async function holdTable(table: string): Promise<() => void> {
+  const client = 'MYSQL_PWD=$MYSQL_ROOT_PASSWORD exec mysql --unbuffered -uroot "$MYSQL_DATABASE"'
+  const session = spawn('docker', ['exec', '--interactive', containers('db')[0] ?? '', 'sh', '-c', client])
+  session.stdin.write(`LOCK TABLES ${table} WRITE; SELECT 1;\n`)
+  const ended = once(session, 'exit').then(() => Promise.reject(new Error(`${table} could not be locked`)))
+  await Promise.race([once(session.stdout, 'data'), ended])
+  ended.catch(() => {})
+  // The lock ends with the session.
+  return () => session.stdin.end()
 }
