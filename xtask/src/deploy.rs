@@ -200,10 +200,3 @@ fn container(status: &Value) -> Option<&str> {
     let replica = status.get("services")?.get(0)?.get("replicas")?.get(0)?;
     replica.get("container")?.as_str()
 }
-
-/// Whether `docker compose` can be measured against.
-pub(crate) fn has_compose() -> bool {
-    let mut command = Command::new("docker");
-    command.args(["compose", "version"]).current_dir(root());
-    command.output().is_ok_and(|output| output.status.success())
-}

@@ -5,6 +5,7 @@
 mod bench;
 mod browser;
 mod command;
+mod compose;
 mod debian;
 mod deploy;
 mod drill;

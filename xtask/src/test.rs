@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::{
     browser,
     command::{cargo, print, program, root, run, say},
-    debian,
+    compose, debian,
     deploy::{Deploy, SECRETS, TestDatabase, TestMail},
     drill::{BackupDrill, DeployDrill, Jobs, Migrate},
     schemathesis::schemathesis,
@@ -169,6 +169,7 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
 fn end_to_end(deploy: &Deploy) -> anyhow::Result<()> {
     // For tests of engines far away: the program alone, which each test starts with settings of its own.
     debian::install("/usr/sbin/sshd", &["openssh-server", "openssh-client"])?;
+    compose::install(deploy)?;
     say("images of the stack, whose build times are part of the answer");
     run("images", deploy.command(&["build"]).envs(SECRETS))?;
     run(

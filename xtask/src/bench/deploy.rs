@@ -11,7 +11,8 @@ use serde_json::json;
 use self::call::{Done, Ours, Theirs};
 use crate::{
     command::{print, say},
-    deploy::{Deploy, has_compose},
+    compose,
+    deploy::Deploy,
     load::{Load, Rate},
 };
 
@@ -90,12 +91,11 @@ impl Deployments {
         };
         let mut samples: BTreeMap<Change, Vec<Sample>> = BTreeMap::new();
         let mut ours = Ours::up(&deploy)?;
-        let mut theirs = if self.peer > 0 && has_compose() {
-            Some(Theirs::up(&deploy)?)
-        } else {
-            say("without Compose: only our own figures follow");
-            None
-        };
+        let mut theirs = None;
+        if self.peer > 0 {
+            compose::install(&deploy)?;
+            theirs = Some(Theirs::up(&deploy)?);
+        }
         // A little of each in turn, so that the machine's moods befall all alike.
         let rounds = [self.runs, self.web, self.rollbacks, self.peer];
         let rounds = rounds.into_iter().max().unwrap_or(0);

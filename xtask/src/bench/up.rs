@@ -11,7 +11,8 @@ use serde_json::Value;
 use super::compose::Compose;
 use crate::{
     command::{capture, print, say},
-    deploy::{Deploy, SECRETS, has_compose},
+    compose,
+    deploy::{Deploy, SECRETS},
 };
 
 /// Fresh start, nothing to do, and the spread of the replicas' starts.
@@ -37,22 +38,16 @@ impl Up {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let deploy = Deploy::build(true)?;
         capture(deploy.command(&["build"]).envs(SECRETS))?;
-        let compose = has_compose()
-            .then(|| Compose::new(&deploy, &SECRETS))
-            .transpose()?;
-        if compose.is_none() {
-            say("`docker compose` is not installed: only our own figures follow");
-        }
+        compose::install(&deploy)?;
+        let compose = Compose::new(&deploy, &SECRETS)?;
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for run in 1..=self.runs {
             let sample = self.ours(&deploy)?;
             say(format!("run {run}, sysndd-deploy: {sample:?}"));
             ours.push(sample);
-            if let Some(compose) = &compose {
-                let sample = self.theirs(compose)?;
-                say(format!("run {run}, compose: {sample:?}"));
-                theirs.push(sample);
-            }
+            let sample = self.theirs(&compose)?;
+            say(format!("run {run}, compose: {sample:?}"));
+            theirs.push(sample);
         }
         report(self.replicas, &ours, &theirs);
         Ok(())
