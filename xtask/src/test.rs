@@ -153,6 +153,8 @@ fn database(deploy: &Deploy) -> anyhow::Result<()> {
         tests_of(&["--bin", "sysndd-api"])
             .args(["--test", "http", "--test", "process", "--test", "mysql"])
             .args(["--", "--ignored"])
+            // Each waits more than it works.
+            .args(["--test-threads", "4"])
             .env("SYSNDD_TEST_MYSQL", &database.url)
             .env("SYSNDD_TEST_MYSQL_CLIENT", &database.client)
             .env("SYSNDD_TEST_MYSQL_CLIENT_DIR", database.client_dir()?)
