@@ -14,7 +14,6 @@ use super::{
     running::Running,
     session::Session,
     turn::Wait,
-    typed,
 };
 use crate::{
     config::ProjectName,
@@ -24,7 +23,7 @@ use crate::{
     observe::Replica,
     output::Printer,
     plan::{self, Action, Maintenance, Plan, Upstream},
-    release::{self, Turn, Who},
+    release::{Turn, Who},
 };
 
 const EXAMPLES: &str = "\
@@ -179,15 +178,7 @@ async fn in_turn(
     wanted: Option<&Maintenance>,
 ) -> Result<bool, Error> {
     let interrupt = interrupt_token();
-    let (engine, stack) = (&running.session.engine, &running.session.stack);
-    let image = release::helper_image(engine, stack).await?;
-    let mut turn = running.session.turn(&image, &typed(), &interrupt).await?;
-    if let Some(run) = turn.interrupted() {
-        turn.leave().await?;
-        return Err(Error::usage(run.explain())
-            .with_hint("`sysndd-deploy up` finishes it, or undoes it when it cannot"));
-    }
-    running.refresh(global, &turn).await?;
+    let mut turn = running.turn(global, &interrupt).await?;
     refuse_what_cannot_close(running)?;
     // The page is that of now: the release's own file may be gone.
     let mut stack = running.session.stack.clone();

@@ -11,7 +11,6 @@ use super::{
     run::{Record, carry_out, explain, interrupt_token, outcome_of, progress, stands},
     running::Running,
     turn::Wait,
-    typed,
 };
 use crate::{
     config::ServiceName,
@@ -19,7 +18,7 @@ use crate::{
     exit::Exit,
     output::{Printer, seconds},
     plan::{self, Action, Plan},
-    release::{self, Turn},
+    release::Turn,
 };
 
 const EXAMPLES: &str = "\
@@ -101,15 +100,7 @@ impl Restart {
 
     async fn in_turn(&self, global: &Global, mut running: Running) -> Result<Plan, Error> {
         let interrupt = interrupt_token();
-        let (engine, stack) = (&running.session.engine, &running.session.stack);
-        let image = release::helper_image(engine, stack).await?;
-        let mut turn = running.session.turn(&image, &typed(), &interrupt).await?;
-        if let Some(run) = turn.interrupted() {
-            turn.leave().await?;
-            return Err(Error::usage(run.explain())
-                .with_hint("`sysndd-deploy up` finishes it, or undoes it when it cannot"));
-        }
-        running.refresh(global, &turn).await?;
+        let mut turn = running.turn(global, &interrupt).await?;
         let plan = plan_of(&running, &self.services(&running)?);
         let done = Box::pin(carried_out(&running, &plan, &mut turn, &interrupt)).await;
         let (outcome, reason) = outcome_of(&done);

@@ -4,12 +4,14 @@
 use std::collections::BTreeMap;
 
 use sysndd_protocol::ReplicaName;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Global,
     images::edge_template,
     session::{self, Session},
     turn::Wait,
+    typed,
 };
 use crate::{
     config::{ServiceName, Stack},
@@ -94,8 +96,26 @@ impl Running {
         })
     }
 
-    /// What runs now that it is our turn: another command may have had its own since we looked.
-    pub(super) async fn refresh(&mut self, global: &Global, turn: &Turn) -> Result<(), Error> {
+    /// Our turn, and what runs by then. Refused while a run is cut off.
+    pub(super) async fn turn(
+        &mut self,
+        global: &Global,
+        interrupt: &CancellationToken,
+    ) -> Result<Turn, Error> {
+        let (engine, stack) = (&self.session.engine, &self.session.stack);
+        let image = release::helper_image(engine, stack).await?;
+        let turn = self.session.turn(&image, &typed(), interrupt).await?;
+        if let Some(run) = turn.interrupted() {
+            turn.leave().await?;
+            return Err(Error::usage(run.explain())
+                .with_hint("`sysndd-deploy up` finishes it, or undoes it when it cannot"));
+        }
+        self.refresh(global, &turn).await?;
+        Ok(turn)
+    }
+
+    /// Another command may have had its turn since we looked.
+    async fn refresh(&mut self, global: &Global, turn: &Turn) -> Result<(), Error> {
         if turn.state().last_run() == self.seen {
             self.observed = self.session.observe().await?;
         } else {
