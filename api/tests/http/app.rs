@@ -1,12 +1,13 @@
 //! Replicas before one database, and whoever talks to them.
 
+use futures::future::join_all;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable as _;
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::{ADMIN_CREATE, Database, Launch, Replica, shipped_migrations};
+use crate::support::{ADMIN_CREATE, Database, Launch, Replica, eventually, shipped_migrations};
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
 const SITE: &str = "http://localhost:8080";
@@ -254,4 +255,25 @@ pub(crate) async fn waiting_for_rows(conn: &mut Conn) -> u64 {
     .await
     .expect("asked")
     .expect("a number")
+}
+
+/// Answers of requests that change accounts, each of which has judged what was there before any of them changes it.
+pub(crate) async fn none_before_all_are_there<const N: usize>(
+    db: &Database,
+    requests: [impl Future<Output = Answer>; N],
+) -> Vec<Answer> {
+    let mut conn = db.connect().await;
+    for statement in ["START TRANSACTION", "SELECT * FROM users FOR SHARE"] {
+        conn.query_drop(statement).await.expect(statement);
+    }
+    let letting = async {
+        eventually("all wait for the accounts", async || {
+            (waiting_for_rows(&mut conn).await == N as u64).then_some(())
+        })
+        .await;
+        conn.query_drop("COMMIT").await.expect("let go");
+    };
+    let (answers, ()) = tokio::join!(join_all(requests), letting);
+    conn.disconnect().await.expect("closed");
+    answers
 }

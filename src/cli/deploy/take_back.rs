@@ -20,15 +20,12 @@ use crate::{
 /// With the stack by which what is old was made: that of the release that runs. As `session` is,
 /// where none is recorded, or it cannot be read any more.
 pub(super) fn as_it_ran(session: &Session, state: &State) -> Session {
-    let recorded = state.newest().map(|manifest| session.of_release(manifest));
-    match recorded {
-        Some(Ok(ran)) => ran,
-        Some(Err(error)) => {
-            tracing::debug!(%error, "the release that runs cannot be read");
-            session.with_other_stack(session.stack.clone())
-        }
-        None => session.with_other_stack(session.stack.clone()),
-    }
+    let recorded = state.newest().and_then(|manifest| {
+        let ran = session.of_release(manifest);
+        ran.inspect_err(|error| tracing::debug!(%error, "the release that runs cannot be read"))
+            .ok()
+    });
+    recorded.unwrap_or_else(|| session.with_other_stack(session.stack.clone()))
 }
 
 /// What is needed to come back here.

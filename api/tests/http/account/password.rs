@@ -1,10 +1,8 @@
-use futures::future::join_all;
-use mysql_async::prelude::Queryable as _;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::app::{PASSWORD, TestApp, waiting_for_rows};
-use crate::support::{eventually, with_database};
+use crate::app::{PASSWORD, TestApp, none_before_all_are_there};
+use crate::support::with_database;
 
 #[tokio::test]
 #[ignore = "needs a MySQL"]
@@ -48,29 +46,17 @@ async fn of_two_who_change_a_password_at_once_one_is_told_that_it_was_wrong() {
         let app = TestApp::with(&db, "api-1", &[("SYSNDD_REQUEST_TIMEOUT", "2m")]).await;
         let marie = app.administrator().await;
         // Both have judged the password of now before either sets another one.
-        let mut conn = db.connect().await;
-        for statement in ["START TRANSACTION", "SELECT * FROM users FOR SHARE"] {
-            conn.query_drop(statement).await.expect(statement);
-        }
-        let letting = async {
-            eventually("both wait for the account", async || {
-                (waiting_for_rows(&mut conn).await == 2).then_some(())
-            })
-            .await;
-            conn.query_drop("COMMIT").await.expect("let go");
-        };
         let both = ["another good one", "a third good one"].map(|new| {
             let change = json!({ "current_password": PASSWORD, "new_password": new });
             app.post(&marie, "/api/account/password", change)
         });
-        let (answers, ()) = tokio::join!(join_all(both), letting);
+        let answers = none_before_all_are_there(&db, both).await;
         let mut statuses: Vec<_> = answers
             .iter()
             .map(|answer| answer.status.as_u16())
             .collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [204, 422], "{answers:?}");
-        conn.disconnect().await.expect("closed");
     })
     .await;
 }

@@ -1,9 +1,8 @@
-use futures::future::join_all;
 use mysql_async::prelude::Queryable as _;
 use serde_json::json;
 
-use crate::app::{As, TestApp, waiting_for_rows};
-use crate::support::{eventually, with_database};
+use crate::app::{As, TestApp, none_before_all_are_there};
+use crate::support::with_database;
 
 #[tokio::test]
 #[ignore = "needs a MySQL"]
@@ -145,30 +144,18 @@ async fn of_two_administrators_who_disable_each_other_at_once_one_is_left() {
         app.user("irene", "Administrator").await;
         let irene = app.sign_in("irene").await;
         // Both were let in before either changes anything.
-        let mut conn = db.connect().await;
-        for statement in ["START TRANSACTION", "SELECT * FROM users FOR SHARE"] {
-            conn.query_drop(statement).await.expect(statement);
-        }
-        let letting = async {
-            eventually("both wait for the accounts", async || {
-                (waiting_for_rows(&mut conn).await == 2).then_some(())
-            })
-            .await;
-            conn.query_drop("COMMIT").await.expect("let go");
-        };
         let both = [(&marie, 2), (&irene, 1)].map(|(who, other)| {
             let path = format!("/api/admin/users/{other}");
             let app = &app;
             async move { app.patch(who, &path, json!({ "status": "disabled" })).await }
         });
-        let (answers, ()) = tokio::join!(join_all(both), letting);
+        let answers = none_before_all_are_there(&db, both).await;
         let mut statuses: Vec<_> = answers
             .iter()
             .map(|answer| answer.status.as_u16())
             .collect();
         statuses.sort_unstable();
         assert_eq!(statuses, [200, 403], "{answers:?}");
-        conn.disconnect().await.expect("closed");
     })
     .await;
 }
