@@ -65,6 +65,9 @@ pub(crate) struct Check {
     pub(crate) requirements: &'static [&'static str],
     /// What is right.
     pub(crate) expected: &'static str,
+    /// Whether it puts more load on the deployment than a visitor does: then it runs when no other
+    /// check does, which it could make fail.
+    pub(crate) strains: bool,
     pub(crate) run: for<'a> fn(&'a Context<'a>) -> BoxFuture<'a, Outcome>,
 }
 
@@ -275,7 +278,8 @@ pub(crate) fn ids() -> impl Iterator<Item = &'static str> {
     checks::ALL.iter().map(|check| check.id)
 }
 
-/// Gathers the evidence once, then runs the selected checks on it, all at the same time.
+/// Gathers the evidence once, then runs the selected checks on it: all at the same time, and then
+/// those that strain the deployment, one after another.
 pub(crate) async fn verify(
     stack: &Stack,
     engine: &Engine,
@@ -292,7 +296,12 @@ pub(crate) async fn verify(
         evidence: &evidence,
     };
     let selected = checks::ALL.iter().filter(|check| selection.contains(check));
-    let mut checks = future::join_all(selected.map(|check| run(check, &context, selection))).await;
+    let (straining, quiet): (Vec<&Check>, Vec<&Check>) = selected.partition(|check| check.strains);
+    let quiet = quiet.iter().map(|check| run(check, &context, selection));
+    let mut checks = future::join_all(quiet).await;
+    for check in straining {
+        checks.push(run(check, &context, selection).await);
+    }
     checks.sort_by_key(|check| (check.suite, check.id));
     Report::new(stack, &evidence, checks, began.elapsed())
 }

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Backup,
     requirements: &["PD-5.3", "BKUP-01"],
     expected: "the newest backup that is whole holds tables and is not older than `[backups] max_age`, and none has a fault",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Backup,
     requirements: &["PD-5.3", "PD-5.4", "BKUP-03", "BKUP-05"],
     expected: "the newest backup is what it was when it was made, and has been loaded beside the live data",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

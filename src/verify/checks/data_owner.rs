@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Data,
     requirements: &["DEPLOY-01", "DEPLOY-02", "PD-1.3"],
     expected: "every replica runs as the configured user, which owns the data directory",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

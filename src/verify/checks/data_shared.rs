@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Data,
     requirements: &["TEST-03", "DEPLOY-01"],
     expected: "every replica writes a file as its own user, every other reads it with the same content",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

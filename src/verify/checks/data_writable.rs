@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Data,
     requirements: &["DEPLOY-01"],
     expected: "every replica reports a writable data directory, tried at the moment of asking",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

@@ -17,6 +17,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Database,
     requirements: &["PROD-02", "PD-7.1"],
     expected: "verify.database.parallel requests at once to every replica are all answered 2xx within verify.database.within, at one of three goes",
+    strains: true,
     run: |context| Box::pin(check(context)),
 };
 

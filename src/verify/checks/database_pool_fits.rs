@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Database,
     requirements: &["PROD-02", "PD-7.1"],
     expected: "all replicas' pools, those that run beside them while they are replaced, and verify.database.reserve together are no more than the server's max_connections",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -7,6 +7,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Database,
     requirements: &["PD-3.4"],
     expected: "every replica's connection to the database is encrypted",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

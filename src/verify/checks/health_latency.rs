@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Health,
     requirements: &["PD-NFR"],
     expected: "every replica answers its health probe within 100 ms",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Health,
     requirements: &["PROD-03", "MIGRATE-03", "MIGR-06", "PD-2.1"],
     expected: "200 with a complete health report in which database, migrations and data directory are right",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Migration,
     requirements: &["MIGR-03", "TEST-04"],
     expected: "each migration file appears once in the ledger and in at most one migration.applied event",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

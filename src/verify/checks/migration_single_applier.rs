@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Migration,
     requirements: &["TEST-04", "MIGRATE-02", "DEPLOY-03", "MIGR-04"],
     expected: "each pass over the migrations has one applier (or a hand-over shown by migration.resumed), and events and ledger name the same one",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

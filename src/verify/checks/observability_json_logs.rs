@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Observability,
     requirements: &["PD-2.3", "PD-2.4"],
     expected: "every line of every replica's log since its start is a JSON object with the configured keys",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Observability,
     requirements: &["PD-2.2", "PD-2.5", "PD-7.5"],
     expected: "every replica answers metrics in the text format of Prometheus or OpenMetrics, the configured names among them",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

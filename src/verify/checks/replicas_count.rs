@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Replicas,
     requirements: &["TEST-01", "PROD-01"],
     expected: "every service runs with its number of replicas, each numbered once",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

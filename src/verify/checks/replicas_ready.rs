@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Replicas,
     requirements: &["TEST-01", "PROD-03", "PD-5.1"],
     expected: "every replica, asked itself, answers that it is ready",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

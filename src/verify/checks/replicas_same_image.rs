@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Replicas,
     requirements: &["PROD-01"],
     expected: "all replicas of a service run the same image with the same configuration",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

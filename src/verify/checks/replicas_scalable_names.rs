@@ -7,6 +7,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Replicas,
     requirements: &["DEPLOY-04"],
     expected: "every container is named project-service-release-number (by Compose: project-service-number), so that any number fits beside it",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

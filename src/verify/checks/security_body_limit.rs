@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Security,
     requirements: &["PD-3.6"],
     expected: "a body that is longer than it may be is refused with 413, by every replica and by the edge",
+    strains: true,
     run: |context| Box::pin(check(context)),
 };
 

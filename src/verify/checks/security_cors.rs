@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Security,
     requirements: &["PD-3.3"],
     expected: "a foreign origin is admitted by no replica and not by the edge, before a request and with it",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Security,
     requirements: &["PD-3.1"],
     expected: "no secret of the stack stands in an image's environment, labels, command or history",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -16,6 +16,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Security,
     requirements: &["PD-3.7", "PD-3.1"],
     expected: "no secret of the stack, and no password or token of a request, stands in a container's log",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Security,
     requirements: &["PD-1.3"],
     expected: "no process of a container of the stack is root's, services of verify.security.root apart",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -12,6 +12,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Security,
     requirements: &["PD-3.2"],
     expected: "of a burst through the edge some requests are refused with 429, Retry-After and the headers of every answer, other paths answer all the same, and wider limits are configured",
+    strains: true,
     run: |context| Box::pin(check(context)),
 };
 

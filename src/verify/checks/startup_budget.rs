@@ -11,6 +11,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Startup,
     requirements: &["PD-NFR"],
     expected: "from start to ready no replica takes longer than verify.startup_budget",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Startup,
     requirements: &["DEPLOY-03"],
     expected: "no replica failed in its migration step and none was restarted by the engine",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

@@ -15,6 +15,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Startup,
     requirements: &["TEST-02", "DEPLOY-03"],
     expected: "replicas that were brought up together were all asked to start before the engine had answered for one; without a record of that, all are starting at one moment, or start within verify.start_spread for every four of them, and within three quarters of it where each had to wait for the one before",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

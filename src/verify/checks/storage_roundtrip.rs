@@ -9,6 +9,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Storage,
     requirements: &["PD-2.1", "PD-5.4"],
     expected: "what every replica last wrote to the object storage, or to the data directory in its place, came back to it",
+    strains: false,
     run: |context| Box::pin(async { check(context) }),
 };
 

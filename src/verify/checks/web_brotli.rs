@@ -16,6 +16,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-7.3"],
     expected: "where nginx has the module for it, the page's scripts and styles come with brotli where it is taken, and shorter than plain",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-7.2"],
     expected: "assets with a hash in their names are immutable for a year; the page, the health of the API and what is not there are not kept",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-3.2"],
     expected: "a replica is told the address that a request came from, not the one that it claims in X-Forwarded-For, X-Real-IP or Forwarded",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-1.2"],
     expected: "a missing asset, a missing file and an unknown path of the API answer 404, and none of them with a page",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -7,6 +7,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["BUG-01"],
     expected: "the favicon answers 200 as image/png with the configured size in pixels",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -13,6 +13,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-7.3"],
     expected: "the page, its scripts and styles and the answers of the API come with gzip where it is taken, with Vary, and plain where not",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -8,6 +8,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-1.2", "TEST-01"],
     expected: "the page and a place inside it answer 200 as HTML, the health path answers through the edge as JSON",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

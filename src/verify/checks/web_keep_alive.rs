@@ -15,6 +15,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-1.2"],
     expected: "connections from the edge to the replicas stay open from one request to the next",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

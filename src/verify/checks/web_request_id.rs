@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-2.4"],
     expected: "each request has an id of its own, in its answer and in the log of the replica that got it; a client's is kept where it is a plain word, and only there",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

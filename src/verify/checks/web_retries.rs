@@ -10,6 +10,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-1.2"],
     expected: "a request that a replica fails is given to another one where it is idempotent, and only there",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 

@@ -14,6 +14,7 @@ pub(super) const CHECK: Check = Check {
     suite: Suite::Web,
     requirements: &["PD-1.2", "PD-3.3"],
     expected: "every answer has one strict content security policy, nosniff, no framing, policies of referrers, permissions, openers and resources, and a request id, and tells no version of the server",
+    strains: false,
     run: |context| Box::pin(check(context)),
 };
 
