@@ -2,6 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+
 use super::harness::{Deployment, each, eventually, get, replicas, replicas_behind, text};
 
 #[tokio::test]
@@ -181,6 +186,38 @@ async fn replicas_run_without_rights_and_the_edge_serves_page_favicon_and_api() 
     // The edge sends to each of the four and to nobody else.
     let replicas: BTreeSet<String> = each(&up, "api", "name").into_iter().collect();
     assert_eq!(replicas_behind(&url, 60).await, replicas);
+
+    for (request, status) in [
+        // HTTP/1.1 wants a Host.
+        ("GET /api/health HTTP/1.1\r\n\r\n".to_owned(), 400),
+        (
+            format!(
+                "GET /api/health?{} HTTP/1.1\r\nHost: edge\r\n\r\n",
+                "x".repeat(20 << 10)
+            ),
+            414,
+        ),
+    ] {
+        let answer = send(&url, &request).await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+        let problem: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(
+            head.contains("Content-Type: application/problem+json"),
+            "{answer}"
+        );
+        assert_eq!(problem["status"], status, "{answer}");
+    }
+}
+
+/// What comes back until the other side closes.
+async fn send(url: &str, request: &str) -> String {
+    let address = url.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).await.expect("connected");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("text");
+    answer
 }
 
 #[tokio::test]

@@ -88,6 +88,11 @@ async fn a_release_that_cannot_start_is_undone_while_the_old_one_serves() {
         "ended with exit code 2 before it was ready",
         "SYSNDD_MIGRATE_WAIT",
     ]);
+    // The volume stays whose it is: those who serve write to it.
+    let stranger = StackFile::shipped().with("services.api.user", "4242:4242");
+    let answer = up(&stack, &stranger).with(&["--no-backup"]);
+    let answer = answer.ends_with(4).await;
+    answer.says(&["/app/data as UID 4242", "it belongs to UID 1000"]);
     is_as_before(&stack, &first, load, &answer).await;
 }
 
