@@ -31,7 +31,7 @@ pub(super) async fn ask<T: DeserializeOwned>(
     let program = of.command.iter().map(String::as_str);
     let command: Vec<&str> = program.chain(words.iter().copied()).collect();
     let what = command.join(" ");
-    let output = context.engine.exec(&replica.container, &command).await;
+    let output = context.exec(replica, &command).await;
     let output = output.map_err(|error| Outcome::fail(error.to_string()))?;
     if !output.success() {
         let said = output.text();

@@ -24,6 +24,7 @@ use std::time::Instant;
 use futures::future::{self, BoxFuture};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::{OnceCell, Semaphore};
 
 pub(crate) use evidence::{Evidence, ReplicaEvidence};
 use ledger::Ledger;
@@ -33,7 +34,7 @@ pub(crate) use timeline::Timeline;
 
 use crate::{
     config::{Edge, Probe, ServiceName, Stack},
-    docker::Engine,
+    docker::{Engine, EngineError, ExecOutput},
     observe::{Observed, Replica},
     probe::{Prober, Request, Response},
 };
@@ -77,9 +78,27 @@ pub(crate) struct Context<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) prober: &'a Prober,
     pub(crate) evidence: &'a Evidence,
+    /// Held by each process that is started inside a replica.
+    processes: Semaphore,
+    /// What the edge was told, once somebody asked.
+    edge_told: OnceCell<Result<nginx::Block, Outcome>>,
 }
 
+/// Each costs the engine a good tenth of a second of a core, which the replicas need to answer the
+/// other checks, and their visitors.
+const PROCESSES_AT_ONCE: usize = 4;
+
 impl Context<'_> {
+    /// Runs a command inside a replica, when it is its turn.
+    pub(crate) async fn exec(
+        &self,
+        replica: &Replica,
+        command: &[&str],
+    ) -> Result<ExecOutput, EngineError> {
+        let _turn = self.processes.acquire().await;
+        self.engine.exec(&replica.container, command).await
+    }
+
     /// The migration ledger, or what a check says that needs it and has none.
     pub(crate) fn ledger(&self) -> Result<&Ledger, Outcome> {
         match &self.evidence.ledger {
@@ -294,6 +313,8 @@ pub(crate) async fn verify(
         engine,
         prober,
         evidence: &evidence,
+        processes: Semaphore::new(PROCESSES_AT_ONCE),
+        edge_told: OnceCell::new(),
     };
     let selected = checks::ALL.iter().filter(|check| selection.contains(check));
     let (straining, quiet): (Vec<&Check>, Vec<&Check>) = selected.partition(|check| check.strains);

@@ -65,7 +65,7 @@ pub(super) fn nearest<'a>(way: &[&'a Block], directive: &str) -> Option<&'a [Str
 }
 
 /// What the edge was told, where the stack says how that is printed.
-pub(super) async fn told(context: &Context<'_>) -> Result<Option<Block>, Outcome> {
+pub(super) async fn told<'a>(context: &'a Context<'_>) -> Result<Option<&'a Block>, Outcome> {
     let web = context.stack.verify.web.as_ref();
     if web.is_none_or(|web| web.configuration.is_empty()) {
         return Ok(None);
@@ -74,7 +74,12 @@ pub(super) async fn told(context: &Context<'_>) -> Result<Option<Block>, Outcome
 }
 
 /// What the edge was told; where nothing prints it, that is the outcome.
-pub(super) async fn configuration(context: &Context<'_>) -> Result<Block, Outcome> {
+pub(super) async fn configuration<'a>(context: &'a Context<'_>) -> Result<&'a Block, Outcome> {
+    let told = context.edge_told.get_or_init(|| ask(context)).await;
+    told.as_ref().map_err(Clone::clone)
+}
+
+async fn ask(context: &Context<'_>) -> Result<Block, Outcome> {
     let command = match &context.stack.verify.web {
         Some(web) if !web.configuration.is_empty() => &web.configuration,
         _ => {
@@ -87,7 +92,7 @@ pub(super) async fn configuration(context: &Context<'_>) -> Result<Block, Outcom
     let edge = edge.ok_or_else(|| Outcome::skip("the stack has no [edge]"))?;
     let replica = context.running(&edge.service).map_err(Outcome::fail)?;
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let printed = context.engine.exec(&replica.container, &words).await;
+    let printed = context.exec(replica, &words).await;
     let printed = printed.map_err(|error| Outcome::fail(error.to_string()))?;
     if !printed.success() {
         return Err(Outcome::fail(format!(

@@ -39,7 +39,7 @@ async fn check(context: &Context<'_>) -> Outcome {
             return Err("it does not run".to_owned());
         }
         let command = ["sh", "-c", WHO, "verify", &data.path];
-        let output = context.engine.exec(&replica.container, &command).await;
+        let output = context.exec(replica, &command).await;
         let output = output.map_err(|error| error.to_string())?;
         let text = output.text();
         let mut numbers = text.split_whitespace().map(str::parse::<u32>);

@@ -3,7 +3,6 @@
 use futures::future;
 
 use crate::{
-    docker::Engine,
     observe::Replica,
     verify::{Check, Context, Outcome, Suite},
 };
@@ -47,7 +46,7 @@ async fn check(context: &Context<'_>) -> Outcome {
     let mut faults = Vec::new();
     let written = future::join_all(replicas.iter().zip(&files).map(|(replica, file)| {
         let content = content(&nonce, replica);
-        async move { sh(context.engine, replica, WRITE, &[file, &content]).await }
+        async move { sh(context, replica, WRITE, &[file, &content]).await }
     }))
     .await;
     for (replica, result) in replicas.iter().zip(written) {
@@ -64,7 +63,7 @@ async fn check(context: &Context<'_>) -> Outcome {
     let read = future::join_all(
         replicas
             .iter()
-            .map(|replica| sh(context.engine, replica, READ, &names)),
+            .map(|replica| sh(context, replica, READ, &names)),
     )
     .await;
     let mut pairs = 0;
@@ -86,7 +85,7 @@ async fn check(context: &Context<'_>) -> Outcome {
             }
         }
     }
-    faults.extend(clean_up(context.engine, &replicas, &names).await);
+    faults.extend(clean_up(context, &replicas, &names).await);
     Outcome::judge(
         &faults,
         format!(
@@ -97,14 +96,14 @@ async fn check(context: &Context<'_>) -> Outcome {
 }
 
 /// Each removes its own file; one that is left over is a fault that is told.
-async fn clean_up(engine: &Engine, replicas: &[&Replica], files: &[&str]) -> Vec<String> {
+async fn clean_up(context: &Context<'_>, replicas: &[&Replica], files: &[&str]) -> Vec<String> {
     const REMOVE: &str = r#"rm -f -- "$1" && [ ! -e "$1" ]"#;
     let removed = future::join_all(
         replicas
             .iter()
             .zip(files)
             .map(|(replica, file)| async move {
-                let result = sh(engine, replica, REMOVE, &[file]).await;
+                let result = sh(context, replica, REMOVE, &[file]).await;
                 result.err().filter(|_| replica.is_running()).map(|cause| {
                     format!("{file} could not be removed by {}: {cause}", replica.name)
                 })
@@ -126,7 +125,7 @@ fn user(replica: &Replica) -> &str {
 }
 
 async fn sh(
-    engine: &Engine,
+    context: &Context<'_>,
     replica: &Replica,
     script: &str,
     args: &[&str],
@@ -136,8 +135,8 @@ async fn sh(
     }
     let mut command = vec!["sh", "-c", script, "verify"];
     command.extend(args);
-    let output = engine
-        .exec(&replica.container, &command)
+    let output = context
+        .exec(replica, &command)
         .await
         .map_err(|e| e.to_string())?;
     if output.success() {

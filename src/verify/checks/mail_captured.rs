@@ -83,7 +83,7 @@ async fn send(
         .map(|word| word.replace("{address}", address))
         .collect();
     let words: Vec<&str> = command.iter().map(String::as_str).collect();
-    let sent = context.engine.exec(&sender.container, &words).await;
+    let sent = context.exec(sender, &words).await;
     let sent = sent.map_err(|error| error.to_string())?;
     if sent.success() {
         return Ok(());

@@ -45,7 +45,7 @@ async fn check(context: &Context<'_>) -> Outcome {
     // A replica's refusal looks like the edge's, which is to come first.
     match nginx::told(context).await {
         Err(outcome) => return outcome,
-        Ok(Some(root)) => faults.push(too_wide(&root, body)),
+        Ok(Some(root)) => faults.push(too_wide(root, body)),
         Ok(None) => {}
     }
     let faults: Vec<String> = faults.into_iter().flatten().collect();

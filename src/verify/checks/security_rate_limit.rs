@@ -40,7 +40,7 @@ async fn check(context: &Context<'_>) -> Outcome {
     let refused = refused.len();
     match nginx::told(context).await {
         Err(outcome) => return outcome,
-        Ok(Some(root)) => faults.extend(unlimited(&root, &rate.configured)),
+        Ok(Some(root)) => faults.extend(unlimited(root, &rate.configured)),
         Ok(None) => {}
     }
     match context.edge_get(&rate.other).await {

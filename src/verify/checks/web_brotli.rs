@@ -26,7 +26,7 @@ async fn check(context: &Context<'_>) -> Outcome {
 
 async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
     let pages = pages(context).await?;
-    if !has_module(&nginx::configuration(context).await?) {
+    if !has_module(nginx::configuration(context).await?) {
         return Err(Outcome::skip(
             "the edge's nginx loads no module that sends brotli files",
         ));

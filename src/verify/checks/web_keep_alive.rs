@@ -72,7 +72,7 @@ async fn standing(context: &Context<'_>) -> Result<BTreeSet<(SocketAddr, SocketA
     let replica = context.running(&edge.service).map_err(Outcome::fail)?;
     // One of the lists may not be there: not every kernel has both families.
     let lists = ["cat", "/proc/net/tcp", "/proc/net/tcp6"];
-    let read = context.engine.exec(&replica.container, &lists).await;
+    let read = context.exec(replica, &lists).await;
     let read = read.map_err(|error| Outcome::fail(error.to_string()))?;
     let text = String::from_utf8_lossy(&read.stdout);
     if text.is_empty() {

@@ -24,7 +24,7 @@ async fn check(context: &Context<'_>) -> Outcome {
 async fn judge(context: &Context<'_>) -> Result<Outcome, Outcome> {
     let root = nginx::configuration(context).await?;
     let mut places = Vec::new();
-    proxies(&root, &Rule::default(), &mut places);
+    proxies(root, &Rule::default(), &mut places);
     if places.is_empty() {
         return Err(Outcome::fail("nothing in the configuration is proxied"));
     }
