@@ -15,8 +15,8 @@ const ANSWERS_WITHIN: Duration = Duration::from_mins(1);
 /// A service manager that can start an engine has done so by then.
 const SERVICE_ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 const ASK_AGAIN: Duration = Duration::from_millis(200);
-/// The group of all containers of an engine that no service manager started, and its weight among the
-/// processes of the machine; by control groups of version 1 and 2.
+/// The group of all containers where systemd does not manage them, and its weight among the processes of
+/// the machine; by control groups of version 1 and 2.
 const WEIGHTS: [(&str, &str, &str); 2] = [
     ("/sys/fs/cgroup/cpu/docker", "cpu.shares", "16384"),
     ("/sys/fs/cgroup/docker", "cpu.weight", "1600"),
@@ -65,12 +65,14 @@ pub(crate) async fn ensure_engine(
         return Ok(engine);
     }
     say("starting the Docker Engine");
+    if !has_systemd() {
+        weigh_containers();
+    }
     if start_as_service().await
         && let Some(engine) = answers(SERVICE_ANSWERS_WITHIN).await
     {
         return Ok(engine);
     }
-    weigh_containers();
     start_by_hand().await?;
     answers(ANSWERS_WITHIN)
         .await
@@ -94,7 +96,7 @@ async fn answers(within: Duration) -> Option<Engine> {
 
 /// By the machine's service manager, so that it also comes back after a reboot.
 async fn start_as_service() -> bool {
-    let command: &[&str] = if Path::new("/run/systemd/system").is_dir() {
+    let command: &[&str] = if has_systemd() {
         &["systemctl", "start", "docker"]
     } else {
         &["service", "docker", "start"]
@@ -109,9 +111,13 @@ async fn start_as_service() -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// Left alone, all containers together weigh as much as one process beside them: on a busy machine a
-/// build, or the engine's own work, would keep every replica waiting for seconds. A service manager
-/// gives each container a weight of its own.
+fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// systemd gives each container a weight of its own. Without it all containers together weigh as much
+/// as one process beside them: on a busy machine a build, or the engine's own work, would keep every
+/// replica waiting for seconds.
 fn weigh_containers() {
     for (group, file, weight) in WEIGHTS {
         let root = Path::new(group).parent();

@@ -82,7 +82,7 @@ test('a letter that cannot leave is called off, and sent after all', async ({ pa
     const answer = await page.request.post('/api/admin/smtp/test', { headers: { origin: SITE }, data: { to: 'late@example.org' } })
     const { job_id: job } = await answer.json()
     await visit(page, '/admin/jobs?kind=mail.send')
-    const row = page.getByRole('row').filter({ has: page.getByRole('cell', { name: new RegExp(`\\b${job}$`) }) })
+    const row = page.getByRole('row').filter({ has: page.getByRole('cell', { name: String(job), exact: true }) })
     await expect(row).toContainText('Waits to be tried again')
     await row.getByRole('button', { name: `Cancel job ${job}` }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Cancel the job' }).click()
