@@ -149,7 +149,9 @@ impl Known {
             Some(_) if lost => "its volume is missing",
             Some(has) if has.authorities != wanted.authorities => "whom it trusts changed",
             Some(has) if has.names != wanted.names => "its names changed",
-            Some(has) if has.owner != wanted.owner => "who reads its key changed",
+            Some(has) if tls.certificate && has.owner != wanted.owner => {
+                "who reads its key changed"
+            }
             Some(has) if has.not_after.is_some_and(|end| end < now + RENEW_BEFORE) => {
                 "its certificate has less than a year left"
             }

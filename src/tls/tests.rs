@@ -128,6 +128,19 @@ fn other_names_and_a_lost_volume_are_reasons_to_make_it_again() {
 }
 
 #[test]
+fn another_owner_matters_to_whom_has_a_key() {
+    let mut project = Project::new();
+    project.up();
+    for (name, cause) in [("db", Some("who reads its key changed")), ("api", None)] {
+        let service = &project.stack.services[&ServiceName::new(name)];
+        let mut tls = service.tls.clone().unwrap();
+        tls.owner = Some(Owner { uid: 4, gid: 2 });
+        let due = project.known.due(service, &tls, project.now, false);
+        assert_eq!(due.map(|(_, cause)| cause), cause, "{name}");
+    }
+}
+
+#[test]
 fn everyone_trusts_a_new_authority_before_it_signs_anything() {
     let mut project = Project::new();
     project.up();

@@ -1,5 +1,7 @@
 //! `security.rate-limit`: one address cannot try passwords as fast as it likes.
 
+use std::time::Duration;
+
 use futures::{StreamExt as _, stream};
 
 use crate::{
@@ -18,6 +20,8 @@ pub(super) const CHECK: Check = Check {
 
 /// As many connections as a browser would not open and a guesser would.
 const AT_ONCE: usize = 16;
+/// A limit may tell to come back tomorrow.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 async fn check(context: &Context<'_>) -> Outcome {
     let security = context.stack.verify.security.as_ref();
@@ -37,6 +41,11 @@ async fn check(context: &Context<'_>) -> Outcome {
         let wrong = super::web_security_headers::wrong(answer);
         faults.extend(wrong.into_iter().map(|fault| format!("429: {fault}")));
     }
+    let told = refused
+        .iter()
+        .filter_map(|answer| retry_after(answer))
+        .max();
+    let pause = told.unwrap_or_default().min(LONGEST_PAUSE);
     let refused = refused.len();
     match nginx::told(context).await {
         Err(outcome) => return outcome,
@@ -50,6 +59,8 @@ async fn check(context: &Context<'_>) -> Outcome {
         }
         Ok(_) => {}
     }
+    // Who signs in next, perhaps from the same address, is not to pay for this.
+    tokio::time::sleep(pause).await;
     Outcome::judge(
         &faults,
         format!(
@@ -73,6 +84,11 @@ fn refusals(answers: &[Result<Response, String>]) -> impl Iterator<Item = &Respo
     answered.filter(|answer| answer.status == 429)
 }
 
+fn retry_after(answer: &Response) -> Option<Duration> {
+    let seconds = answer.header("retry-after")?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
 fn judge(answers: &[Result<Response, String>]) -> Result<(), Vec<String>> {
     let mut faults = Vec::new();
     if let Some(cause) = answers.iter().find_map(|answer| answer.as_ref().err()) {
@@ -86,8 +102,7 @@ fn judge(answers: &[Result<Response, String>]) -> Result<(), Vec<String>> {
     if refused.is_empty() {
         faults.push(format!("none of {} requests was refused", answers.len()));
     }
-    let seconds = |answer: &Response| answer.header("retry-after")?.parse::<u32>().ok();
-    if refused.iter().any(|answer| seconds(answer).is_none()) {
+    if refused.iter().any(|answer| retry_after(answer).is_none()) {
         faults.push("429 comes without the seconds of Retry-After".into());
     }
     if faults.is_empty() {
