@@ -84,8 +84,8 @@ pub(crate) struct Context<'a> {
     edge_told: OnceCell<Result<nginx::Block, Outcome>>,
 }
 
-/// Each costs the engine a good tenth of a second of a core, which the replicas need to answer the
-/// other checks, and their visitors.
+/// A process inside a replica costs the engine a good tenth of a second of a core, which the replicas
+/// need to answer other checks, and their visitors.
 const PROCESSES_AT_ONCE: usize = 4;
 
 impl Context<'_> {
