@@ -115,6 +115,8 @@ pub(crate) struct InspectedContainer {
     pub(crate) restart_count: i64,
     pub(crate) created: Option<DateTime<Utc>>,
     pub(crate) started: Option<DateTime<Utc>>,
+    /// End of its last life.
+    pub(crate) finished: Option<DateTime<Utc>>,
     /// Address on the project's network; absent unless it runs.
     pub(crate) address: Option<IpAddr>,
     pub(crate) ports: Vec<PublishedPort>,
@@ -381,16 +383,19 @@ fn inspected(answer: ContainerInspectResponse) -> InspectedContainer {
         oom_killed: state.oom_killed.unwrap_or_default(),
         restart_count: answer.restart_count.unwrap_or_default(),
         created: answer.created,
-        started: state
-            .started_at
-            .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
-            .map(|time| time.to_utc())
-            // The engine writes year 1 for "never".
-            .filter(|time| time.timestamp() > 0),
+        started: time(state.started_at),
+        finished: time(state.finished_at),
         address,
         ports,
         user: config.user.unwrap_or_default(),
     }
+}
+
+fn time(text: Option<String>) -> Option<DateTime<Utc>> {
+    text.and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
+        .map(|time| time.to_utc())
+        // The engine writes year 1 for "never".
+        .filter(|time| time.timestamp() > 0)
 }
 
 fn nanos(duration: Duration) -> i64 {

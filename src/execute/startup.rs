@@ -28,7 +28,7 @@ pub(super) fn follow(
         let query = LogQuery {
             follow: true,
             // A container that had run before still has the lines of that life.
-            since: found.started_at,
+            since: found.born_after(),
             ..LogQuery::default()
         };
         let mut lines = Box::pin(engine.logs(replica.as_str(), query));

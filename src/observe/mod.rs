@@ -93,6 +93,8 @@ pub(crate) struct Replica {
     pub(crate) readiness: Readiness,
     pub(crate) created_at: Option<DateTime<Utc>>,
     pub(crate) started_at: Option<DateTime<Utc>>,
+    /// End of the life before this one, or of this one.
+    pub(crate) finished_at: Option<DateTime<Utc>>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) ports: Vec<PublishedPort>,
     pub(crate) user: String,
@@ -101,6 +103,16 @@ pub(crate) struct Replica {
 impl Replica {
     pub(crate) fn is_running(&self) -> bool {
         self.state == ContainerState::Running
+    }
+
+    /// What it said in this life is younger than this; all that it said is of this life when there is no
+    /// such time. A busy engine notes the start when the process has said its first words already.
+    pub(crate) fn born_after(&self) -> Option<DateTime<Utc>> {
+        if self.finished_at > self.started_at {
+            self.started_at
+        } else {
+            self.finished_at
+        }
     }
 
     /// `host:port` under which its first published port is reached from here.
@@ -339,6 +351,7 @@ fn replica(container: InspectedContainer) -> Option<Replica> {
         readiness: Readiness::Unknown,
         created_at: container.created,
         started_at: container.started,
+        finished_at: container.finished,
         address: container.address,
         ports: container.ports,
         user: container.user,

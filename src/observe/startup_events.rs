@@ -91,6 +91,7 @@ mod tests {
             readiness: Readiness::Ready,
             created_at: None,
             started_at: None,
+            finished_at: None,
             address: None,
             ports: Vec::new(),
             user: String::new(),

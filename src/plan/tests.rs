@@ -169,6 +169,7 @@ fn replica(spec: &crate::docker::ContainerSpec) -> Replica {
         readiness: Readiness::Ready,
         created_at: None,
         started_at: None,
+        finished_at: None,
         address: None,
         ports: Vec::new(),
         user: String::new(),

@@ -31,7 +31,7 @@ async fn check(context: &Context<'_>) -> Outcome {
         .replicas_of(&wanted.service)
         .collect();
     let read = future::join_all(replicas.iter().map(|replica| {
-        let since = replica.started_at;
+        let since = replica.born_after();
         let start = (0_usize, None);
         let judged = move |(lines, fault): (usize, Option<String>), line: &LogLine| {
             if since.is_some_and(|since| line.time < since) {
