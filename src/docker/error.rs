@@ -96,6 +96,9 @@ impl EngineError {
             Self::Api { message, .. } if message.contains("no space left on device") => {
                 Some("the engine's disk is full: `df -h`, `docker system df`".into())
             }
+            Self::Api { message, .. } if message.contains("active endpoints") => Some(
+                "`docker network inspect` tells who else is in the network. If nobody is, the engine takes containers that are gone for its members: restart the engine, then run the same command again; until then the network harms nobody".into(),
+            ),
             Self::Api { .. } | Self::Other { .. } => None,
         }
     }

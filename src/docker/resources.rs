@@ -73,26 +73,12 @@ impl Engine {
             Err(error) => {
                 let error = EngineError::new(format!("removing network {name}"), error);
                 if error.is_not_found() {
-                    return Ok(());
+                    Ok(())
+                } else {
+                    Err(error)
                 }
-                let used = matches!(&error, EngineError::Api { message, .. } if message.contains("active endpoints"));
-                if used && self.is_deserted(name).await {
-                    // Seen with 20.10, of containers that it was restarting when they were removed. It
-                    // harms nobody: the next `up` uses the network.
-                    tracing::warn!(
-                        "{name} stays: the engine takes containers that are gone for its members, and does so until it is restarted; then `down` removes it"
-                    );
-                    return Ok(());
-                }
-                Err(error)
             }
         }
-    }
-
-    /// Whether a network that cannot be removed has no member.
-    async fn is_deserted(&self, network: &str) -> bool {
-        let found = self.api.inspect_network(network, None).await;
-        found.is_ok_and(|found| found.containers.is_none_or(|members| members.is_empty()))
     }
 
     pub(crate) async fn create_volume(&self, name: &str, project: &str) -> Result<()> {

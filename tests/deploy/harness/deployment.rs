@@ -142,8 +142,11 @@ impl Drop for Deployment {
         if !failing {
             let output = removed.expect("the program starts");
             let stderr = String::from_utf8_lossy(&output.stderr);
+            // Seen with 20.10: after it was about to restart containers that are removed, it takes them for
+            // members of their network until it is restarted itself. All else is gone by then.
+            let only_network = stderr.contains("has active endpoints");
             assert!(
-                output.status.success(),
+                output.status.success() || only_network,
                 "{} could not be removed: {stderr}",
                 self.project
             );
