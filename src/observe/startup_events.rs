@@ -115,6 +115,24 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_the_engine_noted_the_start_is_of_this_life() {
+        let at = |second| DateTime::from_timestamp(second, 0);
+        for (finished_at, started_at, after) in [
+            // Its first life; its second; one that is over.
+            (None, at(5), None),
+            (at(3), at(5), at(3)),
+            (at(7), at(5), at(5)),
+        ] {
+            let replica = Replica {
+                started_at,
+                finished_at,
+                ..replica()
+            };
+            assert_eq!(replica.born_after(), after, "{finished_at:?}");
+        }
+    }
+
+    #[test]
     fn named_groups_become_fields() {
         let pattern = r"Applied (?<file>(?<version>\d+)_\S+) \((?<statements>\d+) statements, (?<duration_ms>\d+) ms\)";
         assert_eq!(

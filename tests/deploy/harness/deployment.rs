@@ -82,17 +82,39 @@ impl Deployment {
     /// Ends all containers at once. Nothing of a test is worth the grace that `down` gives, whose order another test
     /// looks at; what this leaves, `down` takes away.
     fn end_at_once(&self) {
-        let label = format!("label=dev.sysndd.project={}", self.project);
-        let list = Command::new("docker")
-            .args(["ps", "--all", "--quiet", "--filter", &label])
-            .output();
-        let Ok(list) = list else { return };
-        let ids = String::from_utf8_lossy(&list.stdout);
+        let Ok(ids) = self.list(&["ps", "--all"]) else {
+            return;
+        };
         // Without any it says that it needs one, which is as well.
         let _ = Command::new("docker")
             .args(["rm", "--force"])
             .args(ids.split_whitespace())
             .output();
+    }
+
+    /// What bears the label of its project, a line each.
+    fn list(&self, what: &[&str]) -> std::io::Result<String> {
+        let label = format!("label=dev.sysndd.project={}", self.project);
+        let list = Command::new("docker")
+            .args(what)
+            .args(["--quiet", "--filter", &label])
+            .output()?;
+        if !list.status.success() {
+            let said = String::from_utf8_lossy(&list.stderr).into_owned();
+            return Err(std::io::Error::other(said));
+        }
+        Ok(String::from_utf8_lossy(&list.stdout).into_owned())
+    }
+
+    /// Whether all is gone but for one network.
+    fn only_network_is_left(&self) -> bool {
+        let count = |what| self.list(what).map(|list| list.lines().count()).ok();
+        let left = [
+            count(&["ps", "--all"]),
+            count(&["volume", "ls"]),
+            count(&["network", "ls"]),
+        ];
+        left == [Some(0), Some(0), Some(1)]
     }
 
     /// Writes down all that was called and all that the replicas said; the answer is where.
@@ -143,10 +165,10 @@ impl Drop for Deployment {
             let output = removed.expect("the program starts");
             let stderr = String::from_utf8_lossy(&output.stderr);
             // Seen with 20.10: after it was about to restart containers that are removed, it takes them for
-            // members of their network until it is restarted itself. All else is gone by then.
-            let only_network = stderr.contains("has active endpoints");
+            // members of their network until it is restarted itself.
+            let stale = stderr.contains("has active endpoints") && self.only_network_is_left();
             assert!(
-                output.status.success() || only_network,
+                output.status.success() || stale,
                 "{} could not be removed: {stderr}",
                 self.project
             );
